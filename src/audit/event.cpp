@@ -1,0 +1,230 @@
+#include "audit/event.h"
+
+#include "base/check.h"
+#include "base/overloaded.h"
+#include "domain/span_of_time.h"
+
+namespace marque::audit {
+namespace {
+
+using namespace domain;
+
+JsonArray to_json(const ScopeSet& scopes) {
+    JsonArray array;
+    for (const Scope& scope : scopes.scopes()) array.emplace_back(scope.text());
+    return array;
+}
+
+JsonObject to_json(const Labels& labels) {
+    JsonObject object;
+    for (const auto& [key, value] : labels) object[key] = value;
+    return object;
+}
+
+void add_time(JsonObject& object, const char* key, const std::optional<Instant>& time) {
+    if (time) object[key] = to_rfc3339(*time);
+}
+
+JsonObject to_json(const Workspace& workspace) {
+    return {{"state", name_of(workspace.condition.stored)}};
+}
+
+JsonObject to_json(const Environment& environment) {
+    JsonObject object{{"state", name_of(environment.condition.stored)},
+                      {"protected", environment.protection == Protection::Protected}};
+    if (environment.max_lifetime) object["max_lifetime"] = to_text(*environment.max_lifetime);
+    return object;
+}
+
+JsonObject to_json(const Identity& identity) {
+    JsonObject object{{"state", name_of(identity.condition.stored)},
+                      {"environment", identity.environment.text()},
+                      {"kind", name_of(identity.kind)},
+                      {"scopes", to_json(identity.scopes)}};
+    if (!identity.contact.empty()) object["contact"] = identity.contact;
+    if (!identity.labels.empty()) object["labels"] = to_json(identity.labels);
+    return object;
+}
+
+JsonObject to_json(const Credential& credential) {
+    JsonObject object{{"state", name_of(credential.stored)}, {"scopes", to_json(credential.scopes)}};
+    add_time(object, "expires_at", credential.expires_at);
+    if (const auto& succession = credential.succession) {
+        object["replaces"] = succession->replaces.text();
+        object["old_credential"] = name_of(succession->old_credential);
+        if (succession->overlap > Duration(0)) object["overlap"] = to_text(succession->overlap);
+    }
+    return object;
+}
+
+JsonObject to_json(const Grant& grant) {
+    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"},
+            {"permission", name_of(grant.permission)}};
+}
+
+JsonObject to_json(const Operator& operator_) {
+    JsonArray grants;
+    for (const Grant& grant : operator_.grants) grants.emplace_back(to_json(grant));
+    return {{"uid", operator_.uid}, {"grants", std::move(grants)}};
+}
+
+JsonObject before_after(JsonObject before, JsonObject after) {
+    return {{"before", std::move(before)}, {"after", std::move(after)}};
+}
+
+JsonObject only_after(JsonObject after) {
+    return {{"after", std::move(after)}};
+}
+
+JsonObject state(std::string_view name) {
+    return {{"state", name}};
+}
+
+CredentialRef ref(const Credential& c) {
+    return {c.workspace, c.identity, c.id};
+}
+
+}  // namespace
+
+std::string action_of(const Event& event) {
+    const auto of = [](const Subject& subject, const char* verb) {
+        return std::string(kind_of(subject)) + "." + verb;
+    };
+    return std::visit(Overloaded{
+                          [](const InstallationCreated&) -> std::string { return "installation.create"; },
+                          [](const WorkspaceAdded&) -> std::string { return "workspace.add"; },
+                          [](const EnvironmentAdded&) -> std::string { return "environment.add"; },
+                          [](const IdentityCreated&) -> std::string { return "identity.create"; },
+                          [](const CredentialIssued&) -> std::string { return "credential.issue"; },
+                          [](const CredentialActivated&) -> std::string { return "credential.activate"; },
+                          [](const CredentialRetiring&) -> std::string { return "credential.retire"; },
+                          [](const CredentialUndelivered&) -> std::string { return "credential.deliver"; },
+                          [&](const Paused& e) { return of(e.subject, "pause"); },
+                          [&](const Resumed& e) { return of(e.subject, "resume"); },
+                          [&](const Revoked& e) { return of(e.subject, "revoke"); },
+                          [](const OperatorAdded&) -> std::string { return "operator.add"; },
+                          [](const OperatorRemoved&) -> std::string { return "operator.remove"; },
+                          [](const PermissionGranted&) -> std::string { return "operator.grant"; },
+                          [](const PermissionWithdrawn&) -> std::string { return "operator.withdraw"; },
+                          [](const OwnerAdded&) -> std::string { return "owner.add"; },
+                          [](const StoreMigrated& e) -> std::string {
+                              return e.to > e.from ? "store.migrate" : "store.rollback";
+                          },
+                          [](const StoreBackedUp&) -> std::string { return "store.backup"; },
+                          [](const Refused& e) { return e.action; },
+                      },
+                      event);
+}
+
+Subject subject_of(const Event& event) {
+    return std::visit(
+        Overloaded{
+            [](const InstallationCreated&) -> Subject { return InstallationRef{}; },
+            [](const WorkspaceAdded& e) -> Subject { return WorkspaceRef{e.workspace.name}; },
+            [](const EnvironmentAdded& e) -> Subject {
+                return EnvironmentRef{e.environment.workspace, e.environment.name};
+            },
+            [](const IdentityCreated& e) -> Subject {
+                return IdentityRef{e.identity.workspace, e.identity.name};
+            },
+            [](const CredentialIssued& e) -> Subject { return ref(e.credential); },
+            [](const CredentialActivated& e) -> Subject { return e.credential; },
+            [](const CredentialRetiring& e) -> Subject { return e.credential; },
+            [](const CredentialUndelivered& e) -> Subject { return e.credential; },
+            [](const Paused& e) { return e.subject; },
+            [](const Resumed& e) { return e.subject; },
+            [](const Revoked& e) { return e.subject; },
+            [](const OperatorAdded& e) -> Subject { return OperatorRef{e.operator_.name}; },
+            [](const OperatorRemoved& e) -> Subject { return OperatorRef{e.name}; },
+            [](const PermissionGranted& e) -> Subject { return OperatorRef{e.name}; },
+            [](const PermissionWithdrawn& e) -> Subject { return OperatorRef{e.name}; },
+            [](const OwnerAdded& e) -> Subject { return OwnerRef{e.owner.fingerprint}; },
+            [](const StoreMigrated&) -> Subject { return StoreRef{}; },
+            [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
+            [](const Refused& e) { return e.subject; },
+        },
+        event);
+}
+
+Outcome outcome_of(const Event& event) {
+    if (std::holds_alternative<Refused>(event)) return Outcome::Refused;
+    if (std::holds_alternative<CredentialUndelivered>(event)) return Outcome::Failed;
+    return Outcome::Done;
+}
+
+JsonObject change_of(const Event& event) {
+    return std::visit(
+        Overloaded{
+            [](const InstallationCreated& e) { return only_after({{"id", e.installation.id}}); },
+            [](const WorkspaceAdded& e) { return only_after(to_json(e.workspace)); },
+            [](const EnvironmentAdded& e) { return only_after(to_json(e.environment)); },
+            [](const IdentityCreated& e) { return only_after(to_json(e.identity)); },
+            [](const CredentialIssued& e) { return only_after(to_json(e.credential)); },
+            [](const CredentialActivated&) { return before_after(state("pending"), state("active")); },
+            [](const CredentialRetiring& e) {
+                JsonObject after = state("retiring");
+                after["retire_at"] = to_rfc3339(e.at);
+                after["successor"] = e.successor.text();
+                return only_after(std::move(after));
+            },
+            [](const CredentialUndelivered& e) {
+                JsonObject change = before_after(state("pending"), state("revoked"));
+                change["why"] = e.why;
+                return change;
+            },
+            [](const Paused& e) {
+                JsonObject after = state("paused");
+                add_time(after, "paused_until", e.until);
+                return before_after(state(e.before), std::move(after));
+            },
+            [](const Resumed& e) { return before_after(state(e.before), state("active")); },
+            [](const Revoked& e) { return before_after(state(e.before), state("revoked")); },
+            [](const OperatorAdded& e) { return only_after(to_json(e.operator_)); },
+            [](const OperatorRemoved&) { return only_after(state("removed")); },
+            [](const PermissionGranted& e) { return only_after(to_json(e.grant)); },
+            [](const PermissionWithdrawn& e) { return JsonObject{{"before", to_json(e.grant)}}; },
+            [](const OwnerAdded& e) { return only_after({{"public_key", e.owner.public_key}}); },
+            [](const StoreMigrated& e) {
+                return before_after({{"schema", e.from}}, {{"schema", e.to}});
+            },
+            [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
+            [](const Refused& e) {
+                return JsonObject{{"error", name_of(e.error.code)}, {"message", e.error.message}};
+            },
+        },
+        event);
+}
+
+JsonObject to_json(const Subject& subject) {
+    JsonObject object = std::visit(
+        Overloaded{
+            [](const InstallationRef&) -> JsonObject { return {}; },
+            [](const StoreRef&) -> JsonObject { return {}; },
+            [](const WorkspaceRef& r) -> JsonObject { return {{"name", r.name.text()}}; },
+            [](const EnvironmentRef& r) -> JsonObject {
+                return {{"workspace", r.workspace.text()}, {"name", r.name.text()}};
+            },
+            [](const IdentityRef& r) -> JsonObject {
+                return {{"workspace", r.workspace.text()}, {"name", r.name.text()}};
+            },
+            [](const CredentialRef& r) -> JsonObject {
+                return {{"workspace", r.workspace.text()}, {"identity", r.identity.text()}, {"id", r.id.text()}};
+            },
+            [](const OperatorRef& r) -> JsonObject { return {{"name", r.name.text()}}; },
+            [](const OwnerRef& r) -> JsonObject { return {{"fingerprint", r.fingerprint}}; },
+        },
+        subject);
+    object["kind"] = kind_of(subject);
+    return object;
+}
+
+const char* name_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::Done: return "done";
+        case Outcome::Refused: return "refused";
+        case Outcome::Failed: return "failed";
+    }
+    CHECK_UNREACHABLE();
+}
+
+}  // namespace marque::audit

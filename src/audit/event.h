@@ -1,0 +1,114 @@
+// audit/event.h: everything that can happen to an installation, as one variant.
+//
+// An event is the change itself: a store takes events and nothing else (store/store.h), writes
+// each into the log and applies it to its rows in the same transaction. So there is no way to
+// change a row without an event (invariant 1). A new event is a struct here; the compiler then
+// lists every place to extend: its entry in the log, and `apply` in each store.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "audit/json.h"
+#include "domain/entities.h"
+#include "domain/subject.h"
+
+namespace marque::audit {
+
+struct InstallationCreated {
+    domain::Installation installation;
+};
+struct WorkspaceAdded {
+    domain::Workspace workspace;
+};
+struct EnvironmentAdded {
+    domain::Environment environment;
+};
+struct IdentityCreated {
+    domain::Identity identity;
+};
+// The credential is pending. Its hash goes into the row and never into the log.
+struct CredentialIssued {
+    domain::Credential credential;
+};
+struct CredentialActivated {
+    domain::CredentialRef credential;
+};
+// It works until `at` and no longer.
+struct CredentialRetiring {
+    domain::CredentialRef credential;
+    Instant at;
+    domain::CredentialId successor;
+};
+// The token could not be handed over; the pending credential is revoked.
+struct CredentialUndelivered {
+    domain::CredentialRef credential;
+    std::string why;
+};
+// Workspace, environment, identity or credential; `before` is the state it was in.
+struct Paused {
+    domain::Subject subject;
+    std::string before;
+    std::optional<Instant> until;
+};
+struct Resumed {
+    domain::Subject subject;
+    std::string before;
+};
+struct Revoked {
+    domain::Subject subject;
+    std::string before;
+};
+struct OperatorAdded {
+    domain::Operator operator_;
+};
+struct OperatorRemoved {
+    domain::OperatorName name;
+};
+struct PermissionGranted {
+    domain::OperatorName name;
+    domain::Grant grant;
+};
+struct PermissionWithdrawn {
+    domain::OperatorName name;
+    domain::Grant grant;
+};
+struct OwnerAdded {
+    domain::Owner owner;
+};
+struct StoreMigrated {
+    int from;
+    int to;  // smaller than `from`: a rollback
+};
+struct StoreBackedUp {
+    std::string path;
+};
+// Somebody asked for `action` and was told no. Changes no row.
+struct Refused {
+    std::string action;
+    domain::Subject subject;
+    Error error;
+};
+
+using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated,
+                           CredentialIssued, CredentialActivated, CredentialRetiring, CredentialUndelivered,
+                           Paused, Resumed, Revoked, OperatorAdded, OperatorRemoved, PermissionGranted,
+                           PermissionWithdrawn, OwnerAdded, StoreMigrated, StoreBackedUp, Refused>;
+
+enum class Outcome { Done, Refused, Failed };
+
+// `kind.verb`, such as identity.create; docs/commands.md lists them all.
+std::string action_of(const Event& event);
+domain::Subject subject_of(const Event& event);
+Outcome outcome_of(const Event& event);
+
+// {"before": …, "after": …}, or what was refused and why. Never a token, never a hash.
+JsonObject change_of(const Event& event);
+
+// The subject's place in the log: {"kind", and "workspace", "name" or "id" as it has them}.
+JsonObject to_json(const domain::Subject& subject);
+
+const char* name_of(Outcome outcome);
+
+}  // namespace marque::audit

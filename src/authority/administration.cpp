@@ -1,0 +1,344 @@
+// The installation itself: init, workspaces, environments, operators, owners, the store.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "authority/authority.h"
+#include "authority/resolve.h"
+
+namespace marque::authority {
+
+using namespace domain;
+
+namespace {
+
+constexpr const char* id_alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+Result<std::string> make_installation_id(Random& random) {
+    std::array<std::uint8_t, 26> bytes{};
+    TRY(random.fill(bytes));
+    std::string id;
+    for (const std::uint8_t byte : bytes) id += id_alphabet[byte & 31];
+    return id;
+}
+
+audit::JsonObject grant_json(const Grant& grant) {
+    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};
+}
+
+Environment environment_of(const WorkspaceName& workspace, const EnvironmentRequest& request, Instant now) {
+    return {workspace, request.name, request.protection, request.max_lifetime, {}, now};
+}
+
+// What a new workspace starts with.
+Result<std::vector<Environment>> first_environments(const WorkspaceName& workspace, Instant now) {
+    std::vector<Environment> environments;
+    for (const char* name : {"dev", "staging"})
+        environments.push_back(environment_of(workspace, {TRY(EnvironmentName::parse(name))}, now));
+    environments.push_back(environment_of(
+        workspace, {TRY(EnvironmentName::parse("production")), Protection::Protected, default_lifetime}, now));
+    return environments;
+}
+
+Result<void> plan_workspace(Plan& plan, const WorkspaceName& name, Instant now) {
+    plan.changes.push_back({WorkspaceRef{name}, {}, {{"state", "active"}}});
+    plan.events.emplace_back(audit::WorkspaceAdded{{name, {}, now}});
+    for (Environment& environment : TRY(first_environments(name, now))) {
+        plan.changes.push_back({EnvironmentRef{name, environment.name},
+                                {},
+                                {{"state", "active"}, {"protected", environment.protection == Protection::Protected}}});
+        plan.events.emplace_back(audit::EnvironmentAdded{std::move(environment)});
+    }
+    return {};
+}
+
+// Nobody may hand out, or take, what they do not hold themselves.
+Result<void> require_holds(const Operator& who, const Grant& grant) {
+    if (holds(who, grant.workspace, Permission::Manage)) return {};
+    return Error(Code::PermissionDenied,
+                 fmt::format("operator {} does not manage {}", who.name.text(),
+                             grant.workspace ? "workspace " + grant.workspace->text() : "the whole installation"));
+}
+
+Result<Operator> require_operator(const store::Reader& reader, const OperatorName& name) {
+    auto found = TRY(reader.operator_named(name));
+    if (!found) return Error(Code::NotFound, "there is no operator " + name.text(), "see marque operator list");
+    if (found->is_removed)
+        return Error(Code::StateRefuses, "operator " + name.text() + " was removed; names are not reused");
+    return std::move(*found);
+}
+
+// Somebody has to be left who manages the installation.
+Result<void> require_another_manager(const store::Reader& reader, const OperatorName& without) {
+    for (const Operator& other : TRY(reader.operators()))
+        if (!other.is_removed && other.name != without && holds(other, std::nullopt, Permission::Manage)) return {};
+    return Error(Code::StateRefuses, "nobody would be left to manage the installation",
+                 "first give another operator workspace:manage in all workspaces");
+}
+
+Result<void> require_workspace_of(const store::Reader& reader, const Grant& grant) {
+    if (!grant.workspace || TRY(reader.workspace(*grant.workspace))) return {};
+    return Error(Code::NotFound, "there is no workspace " + grant.workspace->text(), "see marque workspace list");
+}
+
+audit::JsonObject revision_json(Revision revision) {
+    return {{"revision", revision}};
+}
+
+}  // namespace
+
+Result<Done> Authority::init(const InitRequest& request, const Confirmation& confirmation) {
+    Done done;
+    Plan& plan = done.plan;
+    // The id is chosen when it is created, so a plan of init speaks of none.
+    const auto planner = [&](const store::Reader& reader, Instant now) -> Result<void> {
+        if (TRY(reader.installation()))
+            return Error(Code::StateRefuses, "there is an installation in this store already");
+        plan = Plan{};
+        plan.action = "init";
+        plan.requester = request.operator_name.text();
+        plan.request = {{"workspace", request.workspace.text()}};
+        const Grant everything{std::nullopt, Permission::Manage};
+        plan.changes.push_back(
+            {OperatorRef{request.operator_name}, {}, {{"uid", caller_.uid}, {"grant", grant_json(everything)}}});
+        plan.events.emplace_back(audit::InstallationCreated{{TRY(make_installation_id(random_)), now}});
+        plan.events.emplace_back(
+            audit::OperatorAdded{{request.operator_name, caller_.uid, false, {everything}, now}});
+        for (const Owner& owner : request.owners) {
+            plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, {{"public_key", owner.public_key}}});
+            plan.events.emplace_back(audit::OwnerAdded{owner});
+        }
+        if (request.owners.empty())
+            plan.notes.emplace_back("no owner key is given: the gate of protected environments stays shut");
+        return plan_workspace(plan, request.workspace, now);
+    };
+    if (!confirmation.is_given()) {
+        TRY(store_.read([&](const store::Reader& reader) { return planner(reader, clock_.now()); }));
+        return done;
+    }
+    done.revision = TRY(store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+        const Instant now = clock_.now();
+        TRY(planner(reader, now));
+        TRY(confirmation.check(plan));
+        return drafts_of(request.operator_name, plan.events, "", plan.digest(), now);
+    }));
+    done.progress = Progress::Applied;
+    return done;
+}
+
+Result<Done> Authority::add_workspace(const WorkspaceName& name, const Order& order) {
+    return run({"workspace add", "workspace.add", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        plan.about = WorkspaceRef{name};
+        if (const auto taken = TRY(context.reader.workspace(name)))
+            return Error(Code::StateRefuses,
+                         fmt::format("there is a workspace {} already{}", name.text(),
+                                     taken->condition.stored == Standing::Revoked ? ", removed; names are not reused" : ""));
+        return plan_workspace(plan, name, context.now);
+    });
+}
+
+Result<Done> Authority::remove_workspace(const WorkspaceName& name, const Order& order) {
+    return run({"workspace remove", "workspace.revoke", true}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = WorkspaceRef{name};
+                   const Workspace workspace = TRY(choose_workspace(context.reader, context.requester, name));
+                   const Standing state = standing_at(workspace.condition, context.now);
+                   if (state == Standing::Revoked) return {};
+                   TRY(for_each_identity(context.reader, name, [&](const Identity& identity) -> Result<bool> {
+                       if (identity.condition.stored == Standing::Revoked) return true;
+                       return Error(Code::StateRefuses,
+                                    fmt::format("workspace {} has identities that are not revoked, such as {}",
+                                                name.text(), identity.name.text()),
+                                    "revoke them first: marque revoke --filter …");
+                   }));
+                   audit::JsonObject before{{"state", name_of(state)}, {"revision", workspace.revision}};
+                   plan.changes.push_back({WorkspaceRef{name}, std::move(before), {{"state", "revoked"}}});
+                   plan.events.emplace_back(audit::Revoked{WorkspaceRef{name}, name_of(state)});
+                   return {};
+               });
+}
+
+Result<Done> Authority::add_environment(const EnvironmentRequest& request, const Order& order) {
+    return run({"environment add", "environment.add"}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        const WorkspaceName& workspace = context.workspace->name;
+        plan.about = EnvironmentRef{workspace, request.name};
+        if (TRY(context.reader.environment(workspace, request.name)))
+            return Error(Code::StateRefuses, "there is an environment " + request.name.text() + " already");
+        if (context.workspace->condition.stored == Standing::Revoked)
+            return Error(Code::StateRefuses, "workspace " + workspace.text() + " is removed");
+        audit::JsonObject after{{"state", "active"}, {"protected", request.protection == Protection::Protected}};
+        if (request.max_lifetime) after["max_lifetime"] = to_text(*request.max_lifetime);
+        plan.changes.push_back({plan.about, {}, std::move(after)});
+        plan.events.emplace_back(audit::EnvironmentAdded{environment_of(workspace, request, context.now)});
+        return {};
+    });
+}
+
+Result<Done> Authority::remove_environment(const EnvironmentName& name, const Order& order) {
+    return run({"environment remove", "environment.revoke"}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   const WorkspaceName& workspace = context.workspace->name;
+                   plan.about = EnvironmentRef{workspace, name};
+                   const Environment environment = TRY(require_environment(context.reader, workspace, name));
+                   const Standing state = standing_at(environment.condition, context.now);
+                   if (state == Standing::Revoked) return {};
+                   TRY(for_each_identity(context.reader, workspace, [&](const Identity& identity) -> Result<bool> {
+                       if (identity.environment != name || identity.condition.stored == Standing::Revoked) return true;
+                       return Error(Code::StateRefuses,
+                                    fmt::format("environment {} has identities that are not revoked, such as {}",
+                                                name.text(), identity.name.text()),
+                                    "revoke them first: marque revoke --filter env=" + name.text());
+                   }));
+                   audit::JsonObject before{{"state", name_of(state)}, {"revision", environment.revision}};
+                   plan.changes.push_back({plan.about, std::move(before), {{"state", "revoked"}}});
+                   plan.events.emplace_back(audit::Revoked{plan.about, name_of(state)});
+                   return {};
+               });
+}
+
+Result<Done> Authority::set_protection(const EnvironmentName& name, Protection protection, const Order& order) {
+    return run({"environment protect", "environment.protect"}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   const WorkspaceName& workspace = context.workspace->name;
+                   plan.about = EnvironmentRef{workspace, name};
+                   const Environment environment = TRY(require_environment(context.reader, workspace, name));
+                   if (environment.protection == protection) {
+                       plan.notes.push_back(fmt::format("environment {} is {} already", name.text(), name_of(protection)));
+                       return {};
+                   }
+                   audit::JsonObject before{{"protected", environment.protection == Protection::Protected},
+                                            {"revision", environment.revision}};
+                   plan.changes.push_back(
+                       {plan.about, std::move(before), {{"protected", protection == Protection::Protected}}});
+                   plan.gate = "whether environment " + name.text() + " is protected is for its owners to say";
+                   return {};
+               });
+}
+
+Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid, const std::vector<Grant>& grants,
+                                     const Order& order) {
+    // Where the grants reach decides who may give them; an operator without any needs the installation.
+    const bool is_wide = grants.empty() || std::ranges::any_of(grants, [](const Grant& g) { return !g.workspace; });
+    Order placed = order;
+    if (!is_wide) placed.workspace = grants.front().workspace;
+    return run({"operator add", "operator.add", is_wide}, placed, [&](const Context& context, Plan& plan) -> Result<void> {
+        plan.about = OperatorRef{name};
+        for (const Grant& grant : grants) {
+            TRY(require_holds(context.requester, grant));
+            TRY(require_workspace_of(context.reader, grant));
+        }
+        if (const auto taken = TRY(context.reader.operator_named(name)))
+            return Error(Code::StateRefuses,
+                         fmt::format("there is an operator {} already{}", name.text(),
+                                     taken->is_removed ? ", removed; names are not reused" : ""));
+        if (const auto taken = TRY(context.reader.operator_with_uid(uid)))
+            return Error(Code::StateRefuses, fmt::format("uid {} is operator {}", uid, taken->name.text()));
+        Operator added{name, uid, false, grants, context.now};
+        std::ranges::sort(added.grants);
+        audit::JsonArray list;
+        for (const Grant& grant : added.grants) list.emplace_back(grant_json(grant));
+        plan.changes.push_back({plan.about, {}, {{"uid", uid}, {"grants", std::move(list)}}});
+        plan.events.emplace_back(audit::OperatorAdded{std::move(added)});
+        return {};
+    });
+}
+
+Result<Done> Authority::remove_operator(const OperatorName& name, const Order& order) {
+    return run({"operator remove", "operator.remove", true}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = OperatorRef{name};
+                   if (const auto found = TRY(context.reader.operator_named(name)); found && found->is_removed) {
+                       plan.notes.push_back("operator " + name.text() + " was removed already");
+                       return {};
+                   }
+                   const Operator removed = TRY(require_operator(context.reader, name));
+                   TRY(require_another_manager(context.reader, name));
+                   plan.changes.push_back({plan.about, revision_json(removed.revision), {{"state", "removed"}}});
+                   plan.events.emplace_back(audit::OperatorRemoved{name});
+                   return {};
+               });
+}
+
+Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, const Order& order) {
+    Order placed = order;
+    placed.workspace = grant.workspace;
+    return run({"operator grant", "operator.grant", !grant.workspace}, placed,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = OperatorRef{name};
+                   TRY(require_workspace_of(context.reader, grant));
+                   const Operator holder = TRY(require_operator(context.reader, name));
+                   if (std::ranges::count(holder.grants, grant) != 0) {
+                       plan.notes.push_back(fmt::format("operator {} holds {} there already", name.text(),
+                                                        name_of(grant.permission)));
+                       return {};
+                   }
+                   plan.changes.push_back(
+                       {plan.about, revision_json(holder.revision), {{"grant", grant_json(grant)}}});
+                   plan.events.emplace_back(audit::PermissionGranted{name, grant});
+                   return {};
+               });
+}
+
+Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, const Order& order) {
+    Order placed = order;
+    placed.workspace = grant.workspace;
+    return run({"operator withdraw", "operator.withdraw", !grant.workspace}, placed,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = OperatorRef{name};
+                   const Operator holder = TRY(require_operator(context.reader, name));
+                   if (std::ranges::count(holder.grants, grant) == 0) {
+                       plan.notes.push_back(fmt::format("operator {} does not hold {} there", name.text(),
+                                                        name_of(grant.permission)));
+                       return {};
+                   }
+                   if (!grant.workspace && grant.permission == Permission::Manage)
+                       TRY(require_another_manager(context.reader, name));
+                   plan.changes.push_back(
+                       {plan.about, revision_json(holder.revision), {{"withdraw", grant_json(grant)}}});
+                   plan.events.emplace_back(audit::PermissionWithdrawn{name, grant});
+                   return {};
+               });
+}
+
+Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
+    return run({"owner add", "owner.add", true}, order, [&](const Context&, Plan& plan) -> Result<void> {
+        plan.about = OwnerRef{owner.fingerprint};
+        plan.changes.push_back({plan.about, {}, {{"public_key", owner.public_key}}});
+        plan.gate = "who the owners are is for the owners to say";
+        return {};
+    });
+}
+
+Result<Done> Authority::remove_owner(const std::string& fingerprint, const Order& order) {
+    return run({"owner remove", "owner.remove", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        const auto owners = TRY(context.reader.owners());
+        const auto found = std::ranges::find(owners, fingerprint, &Owner::fingerprint);
+        if (found == owners.end())
+            return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
+        plan.about = OwnerRef{fingerprint};
+        plan.changes.push_back({plan.about, revision_json(found->revision), {{"state", "removed"}}});
+        plan.gate = "who the owners are is for the owners to say";
+        return {};
+    });
+}
+
+Result<Done> Authority::record_backup(const std::string& path, const Order& order) {
+    return run({"store backup", "store.backup", true}, order, [&](const Context&, Plan& plan) -> Result<void> {
+        plan.about = StoreRef{};
+        plan.request["path"] = path;
+        plan.changes.push_back({StoreRef{}, {}, {{"backup", path}}});
+        plan.events.emplace_back(audit::StoreBackedUp{path});
+        return {};
+    });
+}
+
+Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, const audit::Process& caller,
+                                                   Instant now, const audit::StoreMigrated& event,
+                                                   const std::string& reason) {
+    const Operator who = TRY(authorise(reader, caller, true, std::nullopt, Permission::Manage));
+    return std::vector<audit::Draft>{
+        {event, audit::OperatorActor{who.name, caller}, now, audit::Mode::Setup, reason, "", ""}};
+}
+
+}  // namespace marque::authority

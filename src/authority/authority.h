@@ -1,0 +1,260 @@
+// authority/authority.h: the use cases: authorise, plan, gate, confirm, commit, deliver, answer.
+//
+// Every change runs through one path, `Authority::run` (authority/engine.cpp):
+//
+//     in one transaction:  who asks? ─▶ plan ─▶ owner's gate ─▶ confirmed? ─▶ events
+//                             │           │           │
+//                             └───────────┴───────────┴─▶ or one `refused` event
+//
+// and everything with a secret goes on (authority/issuing.cpp):
+//
+//     commit pending ─▶ deliver ─▶ commit active (and retire what it replaces)
+//
+// so that whatever moment the process dies at leaves nothing usable that nobody received, and
+// never costs the old credential (invariants 3 and 4).
+//
+// An Authority is for one thread and one caller.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "audit/entry.h"
+#include "authority/filter.h"
+#include "authority/plan.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "domain/span_of_time.h"
+#include "store/store.h"
+#include "verify/verify.h"
+
+namespace marque::authority {
+
+// What is common to all changes.
+struct Order {
+    std::optional<domain::WorkspaceName> workspace;  // none: the only one the caller can see
+    Confirmation confirmation = Confirmation::none();
+    std::string reason;
+};
+
+struct CreateRequest {
+    domain::IdentityName name;
+    domain::EnvironmentName environment;
+    domain::MachineKind kind = domain::MachineKind::Agent;
+    domain::ScopeSet scopes;
+    std::optional<domain::Ending> expires;  // none: default_lifetime, or less where policy says so
+    std::string contact;
+    domain::Labels labels;
+};
+inline constexpr Duration default_lifetime = std::chrono::days(90);
+
+struct IssueRequest {
+    domain::IdentityName name;
+    std::optional<domain::ScopeSet> scopes;  // none: all the identity may hold
+    std::optional<domain::Ending> expires;
+};
+
+struct RotateRequest {
+    std::string target;  // an identity's name or a credential's id
+    domain::OldCredential old_credential = domain::OldCredential::RetiresAfterOverlap;
+    std::optional<Duration> overlap;        // none: default_overlap, or default_overlap_until_used
+    std::optional<domain::Ending> expires;  // none: as long as the old one was made for
+};
+inline constexpr Duration default_overlap = std::chrono::hours(1);
+inline constexpr Duration default_overlap_until_used = std::chrono::days(7);
+
+// What pause, resume and revoke are about.
+struct ByNameOrId {
+    std::string text;
+};
+struct ByToken {
+    Secret token;
+};
+using Target = std::variant<ByNameOrId, ByToken, domain::EnvironmentName, domain::WorkspaceName, Filter>;
+
+struct IssuedToken {
+    domain::CredentialRef credential;
+    Secret token;
+};
+
+// Where tokens go. Called between the two commits, at most once.
+class Delivery {
+ public:
+    virtual ~Delivery() = default;
+    // Before anything is committed: what can already be seen to go wrong.
+    virtual Result<void> prepare(std::span<const domain::IdentityName> names) = 0;
+    // Success means: every token is where it survives this process. Errors: any; then none of
+    // them comes into force.
+    virtual Result<void> deliver(std::span<const IssuedToken> tokens) = 0;
+};
+
+enum class Progress { Shown, Applied, AlreadySo };
+
+struct Done {
+    Progress progress = Progress::Shown;
+    Plan plan;
+    domain::Revision revision = 0;  // after it, when applied
+    std::vector<domain::CredentialRef> issued;
+};
+
+struct InitRequest {
+    domain::OperatorName operator_name;
+    domain::WorkspaceName workspace;
+    std::vector<domain::Owner> owners;
+};
+
+struct EnvironmentRequest {
+    domain::EnvironmentName name;
+    domain::Protection protection = domain::Protection::Open;
+    std::optional<Duration> max_lifetime;
+};
+
+class Authority {
+ public:
+    // All outlive the authority. `root_key` is the installation's.
+    Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key,
+              audit::Process caller);
+
+    // Errors of every change, beside its own: PermissionDenied, NotConfirmed, ApprovalNeeded,
+    // NotFound, StateRefuses, and those of the store. A refusal by permission, state or the
+    // gate leaves a `refused` event, except in a dry run.
+
+    // The first change: makes the installation, its first operator, workspace and environments.
+    Result<Done> init(const InitRequest& request, const Confirmation& confirmation);
+
+    Result<Done> create(std::span<const CreateRequest> requests, const Order& order, Delivery& delivery);
+    Result<Done> issue(const IssueRequest& request, const Order& order, Delivery& delivery);
+    Result<Done> rotate(const RotateRequest& request, const Order& order, Delivery& delivery);
+    // Finishes a create, issue or rotate that was cut off after delivery. The token proves it.
+    Result<Done> activate(const Secret& token, const Order& order);
+
+    Result<Done> pause(const Target& target, const std::optional<domain::Ending>& until, const Order& order);
+    Result<Done> resume(const Target& target, const Order& order);
+    // Idempotent: what is revoked already is AlreadySo.
+    Result<Done> revoke(const Target& target, const Order& order);
+
+    Result<Done> add_workspace(const domain::WorkspaceName& name, const Order& order);
+    Result<Done> remove_workspace(const domain::WorkspaceName& name, const Order& order);
+    Result<Done> add_environment(const EnvironmentRequest& request, const Order& order);
+    Result<Done> remove_environment(const domain::EnvironmentName& name, const Order& order);
+    // Always needs an owner.
+    Result<Done> set_protection(const domain::EnvironmentName& name, domain::Protection protection,
+                                const Order& order);
+    Result<Done> add_operator(const domain::OperatorName& name, std::uint32_t uid,
+                              const std::vector<domain::Grant>& grants, const Order& order);
+    Result<Done> remove_operator(const domain::OperatorName& name, const Order& order);
+    Result<Done> grant(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
+    Result<Done> withdraw(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
+    // Always needs an owner: the first keys are given to init.
+    Result<Done> add_owner(const domain::Owner& owner, const Order& order);
+    Result<Done> remove_owner(const std::string& fingerprint, const Order& order);
+
+    // Records a backup that is about to be made.
+    Result<Done> record_backup(const std::string& path, const Order& order);
+    // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator
+    // who may see the reason.
+    struct Answer {
+        verify::Verdict verdict;
+        bool tells_why = false;
+    };
+    Result<Answer> verify(std::string_view token, const domain::Demand& demand);
+    // Remembers an accepted verification, and ends what a rotation kept until this use.
+    Result<void> record_use(const verify::Verdict& verdict, const std::string& from);
+
+    // Runs `view` on a snapshot, for a caller with workspace:view in the workspace chosen. A
+    // refusal leaves an event.
+    struct Sight {
+        const store::Reader& reader;
+        domain::Operator viewer;
+        domain::Workspace workspace;
+        Instant now;
+    };
+    Result<void> look(const std::optional<domain::WorkspaceName>& workspace,
+                      const std::function<Result<void>(const Sight&)>& view);
+    // The same over the whole installation: needs the permission in all workspaces.
+    struct Overview {
+        const store::Reader& reader;
+        domain::Operator viewer;
+        Instant now;
+    };
+    Result<void> look_over(const std::function<Result<void>(const Overview&)>& view);
+
+    // The stored hash's key, for finding a pasted token without that counting as a use.
+    Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
+
+    const Secret& root_key() const { return root_key_; }
+
+ private:
+    // What a planner may use; the transaction's snapshot.
+    struct Context {
+        const store::Reader& reader;
+        domain::Operator requester;
+        std::optional<domain::Workspace> workspace;
+        Instant now;
+    };
+    // What a change is, before it is known whether it can be.
+    struct Intent {
+        std::string action;  // as typed, for the plan: "revoke"
+        std::string event;   // for a refusal: "identity.revoke"
+        bool is_installation_wide = false;
+    };
+    using Planner = std::function<Result<void>(const Context&, Plan&)>;
+
+    Result<Done> run(const Intent& intent, const Order& order, const Planner& planner);
+    // Fills `plan`; when refused, as far as it got.
+    Result<void> make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
+                           const Planner& planner, Instant now, Plan& plan) const;
+    Result<Done> run_and_deliver(const Intent& intent, const Order& order, const Planner& planner,
+                                 std::vector<IssuedToken>& tokens, Delivery& delivery);
+    Result<void> withdraw_undelivered(std::span<const IssuedToken> tokens, const Error& cause,
+                                      const std::string& plan);
+    Result<std::vector<audit::Draft>> refusal_drafts(const store::Reader& reader, const std::string& event,
+                                                     const domain::Subject& subject, const Order& order,
+                                                     const Error& error) const;
+    void record_refusal(const std::string& event, const domain::Subject& subject, const Order& order,
+                        const Error& error);
+    Result<domain::Revision> commit(const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide,
+                                    const Order& order, const std::string& plan);
+    std::vector<audit::Draft> drafts_of(const std::optional<domain::OperatorName>& name,
+                                        const std::vector<audit::Event>& events, const std::string& reason,
+                                        const std::string& plan, Instant now) const;
+    Result<domain::Operator> authorise(const store::Reader& reader, bool is_installation_wide,
+                                       const std::optional<domain::WorkspaceName>& workspace,
+                                       domain::Permission permission) const;
+    Result<domain::Workspace> choose_workspace(const store::Reader& reader, const domain::Operator& who,
+                                               const std::optional<domain::WorkspaceName>& name) const;
+    Result<IssuedToken> make_credential(const Context& context, const domain::Identity& identity,
+                                        const domain::Environment& environment, domain::ScopeSet scopes,
+                                        std::optional<Instant> expires_at,
+                                        std::optional<domain::Succession> succession, Plan& plan);
+    Result<std::vector<audit::Event>> activation_events(const Context& context,
+                                                        const domain::CredentialRef& credential) const;
+
+    store::Store& store_;
+    const Clock& clock_;
+    Random& random_;
+    const Secret& root_key_;
+    audit::Process caller_;
+    std::string request_id_;
+};
+
+// Whether `who` holds `permission` in the workspace, or with none: in all and the installation.
+bool holds(const domain::Operator& who, const std::optional<domain::WorkspaceName>& workspace,
+           domain::Permission permission);
+
+// The events of a migration, for store::Maintenance::migrate, which runs before the store can be
+// opened as an installation. Errors: PermissionDenied.
+Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, const audit::Process& caller,
+                                                   Instant now, const audit::StoreMigrated& event,
+                                                   const std::string& reason);
+
+// The operator that `caller` is, if they hold the permission. Errors: PermissionDenied.
+Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller,
+                                   bool is_installation_wide, const std::optional<domain::WorkspaceName>& workspace,
+                                   domain::Permission permission);
+
+}  // namespace marque::authority

@@ -1,0 +1,220 @@
+// The one path of every change: authorise, plan, gate, confirm, commit; and of every look.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "authority/authority.h"
+#include "base/text.h"
+
+namespace marque::authority {
+
+using namespace domain;
+
+namespace {
+
+std::string make_request_id(Random& random) {
+    std::array<std::uint8_t, 8> bytes{};
+    return random.fill(bytes) ? to_hex(bytes) : std::string();
+}
+
+std::string uid_text(const audit::Process& caller) {
+    return fmt::format("uid {}", caller.uid);
+}
+
+// What a refusal's entry is worth keeping for. Typing errors and absent names are not refusals.
+bool is_refusal(const Error& error) {
+    return error.code == Code::PermissionDenied || error.code == Code::StateRefuses ||
+           error.code == Code::ApprovalNeeded;
+}
+
+Error gate_error(const Plan& plan, std::size_t owners) {
+    const std::string who = owners == 0 ? "this installation has no owner key, so nobody can approve it"
+                            : owners == 1 ? "the registered owner would have to approve it"
+                                          : fmt::format("one of the {} registered owners would have to approve it", owners);
+    return Error(Code::ApprovalNeeded,
+                 fmt::format("{}: it needs an owner's approval, and {}", *plan.gate, who),
+                 fmt::format("an approval is a signature by an owner's SSH key over this plan, digest {}",
+                             plan.digest()));
+}
+
+}  // namespace
+
+bool holds(const Operator& who, const std::optional<WorkspaceName>& workspace, Permission permission) {
+    return std::ranges::any_of(who.grants, [&](const Grant& grant) {
+        return (!grant.workspace || (workspace && *grant.workspace == *workspace)) &&
+               (grant.permission == permission || grant.permission == Permission::Manage);
+    });
+}
+
+Authority::Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key,
+                     audit::Process caller)
+    : store_(store),
+      clock_(clock),
+      random_(random),
+      root_key_(root_key),
+      caller_(std::move(caller)),
+      request_id_(make_request_id(random)) {}
+
+std::vector<audit::Draft> Authority::drafts_of(const std::optional<OperatorName>& name,
+                                               const std::vector<audit::Event>& events, const std::string& reason,
+                                               const std::string& plan, Instant now) const {
+    std::vector<audit::Draft> drafts;
+    drafts.reserve(events.size());
+    for (const audit::Event& event : events)
+        drafts.push_back({event, audit::OperatorActor{name, caller_}, now, audit::Mode::Setup, reason, plan, request_id_});
+    return drafts;
+}
+
+Result<Operator> authorise(const store::Reader& reader, const audit::Process& caller, bool is_installation_wide,
+                           const std::optional<WorkspaceName>& workspace, Permission permission) {
+    const auto who = TRY(reader.operator_with_uid(caller.uid));
+    if (!who)
+        return Error(Code::PermissionDenied, uid_text(caller) + " is no operator of this installation",
+                     "an operator can add you with marque operator add");
+    const bool may = is_installation_wide ? holds(*who, std::nullopt, permission)
+                     : workspace          ? holds(*who, *workspace, permission)
+                                          : !who->grants.empty();
+    if (may) return *who;
+    const std::string where = is_installation_wide ? "the whole installation"
+                              : workspace          ? "workspace " + workspace->text()
+                                                   : "any workspace";
+    return Error(Code::PermissionDenied,
+                 fmt::format("operator {} does not hold {} in {}", who->name.text(), name_of(permission), where));
+}
+
+Result<Operator> Authority::authorise(const store::Reader& reader, bool is_installation_wide,
+                                      const std::optional<WorkspaceName>& workspace, Permission permission) const {
+    return authority::authorise(reader, caller_, is_installation_wide, workspace, permission);
+}
+
+Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const Operator& who,
+                                              const std::optional<WorkspaceName>& name) const {
+    if (name) {
+        const auto workspace = TRY(reader.workspace(*name));
+        if (workspace) return *workspace;
+        return Error(Code::NotFound, "there is no workspace " + name->text(), "see marque workspace list");
+    }
+    std::vector<Workspace> visible;
+    for (const Workspace& workspace : TRY(reader.workspaces()))
+        if (workspace.condition.stored != Standing::Revoked && holds(who, workspace.name, Permission::View))
+            visible.push_back(workspace);
+    if (visible.size() == 1) return visible.front();
+    if (visible.empty()) return Error(Code::NotFound, "there is no workspace that you may see");
+    std::string names;
+    for (const Workspace& workspace : visible) names += (names.empty() ? "" : ", ") + workspace.name.text();
+    return Error(Code::InvalidRequest, "there is more than one workspace: " + names,
+                 "say which with --workspace or MARQUE_WORKSPACE");
+}
+
+Result<void> Authority::make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
+                                  const Planner& planner, Instant now, Plan& plan) const {
+    plan = Plan{};
+    plan.action = intent.action;
+    if (order.workspace) plan.about = WorkspaceRef{*order.workspace};
+    if (!order.reason.empty()) plan.request["reason"] = order.reason;
+    const auto installation = TRY(reader.installation());
+    if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
+    plan.installation = installation->id;
+    Context context{reader,
+                    TRY(authorise(reader, intent.is_installation_wide, order.workspace, Permission::Manage)),
+                    std::nullopt, now};
+    plan.requester = context.requester.name.text();
+    if (!intent.is_installation_wide) {
+        context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
+        plan.about = WorkspaceRef{context.workspace->name};
+        plan.request["workspace"] = context.workspace->name.text();
+        TRY(authorise(reader, false, context.workspace->name, Permission::Manage));
+    }
+    TRY(planner(context, plan));
+    if (plan.gate) return gate_error(plan, TRY(reader.owners()).size());
+    return {};
+}
+
+Result<Done> Authority::run(const Intent& intent, const Order& order, const Planner& planner) {
+    Done done;
+    Plan& plan = done.plan;
+    if (!order.confirmation.is_given()) {
+        auto planned = store_.read([&](const store::Reader& reader) {
+            return make_plan(reader, intent, order, planner, clock_.now(), plan);
+        });
+        if (!planned) {
+            if (!order.confirmation.is_dry_run()) record_refusal(intent.event, plan.about, order, planned.error());
+            return std::move(planned).error();
+        }
+        done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Shown;
+        return done;
+    }
+    std::optional<Error> refusal;
+    auto revision = store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+        refusal.reset();
+        const Instant now = clock_.now();
+        if (auto planned = make_plan(reader, intent, order, planner, now, plan); !planned) {
+            refusal = std::move(planned).error();
+            return refusal_drafts(reader, intent.event, plan.about, order, *refusal);
+        }
+        if (plan.events.empty()) return std::vector<audit::Draft>{};
+        TRY(order.confirmation.check(plan));
+        return drafts_of(TRY(OperatorName::parse(plan.requester)), plan.events, order.reason, plan.digest(), now);
+    });
+    if (!revision) return std::move(revision).error();
+    if (refusal) return *refusal;
+    done.revision = *revision;
+    done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Applied;
+    return done;
+}
+
+// The entry of a refusal; none when there is nothing to refuse in (no installation) or the
+// request was only mistyped.
+Result<std::vector<audit::Draft>> Authority::refusal_drafts(const store::Reader& reader, const std::string& event,
+                                                            const Subject& subject, const Order& order,
+                                                            const Error& error) const {
+    if (!is_refusal(error) || !TRY(reader.installation())) return std::vector<audit::Draft>{};
+    const auto who = TRY(reader.operator_with_uid(caller_.uid));
+    return drafts_of(who ? std::optional(who->name) : std::nullopt, {audit::Refused{event, subject, error}},
+                     order.reason, "", clock_.now());
+}
+
+void Authority::record_refusal(const std::string& event, const Subject& subject, const Order& order,
+                               const Error& error) {
+    if (!is_refusal(error)) return;
+    // The refusal stands whether or not it can be written down.
+    (void)store_.change([&](const store::Reader& reader) {
+        return refusal_drafts(reader, event, subject, order, error);
+    });
+}
+
+Result<Revision> Authority::commit(
+    const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide, const Order& order,
+    const std::string& plan) {
+    return store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+        const Instant now = clock_.now();
+        Context context{reader, TRY(authorise(reader, false, order.workspace, Permission::Manage)), std::nullopt, now};
+        return drafts_of(context.requester.name, TRY(decide(context)), order.reason, plan, now);
+    });
+}
+
+Result<void> Authority::look(const std::optional<WorkspaceName>& workspace,
+                             const std::function<Result<void>(const Sight&)>& view) {
+    auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
+        const Operator who = TRY(authorise(reader, false, workspace, Permission::View));
+        const Workspace chosen = TRY(choose_workspace(reader, who, workspace));
+        TRY(authorise(reader, false, chosen.name, Permission::View));
+        return view(Sight{reader, who, chosen, clock_.now()});
+    });
+    if (!result && result.error().code == Code::PermissionDenied) {
+        const Subject subject = workspace ? Subject(WorkspaceRef{*workspace}) : Subject(InstallationRef{});
+        record_refusal("workspace.view", subject, {}, result.error());
+    }
+    return result;
+}
+
+Result<void> Authority::look_over(const std::function<Result<void>(const Overview&)>& view) {
+    auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
+        return view(Overview{reader, TRY(authorise(reader, true, std::nullopt, Permission::View)), clock_.now()});
+    });
+    if (!result && result.error().code == Code::PermissionDenied)
+        record_refusal("installation.view", InstallationRef{}, {}, result.error());
+    return result;
+}
+
+}  // namespace marque::authority

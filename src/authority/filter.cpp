@@ -1,0 +1,148 @@
+#include "authority/filter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "domain/span_of_time.h"
+
+namespace marque::authority {
+
+using namespace domain;
+
+namespace {
+
+constexpr std::size_t page_size = 512;
+
+bool is_known_state(std::string_view word) {
+    static constexpr std::string_view words[] = {"active",   "paused",  "revoked", "pending",
+                                                 "retiring", "retired", "expired", "lapsed"};
+    return std::ranges::find(words, word) != std::end(words);
+}
+
+bool matches_state(std::string_view wanted, const IdentityView& view) {
+    if (wanted.empty() || wanted == name_of(view.state)) return true;
+    if (wanted == "active" || wanted == "paused" || wanted == "revoked") return false;
+    return std::ranges::any_of(view.credentials,
+                               [&](const CredentialView& c) { return wanted == name_of(c.state); });
+}
+
+bool is_expiring(const IdentityView& view, Instant by) {
+    return std::ranges::any_of(view.credentials, [&](const CredentialView& c) {
+        return is_live(c.state) && c.credential.expires_at && *c.credential.expires_at <= by;
+    });
+}
+
+bool is_unused(const IdentityView& view, Instant since) {
+    const auto is_live_one = [](const CredentialView& c) { return is_live(c.state); };
+    const auto is_idle = [&](const CredentialView& c) {
+        return !is_live(c.state) || (c.credential.created_at < since && (!c.last_use || c.last_use->at < since));
+    };
+    return std::ranges::any_of(view.credentials, is_live_one) && std::ranges::all_of(view.credentials, is_idle);
+}
+
+}  // namespace
+
+Result<std::pair<std::string, std::string>> parse_label(std::string_view text) {
+    const std::size_t equals = text.find('=');
+    if (equals == std::string_view::npos || !is_name(text.substr(0, equals)))
+        return Error(Code::InvalidRequest, quote(text) + " is not a label", "labels are key=value, such as team=ops");
+    return std::pair(std::string(text.substr(0, equals)),
+                     TRY(parse_free_text("label", text.substr(equals + 1), 200)));
+}
+
+bool Filter::is_empty() const {
+    return !environment && !kind && labels.empty() && state.empty() && !expiring && !unused;
+}
+
+bool Filter::matches(const IdentityView& view, Instant now) const {
+    if (environment && view.identity.environment != *environment) return false;
+    if (kind && view.identity.kind != *kind) return false;
+    for (const auto& [key, value] : labels) {
+        const auto found = view.identity.labels.find(key);
+        if (found == view.identity.labels.end() || found->second != value) return false;
+    }
+    if (!matches_state(state, view)) return false;
+    if (expiring && !is_expiring(view, now + *expiring)) return false;
+    return !unused || is_unused(view, now - *unused);
+}
+
+audit::JsonObject Filter::to_json() const {
+    audit::JsonObject object;
+    if (environment) object["env"] = environment->text();
+    if (kind) object["kind"] = name_of(*kind);
+    for (const auto& [key, value] : labels) object["label." + key] = value;
+    if (!state.empty()) object["state"] = state;
+    if (expiring) object["expiring"] = to_text(*expiring);
+    if (unused) object["unused"] = to_text(*unused);
+    return object;
+}
+
+Result<void> Filter::set_state(std::string_view word) {
+    if (!is_known_state(word))
+        return Error(Code::InvalidRequest, quote(word) + " is not a state",
+                     "states: active, paused, revoked, pending, lapsed, retiring, retired, expired");
+    state = std::string(word);
+    return {};
+}
+
+Result<void> Filter::add(std::string_view condition) {
+    const std::size_t equals = condition.find('=');
+    const std::string_view key = condition.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? "" : condition.substr(equals + 1);
+    if (key == "env") {
+        environment = TRY(EnvironmentName::parse(value));
+    } else if (key == "kind") {
+        kind = TRY(parse_kind(value));
+    } else if (key == "state") {
+        return set_state(value);
+    } else if (key == "expiring") {
+        expiring = TRY(parse_duration(value));
+    } else if (key == "unused") {
+        unused = TRY(parse_duration(value));
+    } else if (key.starts_with("label.")) {
+        labels.insert(TRY(parse_label(condition.substr(6))));
+    } else {
+        return Error(Code::InvalidRequest, quote(condition) + " is not a condition",
+                     "conditions: env=, kind=, state=, expiring=, unused=, label.KEY=");
+    }
+    return {};
+}
+
+Result<IdentityView> view_of(const store::Reader& reader, const Workspace& workspace, const Identity& identity,
+                             Instant now) {
+    const auto environment = TRY(reader.environment(identity.workspace, identity.environment));
+    if (!environment)
+        return Error(Code::Corrupt, "identity " + identity.name.text() + " has no environment", "run marque doctor");
+    IdentityView view{identity, standing_at(identity.condition, now), Standing::Active, {}, {}, {}};
+    view.state = view.own_state;
+    view.is_protected = environment->protection == Protection::Protected;
+    const auto apply = [&](Standing standing, const std::string& who) {
+        if (standing <= view.state) return;  // declared from mild to strict
+        view.state = standing;
+        view.stopped_by = who;
+    };
+    apply(standing_at(environment->condition, now), "environment " + environment->name.text());
+    apply(standing_at(workspace.condition, now), "workspace " + workspace.name.text());
+    for (Credential& credential : TRY(reader.credentials(identity.workspace, identity.name))) {
+        const CredentialState state = state_at(credential, now);
+        auto last_use = TRY(reader.last_use(credential.id));
+        view.credentials.push_back({std::move(credential), state, std::move(last_use)});
+    }
+    return view;
+}
+
+Result<void> for_each_identity(const store::Reader& reader, const WorkspaceName& workspace,
+                               const std::function<Result<bool>(const Identity&)>& visit) {
+    std::optional<IdentityName> after;
+    for (;;) {
+        const auto page = TRY(reader.identities(workspace, after, page_size));
+        for (const Identity& identity : page)
+            if (!TRY(visit(identity))) return {};
+        if (page.size() < page_size) return {};
+        after = page.back().name;
+    }
+}
+
+}  // namespace marque::authority

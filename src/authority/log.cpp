@@ -1,0 +1,115 @@
+#include "authority/log.h"
+
+#include <fmt/format.h>
+
+#include "audit/entry.h"
+#include "audit/seal.h"
+#include "authority/keys.h"
+#include "crypto/digest.h"
+#include "store/append.h"
+
+namespace marque::authority {
+namespace {
+
+constexpr std::size_t batch = 1000;
+
+class Verifier {
+ public:
+    explicit Verifier(const Secret& root_key) : seal_key_(log_seal_key(root_key)) {}
+
+    void add(const store::StoredEntry& entry) {
+        const std::uint64_t expected = report_.size + 1;
+        if (entry.seq != expected)
+            find(expected, fmt::format("entry {} is missing; the next one is {}", expected, entry.seq));
+        const audit::Digest leaf = audit::leaf_hash(bytes_of(entry.bytes));
+        if (!crypto::equal(entry.seal, audit::seal_of_entry(seal_key_, entry.seq, leaf)))
+            find(entry.seq, fmt::format("entry {} was rewritten: its seal is not this installation's", entry.seq));
+        else if (const auto decoded = audit::decode(entry.bytes); !decoded || decoded->seq != entry.seq)
+            find(entry.seq, fmt::format("entry {} is not a well-formed entry of that number", entry.seq));
+        report_.leaves.push_back(leaf);
+        frontier_.append(leaf);
+        report_.size = frontier_.size();
+    }
+
+    void compare_head(const store::StoredHead& head) {
+        const std::uint64_t claimed = head.frontier.size();
+        if (!store::check_head(head, seal_key_))
+            find(0, "the log's head does not carry this installation's seal");
+        if (claimed > report_.size)
+            find(report_.size + 1, fmt::format("the log was cut: its head speaks of {} entries, and there are {}",
+                                               claimed, report_.size));
+        else if (claimed < report_.size)
+            find(claimed + 1, fmt::format("entries {} to {} are beyond the log's head", claimed + 1, report_.size));
+        else if (head.frontier.root() != frontier_.root())
+            find(0, "the entries do not add up to the log's head");
+    }
+
+    void compare_checkpoint(const audit::Checkpoint& earlier) {
+        if (earlier.size > report_.size) {
+            find(report_.size + 1,
+                 fmt::format("the log was cut or rolled back: the checkpoint has {} entries, the log {}; entries {} to "
+                             "{} are gone",
+                             earlier.size, report_.size, report_.size + 1, earlier.size));
+        } else if (audit::root_of(std::span(report_.leaves).first(earlier.size)) != earlier.root) {
+            find(0, fmt::format("the log was rewritten: its first {} entries are not those that the checkpoint was "
+                                "signed over",
+                                earlier.size));
+        }
+    }
+
+    LogReport finish() {
+        report_.root = frontier_.root();
+        return std::move(report_);
+    }
+
+ private:
+    void find(std::uint64_t seq, std::string what) {
+        if (report_.findings.size() < max_findings) report_.findings.push_back({seq, std::move(what)});
+    }
+
+    Secret seal_key_;
+    audit::Frontier frontier_;
+    LogReport report_;
+};
+
+}  // namespace
+
+Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key,
+                             const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress) {
+    const store::StoredHead head = TRY(reader.head());
+    Verifier verifier(root_key);
+    std::uint64_t after = 0;
+    for (;;) {
+        const auto entries = TRY(reader.entries(after, batch));
+        for (const store::StoredEntry& entry : entries) verifier.add(entry);
+        if (!entries.empty()) after = entries.back().seq;
+        progress(after, head.frontier.size());
+        if (entries.size() < batch) break;
+    }
+    verifier.compare_head(head);
+    if (earlier) {
+        if (earlier->origin != TRY(log_origin(reader)))
+            return Error(Code::InvalidRequest, "the checkpoint is of another log, " + earlier->origin);
+        verifier.compare_checkpoint(*earlier);
+    }
+    return verifier.finish();
+}
+
+Result<std::string> log_origin(const store::Reader& reader) {
+    const auto installation = TRY(reader.installation());
+    if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
+    return "marque/" + installation->id;
+}
+
+Result<audit::VerifierKey> log_verifier_key(const store::Reader& reader, const Secret& root_key) {
+    return audit::VerifierKey{TRY(log_origin(reader)), checkpoint_key(root_key).public_key()};
+}
+
+Result<std::string> sign_checkpoint(const store::Reader& reader, const Secret& root_key, const LogReport& report) {
+    if (!report.is_sound())
+        return Error(Code::Corrupt, "the log is not sound, and is not signed: " + report.findings.front().what);
+    const audit::Checkpoint checkpoint{TRY(log_origin(reader)), report.size, report.root};
+    return audit::sign_note(checkpoint.text(), checkpoint.origin, checkpoint_key(root_key));
+}
+
+}  // namespace marque::authority

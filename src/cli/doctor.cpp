@@ -1,0 +1,154 @@
+// marque doctor: is this installation well? Reads everything, changes nothing.
+#include <fmt/format.h>
+
+#include "authority/keys.h"
+#include "authority/log.h"
+#include "base/text.h"
+#include "cli/commands.h"
+
+namespace marque::cli {
+namespace {
+
+using namespace domain;
+using authority::Authority;
+
+struct Options {
+    std::string backup;
+};
+
+enum class Health { Well, Warning, Ill };
+
+// The findings, printed as they come.
+class Examination {
+ public:
+    explicit Examination(Shell& shell) : shell_(shell) {}
+
+    void add(Health health, const std::string& what) {
+        if (health == Health::Ill) is_ill_ = true;
+        findings_.emplace_back(audit::JsonObject{{"health", word(health)}, {"what", what}});
+        if (shell_.is_json()) return;
+        const Paint& paint = shell_.paint();
+        const std::string mark = health == Health::Well ? paint.good("ok     ") : health == Health::Warning ? paint.warning("warning") : paint.bad("ILL    ");
+        shell_.print(fmt::format("{}  {}\n", mark, escaped(what)));
+    }
+    void add(bool is_well, Health otherwise, const std::string& well, const std::string& ill) {
+        add(is_well ? Health::Well : otherwise, is_well ? well : ill);
+    }
+
+    int finish() {
+        if (shell_.is_json()) shell_.print_json({{"well", !is_ill_}, {"findings", std::move(findings_)}});
+        return is_ill_ ? static_cast<int>(Code::Corrupt) : 0;
+    }
+
+ private:
+    static const char* word(Health health) {
+        return health == Health::Well ? "ok" : health == Health::Warning ? "warning" : "ill";
+    }
+    Shell& shell_;
+    audit::JsonArray findings_;
+    bool is_ill_ = false;
+};
+
+void examine_log(const authority::LogReport& report, Examination& examination) {
+    if (report.is_sound()) examination.add(Health::Well, fmt::format("the log verifies: {} entries", report.size));
+    for (const authority::LogFinding& finding : report.findings) examination.add(Health::Ill, finding.what);
+}
+
+Result<void> examine_rows(const Authority::Overview& overview, Examination& examination) {
+    const auto owners = TRY(overview.reader.owners());
+    examination.add(!owners.empty(), Health::Warning, fmt::format("owner keys: {}", owners.size()),
+                    "no owner key is registered: the gate of protected environments stays shut");
+    std::size_t managers = 0;
+    for (const Operator& operator_ : TRY(overview.reader.operators()))
+        if (!operator_.is_removed && authority::holds(operator_, std::nullopt, Permission::Manage)) ++managers;
+    examination.add(managers > 0, Health::Ill, fmt::format("operators who manage everything: {}", managers),
+                    "no operator manages the installation");
+    std::size_t identities = 0, credentials = 0, pending = 0;
+    for (const Workspace& workspace : TRY(overview.reader.workspaces()))
+        TRY(authority::for_each_identity(overview.reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
+            ++identities;
+            const auto view = TRY(authority::view_of(overview.reader, workspace, identity, overview.now));
+            for (const auto& credential : view.credentials) {
+                ++credentials;
+                if (credential.state == CredentialState::Pending) ++pending;
+            }
+            return true;
+        }));
+    examination.add(Health::Well, fmt::format("every row reads: {} identities, {} credentials", identities, credentials));
+    if (pending > 0)
+        examination.add(Health::Warning,
+                        fmt::format("{} credentials are pending: their commands run now, or were cut off (marque activate)", pending));
+    return {};
+}
+
+Result<void> examine_clock(const Authority::Overview& overview, std::uint64_t size, Examination& examination) {
+    if (size == 0) return {};
+    const auto entries = TRY(overview.reader.entries(size - 1, 1));
+    if (entries.empty()) return {};
+    const auto newest = audit::decode(entries.front().bytes);
+    if (!newest) return {};  // verify_log has said so
+    examination.add(newest->at <= overview.now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
+                    "the clock is behind the log, by which expiry is late: the newest entry is of " + to_calendar(newest->at));
+    return {};
+}
+
+Result<int> examine_backup(Shell& shell, const std::string& path) {
+    Examination examination(shell);
+    const Secret& root_key = *TRY(shell.root_key());
+    const auto backup = TRY(shell.system().open_backup(path));
+    for (const std::string& finding : TRY(TRY(shell.system().check_backup(path))->check())) examination.add(Health::Ill, finding);
+    Authority& authority = *TRY(shell.authority());
+    TRY(authority.look_over([&](const Authority::Overview& live) -> Result<void> {
+        return backup->read([&](const store::Reader& reader) -> Result<void> {
+            const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
+            if (mine != its)
+                return Error(Code::InvalidRequest, "the backup is of another installation");
+            auto progress = shell.progress("reading the backup's log");
+            const auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
+                progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
+            }));
+            examine_log(its_log, examination);
+            const audit::Checkpoint then{its, its_log.size, its_log.root};
+            const auto my_log = TRY(authority::verify_log(live.reader, root_key, then, [](std::uint64_t, std::uint64_t) {}));
+            examination.add(my_log.is_sound(), Health::Ill,
+                            fmt::format("the store goes on from it: {} entries since", my_log.size - std::min(my_log.size, its_log.size)),
+                            my_log.is_sound() ? "" : "the store does not go on from it: " + my_log.findings.front().what);
+            return {};
+        });
+    }));
+    return examination.finish();
+}
+
+Result<int> run_doctor(Shell& shell, const Options& options) {
+    if (!options.backup.empty()) return examine_backup(shell, options.backup);
+    Examination examination(shell);
+    for (const FileFinding& finding : shell.system().examine_files(shell.store_folder()))
+        examination.add(finding.is_well ? Health::Well : Health::Ill, finding.what);
+    const Secret& root_key = *TRY(shell.root_key());
+    const auto maintenance =
+        TRY(shell.system().open_maintenance(shell.store_folder(), authority::log_seal_key(root_key)));
+    const auto damage = TRY(maintenance->check());
+    examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
+                    damage.empty() ? "" : "the database is damaged: " + damage.front());
+    TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
+        auto progress = shell.progress("reading the log");
+        const auto report = TRY(authority::verify_log(overview.reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
+            progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
+        }));
+        examine_log(report, examination);
+        TRY(examine_clock(overview, report.size, examination));
+        return examine_rows(overview, examination);
+    }));
+    return examination.finish();
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& root, Shell& shell, Exit& exit) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = root.add_subcommand("doctor", "Is this installation well? Reads everything, changes nothing");
+    command->add_option("--backup", options->backup, "Examine this backup, and that the store goes on from it")->type_name("FILE");
+    on_run(*command, shell, exit, options, run_doctor);
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,118 @@
+#include "cli/identity_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace marque::cli {
+
+using namespace domain;
+using authority::CredentialView;
+using authority::IdentityView;
+
+namespace {
+
+void add_time(audit::JsonObject& object, const char* key, const std::optional<Instant>& time) {
+    if (time) object[key] = to_rfc3339(*time);
+}
+
+audit::JsonArray scopes_json(const ScopeSet& scopes) {
+    audit::JsonArray array;
+    for (const Scope& scope : scopes.scopes()) array.emplace_back(scope.text());
+    return array;
+}
+
+}  // namespace
+
+audit::JsonObject to_json(const CredentialView& view) {
+    const Credential& c = view.credential;
+    audit::JsonObject object{{"credential", c.id.text()},
+                             {"state", name_of(view.state)},
+                             {"scopes", scopes_json(c.scopes)},
+                             {"created_at", to_rfc3339(c.created_at)},
+                             {"revision", c.revision}};
+    add_time(object, "expires_at", c.expires_at);
+    if (view.state == CredentialState::Paused) add_time(object, "paused_until", c.paused_until);
+    add_time(object, "retire_at", c.retire_at);
+    if (c.succession) object["replaces"] = c.succession->replaces.text();
+    if (view.last_use) {
+        object["last_used_at"] = to_rfc3339(view.last_use->at);
+        object["last_used_from"] = view.last_use->from;
+        object["use_count"] = view.last_use->count;
+    }
+    return object;
+}
+
+audit::JsonObject to_json(const IdentityView& view) {
+    const Identity& i = view.identity;
+    audit::JsonObject labels;
+    for (const auto& [key, value] : i.labels) labels[key] = value;
+    audit::JsonArray credentials;
+    for (const CredentialView& credential : view.credentials) credentials.emplace_back(to_json(credential));
+    audit::JsonObject object{{"identity", i.name.text()},
+                             {"workspace", i.workspace.text()},
+                             {"environment", i.environment.text()},
+                             {"protected", view.is_protected},
+                             {"kind", name_of(i.kind)},
+                             {"state", name_of(view.state)},
+                             {"own_state", name_of(view.own_state)},
+                             {"scopes", scopes_json(i.scopes)},
+                             {"contact", i.contact},
+                             {"labels", std::move(labels)},
+                             {"created_at", to_rfc3339(i.created_at)},
+                             {"revision", i.revision},
+                             {"credentials", std::move(credentials)}};
+    if (view.own_state == Standing::Paused) add_time(object, "paused_until", i.condition.paused_until);
+    if (!view.stopped_by.empty()) object["stopped_by"] = view.stopped_by;
+    return object;
+}
+
+std::optional<LastUse> latest_use(const IdentityView& view) {
+    std::optional<LastUse> latest;
+    for (const CredentialView& credential : view.credentials)
+        if (credential.last_use && (!latest || credential.last_use->at > latest->at)) latest = credential.last_use;
+    return latest;
+}
+
+std::optional<Instant> next_expiry(const IdentityView& view) {
+    std::optional<Instant> next;
+    for (const CredentialView& credential : view.credentials) {
+        const auto& expires = credential.credential.expires_at;
+        if (is_live(credential.state) && expires && (!next || *expires < *next)) next = expires;
+    }
+    return next;
+}
+
+std::string use_in_words(const std::optional<LastUse>& use, Instant now) {
+    if (!use) return "never used";
+    return fmt::format("{} from {}", in_words(use->at, now), escaped(use->from));
+}
+
+std::string labels_in_words(const Labels& labels) {
+    std::string text;
+    for (const auto& [key, value] : labels) text += (text.empty() ? "" : ", ") + key + "=" + escaped(value);
+    return text;
+}
+
+std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint) {
+    return fmt::format("{:>6}  {:<16}  {}  {}  {}{}{}", entry.seq, in_words(entry.at, now), escaped(entry.actor),
+                       paint.bold(escaped(entry.action)), escaped(entry.target),
+                       entry.outcome == "done" ? "" : "  " + paint.state(escaped(entry.outcome)),
+                       entry.reason.empty() ? "" : "  “" + escaped(entry.reason) + "”");
+}
+
+Result<std::vector<audit::Entry>> decode_all(const std::vector<store::StoredEntry>& entries) {
+    std::vector<audit::Entry> decoded;
+    for (const store::StoredEntry& entry : entries) {
+        auto one = audit::decode(entry.bytes);
+        if (!one || one->seq != entry.seq)
+            return Error(Code::Corrupt, fmt::format("audit entry {} is not well formed", entry.seq),
+                         "run marque audit verify");
+        decoded.push_back(one.release());
+    }
+    return decoded;
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,26 @@
+// cli/identity_view.h: identities and credentials as rows and as JSON, for inspect and list.
+#pragma once
+
+#include "authority/filter.h"
+#include "cli/shell.h"
+
+namespace marque::cli {
+
+audit::JsonObject to_json(const authority::IdentityView& view);
+audit::JsonObject to_json(const authority::CredentialView& view);
+
+// The latest use of any of its credentials.
+std::optional<domain::LastUse> latest_use(const authority::IdentityView& view);
+// The first end among its live credentials.
+std::optional<Instant> next_expiry(const authority::IdentityView& view);
+
+std::string use_in_words(const std::optional<domain::LastUse>& use, Instant now);
+std::string labels_in_words(const domain::Labels& labels);
+
+// An entry on one line: when, who, what, outcome, why.
+std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint);
+
+// Decoded entries. Errors: Corrupt.
+Result<std::vector<audit::Entry>> decode_all(const std::vector<store::StoredEntry>& entries);
+
+}  // namespace marque::cli

@@ -1,0 +1,34 @@
+// marque issue: one more credential for an identity.
+#include "cli/issue_options.h"
+
+namespace marque::cli {
+namespace {
+
+struct Options {
+    ChangeOptions change;
+    IssueOptions issue;
+    std::string name, scopes;
+};
+
+Result<int> run_issue(Shell& shell, const Options& options) {
+    authority::IssueRequest request{TRY(domain::IdentityName::parse(options.name)), {}, TRY(ending_of(options.issue.expires))};
+    if (!options.scopes.empty()) request.scopes = TRY(domain::ScopeSet::parse(options.scopes));
+    const auto order = TRY(shell.order(options.change));
+    const auto delivery = delivery_for(shell, options.issue);
+    const auto done = TRY(TRY(shell.authority())->issue(request, order, *delivery));
+    return report_issued(shell, done, options.change, options.issue.token_file);
+}
+
+}  // namespace
+
+void add_issue(CLI::App& root, Shell& shell, Exit& exit) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = root.add_subcommand("issue", "Issue one more credential to an identity; prints the token");
+    command->add_option("name", options->name, "The identity")->type_name("NAME")->required();
+    command->add_option("--scope", options->scopes, "Some of the identity's scopes (default: all)")->type_name("S[,S…]");
+    add_issue_options(*command, options->issue);
+    add_change_options(*command, options->change, Reason::Optional);
+    on_run(*command, shell, exit, options, run_issue);
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,132 @@
+// marque operator: who may manage what.
+#include <fmt/format.h>
+
+#include "base/decimal.h"
+#include "base/text.h"
+#include "cli/commands.h"
+
+namespace marque::cli {
+namespace {
+
+using namespace domain;
+
+struct Options {
+    ChangeOptions change;
+    std::string name, user, permission = "workspace:manage";
+    bool in_all = false;
+};
+
+Result<Grant> grant_of(Shell& shell, const Options& options) {
+    Grant grant{std::nullopt, TRY(parse_permission(options.permission))};
+    if (options.in_all) return grant;
+    grant.workspace = TRY(shell.workspace());
+    if (grant.workspace) return grant;
+    return Error(Code::InvalidRequest, "say where the permission holds", "--workspace NAME or --all-workspaces");
+}
+
+// A number is a uid; anything else a login name of this machine.
+Result<std::uint32_t> uid_of(Shell& shell, const std::string& user) {
+    const auto number = parse_decimal(user);
+    if (!number) return shell.system().uid_of(user);
+    if (*number >= 0xFFFFFFFF) return Error(Code::InvalidRequest, quote(user) + " is not a uid");
+    return static_cast<std::uint32_t>(*number);
+}
+
+Result<int> run_add(Shell& shell, const Options& options) {
+    const auto name = TRY(OperatorName::parse(options.name));
+    const auto uid = TRY(uid_of(shell, options.user.empty() ? options.name : options.user));
+    const auto grant = TRY(grant_of(shell, options));
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->add_operator(name, uid, {grant}, order)), options.change);
+}
+
+Result<int> run_remove(Shell& shell, const Options& options) {
+    const auto name = TRY(OperatorName::parse(options.name));
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->remove_operator(name, order)), options.change);
+}
+
+Result<int> run_grant(Shell& shell, const Options& options) {
+    const auto name = TRY(OperatorName::parse(options.name));
+    const auto grant = TRY(grant_of(shell, options));
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->grant(name, grant, order)), options.change);
+}
+
+Result<int> run_withdraw(Shell& shell, const Options& options) {
+    const auto name = TRY(OperatorName::parse(options.name));
+    const auto grant = TRY(grant_of(shell, options));
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->withdraw(name, grant, order)), options.change);
+}
+
+std::string grants_in_words(const Operator& operator_) {
+    std::string text;
+    for (const Grant& grant : operator_.grants)
+        text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", name_of(grant.permission),
+                            grant.workspace ? grant.workspace->text() : "all workspaces");
+    return text.empty() ? "nothing" : text;
+}
+
+audit::JsonObject operator_json(const Operator& operator_) {
+    audit::JsonArray grants;
+    for (const Grant& grant : operator_.grants)
+        grants.emplace_back(audit::JsonObject{{"workspace", grant.workspace ? grant.workspace->text() : "*"},
+                                              {"permission", name_of(grant.permission)}});
+    return {{"operator", operator_.name.text()},
+            {"uid", operator_.uid},
+            {"state", operator_.is_removed ? "removed" : "active"},
+            {"grants", std::move(grants)},
+            {"created_at", to_rfc3339(operator_.created_at)}};
+}
+
+Result<int> run_list(Shell& shell, const Options&) {
+    TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
+        Table table({"OPERATOR", "UID", "STATE", "HOLDS"});
+        audit::JsonArray list;
+        for (const Operator& operator_ : TRY(overview.reader.operators())) {
+            list.emplace_back(operator_json(operator_));
+            table.add({operator_.name.text(), std::to_string(operator_.uid),
+                       operator_.is_removed ? shell.paint().dim("removed") : shell.paint().state("active"),
+                       grants_in_words(operator_)});
+        }
+        if (shell.is_json())
+            shell.print_json({{"operators", std::move(list)}});
+        else
+            shell.print(table.text(shell.paint()));
+        return {};
+    }));
+    return 0;
+}
+
+void add_permission_options(CLI::App& command, Options& options) {
+    command.add_option("--permission", options.permission, "workspace:view or workspace:manage")
+        ->type_name("P")
+        ->capture_default_str();
+    command.add_flag("--all-workspaces", options.in_all, "In all workspaces, and over the installation itself");
+}
+
+}  // namespace
+
+void add_operator(CLI::App& root, Shell& shell, Exit& exit) {
+    CLI::App* group = root.add_subcommand("operator", "Operators and what they may do: add, remove, grant, withdraw, list");
+    group->require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, auto body, bool has_permission) {
+        auto options = std::make_shared<Options>();
+        CLI::App* command = group->add_subcommand(name, help);
+        command->add_option("name", options->name, "The operator")->type_name("NAME")->required();
+        if (has_permission) add_permission_options(*command, *options);
+        if (std::string_view(name) == "add")
+            command->add_option("--user", options->user, "Login name or uid (default: the operator's name)")->type_name("USER");
+        add_change_options(*command, options->change, Reason::Optional);
+        on_run(*command, shell, exit, options, body);
+    };
+    add("add", "Add an operator: who they are is told by the kernel", run_add, true);
+    add("remove", "Remove an operator", run_remove, false);
+    add("grant", "Give an operator a permission", run_grant, true);
+    add("withdraw", "Take a permission from an operator", run_withdraw, true);
+    auto options = std::make_shared<Options>();
+    on_run(*group->add_subcommand("list", "List operators"), shell, exit, options, run_list);
+}
+
+}  // namespace marque::cli

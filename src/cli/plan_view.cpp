@@ -1,0 +1,191 @@
+// How a plan looks, and what is said when it was carried out.
+#include <fmt/format.h>
+
+#include "audit/event.h"
+#include "base/overloaded.h"
+#include "base/text.h"
+#include "cli/shell.h"
+
+namespace marque::cli {
+namespace {
+
+using namespace domain;
+using authority::Done;
+using authority::Plan;
+using authority::Progress;
+
+constexpr std::size_t most_lines = 20;
+
+// {"state":"active","scopes":["a:b"]} as "state active, scopes a:b": canonical JSON is for machines.
+std::string in_plain_words(const audit::JsonObject& object) {
+    std::string text;
+    for (const auto& member : object) {
+        if (member.key() == "revision") continue;
+        std::string value;
+        if (const auto* string = member.value().if_string())
+            value = std::string(*string);
+        else if (const auto* inner = member.value().if_object())
+            value = "{" + in_plain_words(*inner) + "}";
+        else if (const auto* array = member.value().if_array()) {
+            for (const auto& element : *array) {
+                if (!value.empty()) value += ' ';
+                value += element.is_string() ? std::string(element.get_string())
+                         : element.is_object() ? "{" + in_plain_words(element.get_object()) + "}"
+                                               : audit::canonical(element);
+            }
+        } else {
+            value = audit::canonical(member.value());
+        }
+        std::string key(member.key());
+        for (char& c : key)
+            if (c == '_') c = ' ';
+        text += (text.empty() ? "" : ", ") + (key == "state" ? "" : key + " ") + value;
+    }
+    return escaped(text);
+}
+
+void say_change(Shell& shell, const authority::PlannedChange& change) {
+    const std::string before = in_plain_words(change.before);
+    shell.say(fmt::format("  {}: {}{}", shell.paint_err().bold(escaped(describe(change.subject))),
+                          before.empty() ? "" : before + " → ", in_plain_words(change.after)));
+}
+
+void say_stops(Shell& shell, const Plan& plan) {
+    if (plan.stops.empty()) return;
+    shell.say(fmt::format("What works now and would stop: {}{}", plan.are_stops_complete ? "" : "more than ",
+                          plan.stops.size()));
+    std::size_t lines = 0;
+    for (const authority::Stop& stop : plan.stops) {
+        if (++lines > most_lines) {
+            shell.say("  …");
+            break;
+        }
+        const std::string used = stop.last_use ? fmt::format("last used {} from {}", in_words(stop.last_use->at, shell.now()),
+                                                              escaped(stop.last_use->from))
+                                               : "never used";
+        shell.say(fmt::format("  {}: {}", describe(stop.credential), used));
+    }
+}
+
+void say_plan(Shell& shell, const Plan& plan) {
+    shell.say(fmt::format("Plan: {} as {}{}", plan.action, escaped(plan.requester),
+                          plan.count > 1 ? fmt::format(", {} identities", plan.count) : ""));
+    std::size_t lines = 0;
+    for (const authority::PlannedChange& change : plan.changes) {
+        if (++lines > most_lines) {
+            shell.say(fmt::format("  … and {} more", plan.changes.size() - most_lines));
+            break;
+        }
+        say_change(shell, change);
+    }
+    say_stops(shell, plan);
+    for (const std::string& note : plan.notes) shell.say(shell.paint_err().warning("Note: ") + escaped(note));
+}
+
+std::string until_words(const std::optional<Instant>& until) {
+    return until ? " until " + to_calendar(*until) : "";
+}
+
+// One event, done, in the past tense; empty for those that another line covers.
+std::string in_past_tense(const audit::Event& event) {
+    const auto subject = [](const Subject& s) { return describe(s); };
+    return std::visit(
+        Overloaded{
+            [](const audit::InstallationCreated& e) { return "created installation " + e.installation.id; },
+            [](const audit::WorkspaceAdded& e) { return "added workspace " + e.workspace.name.text(); },
+            [](const audit::EnvironmentAdded& e) {
+                return fmt::format("added environment {}{}", e.environment.name.text(),
+                                   e.environment.protection == Protection::Protected ? ", protected" : "");
+            },
+            [](const audit::IdentityCreated& e) {
+                return fmt::format("created identity {} in {}", e.identity.name.text(), e.identity.environment.text());
+            },
+            [](const audit::CredentialIssued& e) {
+                return fmt::format("issued credential {} of {}, which expires {}", e.credential.id.text(),
+                                   e.credential.identity.text(),
+                                   e.credential.expires_at ? to_calendar(*e.credential.expires_at) : "never");
+            },
+            [&](const audit::CredentialActivated& e) { return "activated " + subject(e.credential); },
+            [&](const audit::CredentialRetiring& e) {
+                return fmt::format("{} works until {}", subject(e.credential), to_calendar(e.at));
+            },
+            [](const audit::CredentialUndelivered&) { return std::string(); },
+            [&](const audit::Paused& e) { return "paused " + subject(e.subject) + until_words(e.until); },
+            [&](const audit::Resumed& e) { return "resumed " + subject(e.subject); },
+            [&](const audit::Revoked& e) {
+                const bool is_place = std::holds_alternative<WorkspaceRef>(e.subject) ||
+                                      std::holds_alternative<EnvironmentRef>(e.subject);
+                return (is_place ? "removed " : "revoked ") + subject(e.subject);
+            },
+            [](const audit::OperatorAdded& e) {
+                return fmt::format("added operator {} with uid {}", e.operator_.name.text(), e.operator_.uid);
+            },
+            [](const audit::OperatorRemoved& e) { return "removed operator " + e.name.text(); },
+            [](const audit::PermissionGranted& e) {
+                return fmt::format("granted {} {} in {}", e.name.text(), name_of(e.grant.permission),
+                                   e.grant.workspace ? e.grant.workspace->text() : "all workspaces");
+            },
+            [](const audit::PermissionWithdrawn& e) {
+                return fmt::format("withdrew {} {} in {}", e.name.text(), name_of(e.grant.permission),
+                                   e.grant.workspace ? e.grant.workspace->text() : "all workspaces");
+            },
+            [](const audit::OwnerAdded& e) { return "registered owner key " + e.owner.fingerprint; },
+            [](const audit::StoreMigrated&) { return std::string(); },
+            [](const audit::StoreBackedUp&) { return std::string(); },
+            [](const audit::Refused&) { return std::string(); },
+        },
+        event);
+}
+
+void say_done(Shell& shell, const Done& done) {
+    std::size_t lines = 0;
+    for (const audit::Event& event : done.plan.events) {
+        const std::string line = in_past_tense(event);
+        if (line.empty()) continue;
+        if (++lines > most_lines) continue;
+        shell.say(escaped(line));
+    }
+    // The old one's end is decided when the new one is in force, and so is no part of the plan's events.
+    for (const authority::PlannedChange& change : done.plan.changes)
+        if (change.after.contains("old_credential"))
+            shell.say(fmt::format("{}: {}", describe(change.subject), in_plain_words(change.after)));
+    if (lines > most_lines) shell.say(fmt::format("… and {} more", lines - most_lines));
+    for (const std::string& note : done.plan.notes) shell.say(shell.paint_err().warning("Note: ") + escaped(note));
+    shell.say(shell.paint_err().dim(fmt::format("revision {}", done.revision)));
+}
+
+const char* word_for(Progress progress) {
+    switch (progress) {
+        case Progress::Shown: return "shown";
+        case Progress::Applied: return "applied";
+        case Progress::AlreadySo: return "already_so";
+    }
+    return "";
+}
+
+}  // namespace
+
+int Shell::report(const Done& done, const ChangeOptions& change) {
+    const bool is_only_shown = done.progress == Progress::Shown;
+    if (is_json() && done.issued.empty()) {
+        audit::JsonObject object{{"result", word_for(done.progress)}, {"plan", done.plan.to_json()}};
+        if (done.progress == Progress::Applied) object["revision"] = done.revision;
+        print_json(std::move(object));
+    } else if (!is_json()) {
+        if (done.progress == Progress::Applied) {
+            say_done(*this, done);
+        } else if (done.progress == Progress::AlreadySo) {
+            say("nothing to do" + std::string(done.plan.notes.empty() ? "" : ": " + escaped(done.plan.notes.front())));
+        } else {
+            say_plan(*this, done.plan);
+            const std::string digest = done.plan.digest().substr(0, 16);
+            say(change.is_dry_run ? "Dry run: nothing has changed."
+                : done.plan.is_bulk
+                    ? fmt::format("Nothing has changed. To apply it, add --confirm={} or --confirm={}", done.plan.count, digest)
+                    : fmt::format("Nothing has changed. To apply it, add --confirm, or for exactly this plan --confirm={}", digest));
+        }
+    }
+    return is_only_shown && !change.is_dry_run ? static_cast<int>(Code::NotConfirmed) : 0;
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,84 @@
+#include "cli/roster.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace marque::cli {
+namespace {
+
+using authority::CreateRequest;
+using namespace domain;
+
+std::vector<std::string_view> words_of(std::string_view line) {
+    std::vector<std::string_view> words;
+    for (const std::string_view word : split(line, ' '))
+        if (!word.empty()) words.push_back(word);
+    return words;
+}
+
+Result<void> set(CreateRequest& request, std::string_view word) {
+    const std::size_t equals = word.find('=');
+    const std::string_view key = word.substr(0, equals);
+    const std::string_view value = equals == std::string_view::npos ? "" : word.substr(equals + 1);
+    if (key == "scope") {
+        request.scopes = TRY(ScopeSet::parse(value));
+    } else if (key == "env") {
+        request.environment = TRY(EnvironmentName::parse(value));
+    } else if (key == "kind") {
+        request.kind = TRY(parse_kind(value));
+    } else if (key == "expires") {
+        request.expires = TRY(Ending::parse(value));
+    } else if (key == "contact") {
+        request.contact = TRY(parse_free_text("contact", value, 200));
+    } else if (key == "label") {
+        request.labels.insert(TRY(authority::parse_label(value)));
+    } else {
+        return Error(Code::InvalidRequest, quote(word) + " is not understood",
+                     "after the name: scope= env= kind= expires= contact= label=key=value");
+    }
+    return {};
+}
+
+Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& defaults) {
+    if (line.size() > longest_roster_line) return Error(Code::InvalidRequest, "the line is too long");
+    if (line.find_first_of(std::string_view("\0\t\r", 3)) != std::string_view::npos)
+        return Error(Code::InvalidRequest, "the line has a tab or another control character", "use blanks");
+    const auto words = words_of(line);
+    CreateRequest request{TRY(IdentityName::parse(words.front())),
+                          defaults.environment,
+                          defaults.kind,
+                          defaults.scopes.value_or(ScopeSet()),
+                          defaults.expires,
+                          defaults.contact,
+                          defaults.labels};
+    for (std::size_t i = 1; i < words.size(); ++i) TRY(set(request, words[i]));
+    if (request.scopes.empty())
+        return Error(Code::InvalidRequest, "identity " + request.name.text() + " has no scope",
+                     "write scope=… after its name, or --scope for all");
+    return request;
+}
+
+}  // namespace
+
+Result<std::vector<CreateRequest>> parse_roster(std::string_view text, const RosterDefaults& defaults) {
+    std::vector<CreateRequest> requests;
+    std::size_t number = 0;
+    for (const std::string_view line : split(text, '\n')) {
+        ++number;
+        const std::size_t begin = line.find_first_not_of(' ');
+        if (begin == std::string_view::npos || line[begin] == '#') continue;
+        auto request = parse_line(line, defaults);
+        if (!request)
+            return Error(request.error().code, fmt::format("line {}: {}", number, request.error().message),
+                         request.error().hint);
+        requests.push_back(request.release());
+        if (requests.size() > most_roster_lines)
+            return Error(Code::InvalidRequest, fmt::format("more than {} identities", most_roster_lines),
+                         "split the file");
+    }
+    if (requests.empty()) return Error(Code::InvalidRequest, "the file names nobody");
+    return requests;
+}
+
+}  // namespace marque::cli

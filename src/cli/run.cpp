@@ -1,0 +1,180 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/delivery.h"
+#include "cli/version.h"
+#include "domain/token.h"
+
+namespace marque::cli {
+namespace {
+
+constexpr AddCommand commands[] = {
+    add_init,   add_create,   add_issue, add_rotate,      add_activate,  add_pause, add_resume,
+    add_revoke, add_inspect,  add_list,  add_verify,      add_audit,     add_operator, add_owner,
+    add_environment, add_workspace, add_store, add_doctor, add_completion,
+};
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 done, 1 unexpected, 2 usage, 3 refused by state, 4 permission denied, 5 not confirmed (the plan "
+    "was shown), 6 owner approval needed, 7 not found, 8 store unavailable (nothing changed), 9 outcome unknown (look "
+    "first), 10 corrupt or tampered.\n\nManual: man marque";
+
+void add_global_options(CLI::App& app, Shell& shell) {
+    app.add_option("--store", shell.options.store, "Folder of the store")
+        ->envname("MARQUE_STORE")
+        ->type_name("DIR");
+    app.add_option("-w,--workspace", shell.options.workspace, "Workspace; needed when there is more than one")
+        ->envname("MARQUE_WORKSPACE")
+        ->type_name("NAME");
+    app.add_option("-o,--output", shell.options.output, "text or json")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->type_name("FORM");
+    app.add_flag("--no-color", shell.options.no_color, "No colours; so does NO_COLOR");
+    app.set_version_flag("--version", std::string("marque ") + version);
+}
+
+void describe_usage(CLI::App& app, CLI::App* parent) {
+    app.fallthrough(parent != nullptr);
+    for (CLI::App* command : app.get_subcommands({})) describe_usage(*command, &app);
+}
+
+std::vector<std::string> names_of_commands(const CLI::App& app) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+    return names;
+}
+
+std::vector<std::string> names_of_options(const CLI::App* app) {
+    std::vector<std::string> names;
+    for (; app != nullptr; app = app->get_parent())
+        for (const CLI::Option* option : app->get_options())
+            for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    return names;
+}
+
+// Follows the words as far as they name commands; `word` is the first that does not.
+struct Parsed {
+    const CLI::App* command;
+    std::string word;    // of a command that there isn't
+    std::string option;  // of an option that there isn't
+};
+
+Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
+    Parsed parsed{&app, {}, {}};
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word == "--") break;
+        if (word.starts_with("-")) {
+            const std::string name = word.substr(0, word.find('='));
+            const auto known = names_of_options(parsed.command);
+            if (parsed.option.empty() && name.starts_with("--") && std::ranges::find(known, name) == known.end())
+                parsed.option = name;
+            continue;
+        }
+        const CLI::App* next = nullptr;
+        for (const CLI::App* command : parsed.command->get_subcommands({}))
+            if (command->get_name() == word) next = command;
+        if (next != nullptr)
+            parsed.command = next;
+        else if (parsed.word.empty() && !parsed.command->get_subcommands({}).empty() &&
+                 (i == 1 || !std::string_view(argv[i - 1]).starts_with("-")))
+            parsed.word = word;
+    }
+    return parsed;
+}
+
+std::string path_of(const CLI::App* app) {
+    return app->get_parent() == nullptr ? "marque" : path_of(app->get_parent()) + " " + app->get_name();
+}
+
+Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
+    const Parsed parsed = follow(app, argc, argv);
+    const std::string help = "see " + path_of(parsed.command) + " --help";
+    const auto mean = [&](const std::string& word, const std::vector<std::string>& known) {
+        const std::string best = closest(word, known);
+        return best.empty() ? help : "did you mean " + best + "?";
+    };
+    if (!parsed.word.empty())
+        return Error(Code::InvalidRequest, quote(parsed.word) + " is no command of " + path_of(parsed.command),
+                     mean(parsed.word, names_of_commands(*parsed.command)));
+    if (!parsed.option.empty())
+        return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path_of(parsed.command),
+                     mean(parsed.option, names_of_options(parsed.command)));
+    if (!parsed.command->get_subcommands({}).empty())
+        return Error(Code::InvalidRequest, path_of(parsed.command) + " needs a command", help);
+    std::string message = escaped(error.what());
+    if (message.size() > 300) message = message.substr(0, 300) + "…";
+    return Error(Code::InvalidRequest, message, help);
+}
+
+int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const char* const* argv) {
+    for (int i = 1; i < argc; ++i)
+        if (domain::mentions_token(argv[i])) {
+            shell.say_error(Error(Code::InvalidRequest, "a token is never given on the command line",
+                                  "others on this machine could see it there: treat it as leaked, and end it with "
+                                  "marque revoke --token-stdin"));
+            return static_cast<int>(Code::InvalidRequest);
+        }
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& success) {  // --help, --version
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        shell.set_colors();
+        shell.say_error(usage_error(app, error, argc, argv));
+        return static_cast<int>(Code::InvalidRequest);
+    }
+    return exit.code;
+}
+
+}  // namespace
+
+void add_change_options(CLI::App& command, ChangeOptions& change, Reason reason) {
+    command.add_flag("--confirm{true}", change.confirm,
+                     "Do it; with =DIGEST only if the plan is still that one, with =COUNT only for so many")
+        ->type_name("[DIGEST|COUNT]");
+    command.add_flag("--dry-run", change.is_dry_run, "Show the plan and whether it would be refused; write nothing");
+    if (reason == Reason::None) return;
+    auto* option = command.add_option("--reason", change.reason, "Why, for the log")->type_name("TEXT");
+    if (reason == Reason::Required) option->required();
+}
+
+void add_token_option(CLI::App& command, bool& from_stdin) {
+    command.add_flag("--token-stdin", from_stdin, "Find it by its token, read from standard input; not counted as a use");
+}
+
+Result<authority::Target> target_of(const std::string& text, bool token_from_stdin) {
+    if (token_from_stdin && !text.empty())
+        return Error(Code::InvalidRequest, "give a name or --token-stdin, not both");
+    if (token_from_stdin) return authority::Target(authority::ByToken{TRY(read_token_from_stdin())});
+    if (text.empty()) return Error(Code::InvalidRequest, "say whom: a name, a credential's id, or --token-stdin");
+    return authority::Target(authority::ByNameOrId{text});
+}
+
+int run(int argc, const char* const* argv, System& system) noexcept {
+    Shell shell(system);
+    try {
+        CLI::App app{"Marque: the authority over the machine identities of a self-hosted application.", "marque"};
+        Exit exit;
+        add_global_options(app, shell);
+        for (const AddCommand add : commands) add(app, shell, exit);
+        describe_usage(app, nullptr);
+        app.require_subcommand(1);
+        app.footer(exit_codes);
+        return parse_and_run(app, shell, exit, argc, argv);
+    } catch (const std::bad_alloc&) {
+        shell.say_error(Error(Code::Unavailable, "out of memory"));
+        return static_cast<int>(Code::Unavailable);
+    } catch (const std::exception& exception) {
+        shell.say_error(Error(Code::Unexpected, escaped(exception.what())));
+        return static_cast<int>(Code::Unexpected);
+    }
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,90 @@
+// cli/shell.h: what every command shares: options, the open installation, and how it speaks.
+//
+// The rules of the command line, kept here and nowhere else:
+//  - data goes to stdout, words to stderr; a token is the only thing `create`, `issue` and
+//    `rotate` ever write to stdout as text
+//  - with -o json, data and plans are one JSON document on stdout with "schema": "marque/1",
+//    and an error is one on stderr
+//  - stored text is escaped before it meets a terminal; colours only on a terminal
+//  - the exit code is the Code of the error, 0 when done, 5 when the plan was only shown
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "authority/authority.h"
+#include "cli/system.h"
+#include "cli/table.h"
+
+namespace marque::cli {
+
+// Options that stand on every command.
+struct GlobalOptions {
+    std::string store;
+    std::string output = "text";
+    std::string workspace;
+    bool no_color = false;
+};
+
+// Options of every command that changes something.
+struct ChangeOptions {
+    std::string confirm;  // "true" for the bare flag, empty without it
+    bool is_dry_run = false;
+    std::string reason;
+};
+
+class Shell {
+ public:
+    explicit Shell(System& system);
+
+    GlobalOptions options;
+    System& system() { return system_; }
+
+    std::string store_folder();
+    // Opens the installation, once. Errors: those of the store and of its key file.
+    Result<authority::Authority*> authority();
+    Result<store::Store*> open_store();
+    Result<const Secret*> root_key();
+
+    // The order that the options make. Errors: InvalidRequest.
+    Result<authority::Order> order(const ChangeOptions& change);
+    Result<std::optional<domain::WorkspaceName>> workspace();
+
+    bool is_json() const { return options.output == "json"; }
+    const Paint& paint() const { return paint_; }      // for stdout
+    const Paint& paint_err() const { return paint_err_; }
+    Instant now() { return system_.clock().now(); }
+
+    // To stdout. What can't be written is an error in the end: see `finish_output`.
+    void print(std::string_view text);
+    // One document on stdout; adds the schema.
+    void print_json(audit::JsonObject object);
+    // A line to stderr.
+    void say(std::string_view line);
+    void say_error(const Error& error);
+    // Flushes stdout. Errors: Unavailable when not everything could be written.
+    Result<void> finish_output();
+
+    // Called with the part done, 0 to 1: a line on a terminal, once a second has passed.
+    std::function<void(double)> progress(const std::string& what);
+
+    // After a change: prints the plan or what was done; the exit code.
+    int report(const authority::Done& done, const ChangeOptions& change);
+    void set_colors();
+
+ private:
+    System& system_;
+    Paint paint_, paint_err_;
+    std::string pending_output_;
+    bool output_failed_ = false;
+    std::unique_ptr<Secret> root_key_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<authority::Authority> authority_;
+};
+
+// Runs the body of a command: prints its error if it has one, and answers with the exit code.
+int run_command(Shell& shell, const std::function<Result<int>()>& body);
+
+}  // namespace marque::cli

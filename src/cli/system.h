@@ -1,0 +1,51 @@
+// cli/system.h: what the commands need of the machine. main/ has the real one; nothing in cli/
+// opens a store, reads a clock or asks the kernel by itself.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "audit/entry.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "domain/entities.h"
+#include "store/maintenance.h"
+#include "store/store.h"
+
+namespace marque::cli {
+
+struct FileFinding {
+    bool is_well = true;
+    std::string what;
+};
+
+class System {
+ public:
+    virtual ~System() = default;
+
+    virtual const Clock& clock() = 0;
+    virtual Random& random() = 0;
+    // The calling process as the kernel tells it. Errors: PermissionDenied (set-user-id).
+    virtual Result<audit::Process> caller() = 0;
+    virtual std::string login_name(std::uint32_t uid) = 0;  // empty: none
+    virtual Result<std::uint32_t> uid_of(const std::string& login_name) = 0;
+
+    // The folder used without --store and MARQUE_STORE.
+    virtual std::string default_store() = 0;
+    virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, Secret sealing_key) = 0;
+    // An empty store and its root key; finishes what an interrupted call left.
+    virtual Result<void> create_store(const std::string& folder) = 0;
+    virtual Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
+                                                                         Secret sealing_key) = 0;
+    virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) = 0;
+    virtual Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) = 0;
+    virtual Result<Secret> read_root_key(const std::string& folder) = 0;
+    // Owners and modes of the store's folder and files.
+    virtual std::vector<FileFinding> examine_files(const std::string& folder) = 0;
+
+    // An OpenSSH public key, checked by OpenSSH. Errors: InvalidRequest, Unavailable.
+    virtual Result<domain::Owner> read_owner_key(const std::string& path) = 0;
+};
+
+}  // namespace marque::cli

@@ -1,0 +1,78 @@
+// marque verify: exits 0 when the token on standard input is accepted, and 3 when it is not.
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/delivery.h"
+
+namespace marque::cli {
+namespace {
+
+struct Options {
+    std::string scope;
+};
+
+constexpr int refused = static_cast<int>(Code::StateRefuses);
+
+audit::JsonObject verdict_json(const verify::Verdict& verdict, bool tells_why) {
+    audit::JsonObject object{{"accepted", verdict.is_accepted()}};
+    if (tells_why) object["reason"] = name_of(verdict.reason);
+    if (verdict.whose && (verdict.is_accepted() || tells_why)) {
+        const domain::Standings& whose = *verdict.whose;
+        audit::JsonArray scopes;
+        for (const domain::Scope& scope : domain::scopes_in_force(whose.identity, whose.credential).scopes())
+            scopes.emplace_back(scope.text());
+        object["identity"] = whose.identity.name.text();
+        object["workspace"] = whose.workspace.name.text();
+        object["environment"] = whose.environment.name.text();
+        object["credential"] = whose.credential.id.text();
+        object["scopes"] = std::move(scopes);
+        if (whose.credential.expires_at) object["expires_at"] = to_rfc3339(*whose.credential.expires_at);
+    }
+    return object;
+}
+
+void print_verdict(Shell& shell, const authority::Authority::Answer& answer) {
+    const verify::Verdict& verdict = answer.verdict;
+    if (shell.is_json()) {
+        shell.print_json(verdict_json(verdict, answer.tells_why));
+        return;
+    }
+    const std::string who = verdict.whose ? fmt::format(": {} in {}, {} (credential {})", verdict.whose->identity.name.text(),
+                                                        verdict.whose->workspace.name.text(),
+                                                        verdict.whose->environment.name.text(),
+                                                        verdict.whose->credential.id.text())
+                                          : "";
+    if (verdict.is_accepted())
+        shell.print(shell.paint().state("accepted") + who + "\n");
+    else
+        shell.print(shell.paint().state("refused") +
+                    (answer.tells_why ? fmt::format(": {}{}", name_of(verdict.reason), who) : "") + "\n");
+}
+
+Result<int> run_verify(Shell& shell, const Options& options) {
+    domain::Demand demand;
+    if (!options.scope.empty()) demand = TRY(domain::Scope::parse(options.scope));
+    auto input = read_token_from_stdin();
+    if (!input && input.error().code != Code::InvalidRequest) return std::move(input).error();
+    const Secret token = input ? input.release() : Secret();  // nothing at all is a malformed token
+    authority::Authority& authority = *TRY(shell.authority());
+    const auto answer = TRY(authority.verify(token.reveal_text(), demand));
+    print_verdict(shell, answer);
+    TRY(shell.finish_output());
+    if (!answer.verdict.is_accepted()) return refused;
+    // The verdict is given; that its use can't be noted does not change it.
+    if (auto noted = authority.record_use(answer.verdict, "command line"); !noted && !shell.is_json())
+        shell.say(shell.paint_err().warning("Note: ") + "this use could not be noted: " + noted.error().message);
+    return 0;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& root, Shell& shell, Exit& exit) {
+    auto options = std::make_shared<Options>();
+    CLI::App* command = root.add_subcommand("verify", "Whose token is on standard input, and is it accepted? Exit 0 or 3");
+    command->add_option("--scope", options->scope, "Demand this scope besides")->type_name("SCOPE");
+    on_run(*command, shell, exit, options, run_verify);
+}
+
+}  // namespace marque::cli

@@ -1,0 +1,55 @@
+// domain/verdict.h: the one rule of "whose token is this, and may it?".
+//
+// Every route asks this: the command line now, HTTP and the library later. There is no second
+// idea of "valid" (invariant 14). Pure.
+#pragma once
+
+#include <optional>
+
+#include "base/time.h"
+#include "domain/entities.h"
+#include "domain/lifecycle.h"
+
+namespace marque::domain {
+
+// Why, for the operator. A caller is told only accepted, missing scope, or refused.
+enum class Reason {
+    Accepted,
+    Malformed,    // not a token
+    Unknown,      // no such credential
+    WrongSecret,  // the credential exists, the token isn't its
+    NotInForce,   // pending or lapsed
+    Expired,
+    Retired,
+    CredentialPaused,
+    IdentityPaused,
+    EnvironmentPaused,
+    WorkspacePaused,
+    CredentialRevoked,
+    IdentityRevoked,
+    EnvironmentRevoked,
+    WorkspaceRevoked,
+    ScopeMissing,
+};
+
+// Everything a credential stands under.
+struct Standings {
+    Workspace workspace;
+    Environment environment;
+    Identity identity;
+    Credential credential;
+};
+
+// What is demanded beside being valid; none: nothing.
+using Demand = std::optional<Scope>;
+
+// The strictest of all four states, revoked before paused before the rest, and then the demand.
+// Says nothing about the secret: who asks has compared the hash before.
+Reason judge(const Standings& standings, const Demand& demand, Instant now);
+
+// The scopes in force: the credential's, cut to what its identity may hold.
+ScopeSet scopes_in_force(const Identity& identity, const Credential& credential);
+
+const char* name_of(Reason reason);
+
+}  // namespace marque::domain

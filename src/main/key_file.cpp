@@ -1,0 +1,112 @@
+#include "main/key_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "authority/keys.h"
+
+namespace marque {
+namespace {
+
+constexpr std::size_t hex_length = authority::root_key_bytes * 2;
+
+Error system_error(const std::string& what) {
+    const int cause = errno;
+    return Error(cause == EACCES || cause == EPERM ? Code::PermissionDenied : Code::Unavailable,
+                 fmt::format("{}: {}", what, std::strerror(cause)));
+}
+
+class File {
+ public:
+    explicit File(int fd) : fd_(fd) {}
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+    ~File() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int fd() const { return fd_; }
+
+ private:
+    int fd_;
+};
+
+int digit(std::uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+}
+
+// Through Secrets only: the key's text is as secret as the key.
+Result<Secret> decode(const Secret& text, std::size_t size, const std::string& path) {
+    const Error malformed(Code::Corrupt, path + " is not a root key", "it holds 64 hexadecimal characters and a newline");
+    const ByteView bytes = text.reveal();
+    if (size != hex_length + 1 || bytes[hex_length] != '\n') return malformed;
+    Secret key(authority::root_key_bytes);
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        const int high = digit(bytes[2 * i]), low = digit(bytes[2 * i + 1]);
+        if (high < 0 || low < 0) return malformed;
+        key.writable()[i] = static_cast<std::uint8_t>(high << 4 | low);
+    }
+    return key;
+}
+
+Result<Secret> make_key_text(Random& random) {
+    Secret key(authority::root_key_bytes), text(hex_length + 1);
+    TRY(random.fill(key.writable()));
+    static constexpr char digits[] = "0123456789abcdef";
+    for (std::size_t i = 0; i < key.size(); ++i) {
+        text.writable()[2 * i] = static_cast<std::uint8_t>(digits[key.reveal()[i] >> 4]);
+        text.writable()[2 * i + 1] = static_cast<std::uint8_t>(digits[key.reveal()[i] & 15]);
+    }
+    text.writable()[hex_length] = '\n';
+    return text;
+}
+
+}  // namespace
+
+Result<void> ensure_root_key(const std::string& path, Random& random) {
+    if (std::filesystem::exists(path)) {
+        TRY(read_root_key_file(path));
+        return {};
+    }
+    const Secret text = TRY(make_key_text(random));
+    // Written whole under another name, so that an interrupted init leaves no half of a key.
+    const std::string part = path + ".part";
+    ::unlink(part.c_str());
+    const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+    if (file.fd() < 0) return system_error("cannot create " + part);
+    const auto written = ::write(file.fd(), text.reveal().data(), text.size());
+    if (written != static_cast<ssize_t>(text.size()) || ::fsync(file.fd()) != 0) return system_error("cannot write " + part);
+    if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
+        return system_error("cannot create " + path);
+    const File folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.fd() < 0 || ::fsync(folder.fd()) != 0) return system_error("cannot sync the folder of " + path);
+    return {};
+}
+
+Result<Secret> read_root_key_file(const std::string& path) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file.fd() < 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return Error(Code::Unavailable, "there is no root key at " + path,
+                         "make a store with marque init, or say where it is with --store or MARQUE_STORE");
+        return system_error("cannot read " + path);
+    }
+    struct stat info {};
+    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode)) return Error(Code::Corrupt, path + " is not a file");
+    if ((info.st_mode & 077) != 0)
+        return Error(Code::StateRefuses, fmt::format("{} can be used by others (mode {:04o})", path, info.st_mode & 07777),
+                     "chmod 600 it, and think about who may have read it");
+    Secret text(hex_length + 2);
+    const auto got = ::read(file.fd(), text.writable().data(), text.size());
+    if (got < 0) return system_error("cannot read " + path);
+    return decode(text, static_cast<std::size_t>(got), path);
+}
+
+}  // namespace marque

@@ -1,0 +1,188 @@
+#include "main/machine.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "base/decimal.h"
+#include "base/text.h"
+#include "crypto/system_random.h"
+#include "main/key_file.h"
+#include "main/ssh_key.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace marque {
+namespace {
+
+class SystemClock final : public Clock {
+ public:
+    Instant now() const override {
+        return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
+    }
+};
+
+std::string link_target(const std::string& path) {
+    char target[PATH_MAX];
+    const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
+    return length < 0 ? std::string() : std::string(target, static_cast<std::size_t>(length));
+}
+
+// Who logged in, before any su or sudo; unset is 2^32 − 1.
+std::optional<std::uint32_t> login_uid() {
+    std::ifstream file("/proc/self/loginuid");
+    std::string text;
+    file >> text;
+    const auto uid = parse_decimal(text);
+    if (!uid || *uid >= 0xFFFFFFFF) return std::nullopt;
+    return static_cast<std::uint32_t>(*uid);
+}
+
+std::string terminal() {
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        char name[128];
+        if (::ttyname_r(fd, name, sizeof name) == 0) return name;
+    }
+    return {};
+}
+
+std::string database_in(const std::string& folder) {
+    return folder + "/marque.db";
+}
+std::string key_in(const std::string& folder) {
+    return folder + "/root.key";
+}
+
+cli::FileFinding examine(const std::string& path, mode_t allowed) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return {false, path + ": " + std::strerror(errno)};
+    const mode_t mode = info.st_mode & 07777;
+    if ((mode & ~allowed) != 0)
+        return {false, fmt::format("{} has mode {:04o}; others may use it. chmod {:o} it", path, mode, allowed)};
+    if (info.st_uid != ::geteuid() && ::geteuid() != 0)
+        return {false, fmt::format("{} belongs to uid {}", path, info.st_uid)};
+    return {true, fmt::format("{} is for its owner alone", path)};
+}
+
+}  // namespace
+
+Machine::Machine() : clock_([]() -> const Clock& {
+    static const SystemClock clock;
+    return clock;
+}()) {}
+
+Machine::Machine(const Clock& clock) : clock_(clock) {}
+
+Random& Machine::random() {
+    static crypto::SystemRandom random;
+    return random;
+}
+
+Result<audit::Process> Machine::caller() {
+    if (::getuid() != ::geteuid() || ::getgid() != ::getegid())
+        return Error(Code::PermissionDenied, "marque is not made to be set-user-id or set-group-id");
+    audit::Process process;
+    process.uid = ::getuid();
+    process.login_uid = login_uid();
+    process.pid = ::getpid();
+    process.executable = escaped(link_target("/proc/self/exe"));
+    process.parent_executable = escaped(link_target(fmt::format("/proc/{}/exe", ::getppid())));
+    process.tty = terminal();
+    return process;
+}
+
+std::string Machine::login_name(std::uint32_t uid) {
+    const passwd* entry = ::getpwuid(uid);
+    return entry == nullptr ? std::string() : std::string(entry->pw_name);
+}
+
+Result<std::uint32_t> Machine::uid_of(const std::string& login_name) {
+    const passwd* entry = ::getpwnam(login_name.c_str());
+    if (entry == nullptr)
+        return Error(Code::NotFound, "there is no user " + quote(login_name) + " on this machine",
+                     "give --user a login name or a uid");
+    return entry->pw_uid;
+}
+
+std::string Machine::default_store() {
+    // An XDG folder that is not absolute is to be ignored, says the specification.
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/') return std::string(data) + "/marque";
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || *home != '/') {
+        const passwd* entry = ::getpwuid(::getuid());
+        home = entry == nullptr ? "/" : entry->pw_dir;
+    }
+    return std::string(home) + "/.local/share/marque";
+}
+
+Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, Secret sealing_key) {
+    return std::unique_ptr<store::Store>(
+        TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key))));
+}
+
+Result<void> Machine::create_store(const std::string& folder) {
+    const std::filesystem::path path = folder;
+    std::error_code error;
+    if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+        return Error(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
+                     fmt::format("cannot create {}: {}", folder, std::strerror(errno)));
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+        return Error(Code::InvalidRequest, folder + " is not a folder");
+    if ((info.st_mode & 077) != 0)
+        return Error(Code::StateRefuses, fmt::format("{} is open to others (mode {:04o})", folder, info.st_mode & 07777),
+                     "chmod 700 it, or choose another folder with --store");
+    TRY(ensure_root_key(key_in(folder), random()));
+    return store::sqlite::SqliteStore::create(database_in(folder));
+}
+
+Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder, Secret sealing_key) {
+    return store::sqlite::open_maintenance(database_in(folder), std::move(sealing_key));
+}
+
+Result<std::unique_ptr<store::Store>> Machine::open_backup(const std::string& file) {
+    return store::sqlite::open_backup(file);
+}
+
+Result<std::unique_ptr<store::Maintenance>> Machine::check_backup(const std::string& file) {
+    return store::sqlite::open_maintenance(file, Secret());
+}
+
+Result<Secret> Machine::read_root_key(const std::string& folder) {
+    return read_root_key_file(key_in(folder));
+}
+
+std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) {
+    return {examine(folder, 0700), examine(database_in(folder), 0600), examine(key_in(folder), 0600)};
+}
+
+Result<domain::Owner> Machine::read_owner_key(const std::string& path) {
+    return read_ssh_public_key(path);
+}
+
+void harden_process() {
+    ::umask(077);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const rlimit none{0, 0};
+    ::setrlimit(RLIMIT_CORE, &none);
+    std::signal(SIGPIPE, SIG_IGN);
+    // A closed stdin, stdout or stderr must not become the number of the next file opened.
+    // Opened the wrong way round, so that using them still fails.
+    for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        if (::fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            if (::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) std::abort();
+}
+
+}  // namespace marque

@@ -1,0 +1,37 @@
+// main/machine.h: the real machine: its clock, kernel, files and stores.
+#pragma once
+
+#include "cli/system.h"
+
+namespace marque {
+
+// The machine with the system's clock, or with `clock`, which outlives it.
+class Machine final : public cli::System {
+ public:
+    Machine();
+    explicit Machine(const Clock& clock);
+
+    const Clock& clock() override { return clock_; }
+    Random& random() override;
+    Result<audit::Process> caller() override;
+    std::string login_name(std::uint32_t uid) override;
+    Result<std::uint32_t> uid_of(const std::string& login_name) override;
+    std::string default_store() override;
+    Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, Secret sealing_key) override;
+    Result<void> create_store(const std::string& folder) override;
+    Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder, Secret sealing_key) override;
+    Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) override;
+    Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) override;
+    Result<Secret> read_root_key(const std::string& folder) override;
+    std::vector<cli::FileFinding> examine_files(const std::string& folder) override;
+    Result<domain::Owner> read_owner_key(const std::string& path) override;
+
+ private:
+    const Clock& clock_;
+};
+
+// Before anything else: no core dumps, no files for others, closed standard streams replaced,
+// a broken pipe an error and not the end.
+void harden_process();
+
+}  // namespace marque

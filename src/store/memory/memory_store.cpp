@@ -1,0 +1,280 @@
+#include "store/memory/memory_store.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/overloaded.h"
+#include "store/append.h"
+
+namespace marque::store::memory {
+namespace {
+
+using namespace domain;
+
+template <class Map, class Key>
+std::optional<typename Map::mapped_type> find(const Map& map, const Key& key) {
+    const auto found = map.find(key);
+    if (found == map.end()) return std::nullopt;
+    return found->second;
+}
+
+class MemoryReader final : public Reader {
+ public:
+    explicit MemoryReader(const Rows& rows) : rows_(rows) {}
+
+    Result<std::optional<Installation>> installation() const override { return rows_.installation; }
+    Result<std::optional<Workspace>> workspace(const WorkspaceName& name) const override {
+        return find(rows_.workspaces, name);
+    }
+    Result<std::vector<Workspace>> workspaces() const override {
+        std::vector<Workspace> all;
+        for (const auto& [name, workspace] : rows_.workspaces) all.push_back(workspace);
+        return all;
+    }
+    Result<std::optional<Environment>> environment(const WorkspaceName& workspace,
+                                                   const EnvironmentName& name) const override {
+        return find(rows_.environments, std::pair(workspace, name));
+    }
+    Result<std::vector<Environment>> environments(const WorkspaceName& workspace) const override {
+        std::vector<Environment> all;
+        for (const auto& [key, environment] : rows_.environments)
+            if (key.first == workspace) all.push_back(environment);
+        return all;
+    }
+    Result<std::optional<Identity>> identity(const WorkspaceName& workspace, const IdentityName& name) const override {
+        return find(rows_.identities, std::pair(workspace, name));
+    }
+    Result<std::vector<Identity>> identities(const WorkspaceName& workspace, const std::optional<IdentityName>& after,
+                                             std::size_t limit) const override {
+        std::vector<Identity> page;
+        for (const auto& [key, identity] : rows_.identities)
+            if (key.first == workspace && (!after || key.second > *after) && page.size() < limit)
+                page.push_back(identity);
+        return page;
+    }
+    Result<std::optional<Credential>> credential(const CredentialId& id) const override {
+        return find(rows_.credentials, id);
+    }
+    Result<std::vector<Credential>> credentials(const WorkspaceName& workspace,
+                                                const IdentityName& identity) const override {
+        std::vector<Credential> all;
+        for (const auto& [id, credential] : rows_.credentials)
+            if (credential.workspace == workspace && credential.identity == identity) all.push_back(credential);
+        std::ranges::sort(all, {}, [](const Credential& c) { return std::pair(c.created_at, c.id); });
+        return all;
+    }
+    Result<std::optional<LastUse>> last_use(const CredentialId& id) const override {
+        return find(rows_.last_uses, id);
+    }
+    Result<std::optional<Operator>> operator_with_uid(std::uint32_t uid) const override {
+        for (const auto& [name, operator_] : rows_.operators)
+            if (operator_.uid == uid && !operator_.is_removed) return operator_;
+        return std::nullopt;
+    }
+    Result<std::optional<Operator>> operator_named(const OperatorName& name) const override {
+        return find(rows_.operators, name);
+    }
+    Result<std::vector<Operator>> operators() const override {
+        std::vector<Operator> all;
+        for (const auto& [name, operator_] : rows_.operators) all.push_back(operator_);
+        return all;
+    }
+    Result<std::vector<Owner>> owners() const override {
+        std::vector<Owner> all;
+        for (const auto& [fingerprint, owner] : rows_.owners) all.push_back(owner);
+        std::ranges::sort(all, {}, &Owner::revision);
+        return all;
+    }
+    Result<StoredHead> head() const override { return rows_.head; }
+    Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override {
+        const std::size_t first = std::min<std::size_t>(after, rows_.entries.size());
+        const std::size_t count = std::min(limit, rows_.entries.size() - first);
+        const auto begin = rows_.entries.begin() + static_cast<std::ptrdiff_t>(first);
+        return std::vector<StoredEntry>(begin, begin + static_cast<std::ptrdiff_t>(count));
+    }
+    Result<std::vector<StoredEntry>> entries_of(const IdentityRef& identity, std::size_t limit) const override {
+        std::vector<StoredEntry> newest;
+        for (std::size_t i = rows_.entries.size(); i-- > 0 && newest.size() < limit;)
+            if (rows_.subjects[i] == identity) newest.push_back(rows_.entries[i]);
+        return newest;
+    }
+
+ private:
+    const Rows& rows_;
+};
+
+Error moved(const Subject& subject) {
+    return Error(Code::StateRefuses, describe(subject) + " changed meanwhile", "look at it and try again");
+}
+
+// The rows' guards, the same as in the SQL of the other backends.
+class Apply {
+ public:
+    Apply(Rows& rows, Revision revision) : rows_(rows), revision_(revision) {}
+
+    Result<void> operator()(const audit::InstallationCreated& e) {
+        if (rows_.installation) return moved(InstallationRef{});
+        rows_.installation = e.installation;
+        return {};
+    }
+    Result<void> operator()(const audit::WorkspaceAdded& e) { return add(rows_.workspaces, e.workspace.name, e.workspace); }
+    Result<void> operator()(const audit::EnvironmentAdded& e) {
+        return add(rows_.environments, std::pair(e.environment.workspace, e.environment.name), e.environment);
+    }
+    Result<void> operator()(const audit::IdentityCreated& e) {
+        return add(rows_.identities, std::pair(e.identity.workspace, e.identity.name), e.identity);
+    }
+    Result<void> operator()(const audit::CredentialIssued& e) {
+        return add(rows_.credentials, e.credential.id, e.credential);
+    }
+    Result<void> operator()(const audit::CredentialActivated& e) {
+        return set(e.credential, {CredentialStanding::Pending}, CredentialStanding::Active);
+    }
+    Result<void> operator()(const audit::CredentialRetiring& e) {
+        using enum CredentialStanding;
+        Credential* credential = find_credential(e.credential);
+        if (credential == nullptr) return moved(e.credential);
+        const bool may_start = credential->stored == Active || credential->stored == Paused;
+        const bool may_shorten = credential->stored == Retiring && *credential->retire_at > e.at;
+        if (!may_start && !may_shorten) return moved(e.credential);
+        credential->stored = Retiring;
+        credential->retire_at = e.at;
+        credential->paused_until.reset();
+        credential->revision = revision_;
+        return {};
+    }
+    Result<void> operator()(const audit::CredentialUndelivered& e) {
+        return set(e.credential, {CredentialStanding::Pending}, CredentialStanding::Revoked);
+    }
+    Result<void> operator()(const audit::Paused& e) {
+        using enum CredentialStanding;
+        if (const auto* ref = std::get_if<CredentialRef>(&e.subject)) return set(*ref, {Active, Paused}, Paused, e.until);
+        return set(e.subject, {Standing::Active, Standing::Paused}, {Standing::Paused, e.until});
+    }
+    Result<void> operator()(const audit::Resumed& e) {
+        using enum CredentialStanding;
+        if (const auto* ref = std::get_if<CredentialRef>(&e.subject)) return set(*ref, {Paused}, Active);
+        return set(e.subject, {Standing::Paused}, {Standing::Active, {}});
+    }
+    Result<void> operator()(const audit::Revoked& e) {
+        using enum CredentialStanding;
+        if (const auto* ref = std::get_if<CredentialRef>(&e.subject))
+            return set(*ref, {Pending, Active, Paused, Retiring}, Revoked);
+        return set(e.subject, {Standing::Active, Standing::Paused}, {Standing::Revoked, {}});
+    }
+    Result<void> operator()(const audit::OperatorAdded& e) {
+        for (const auto& [name, other] : rows_.operators)
+            if (other.uid == e.operator_.uid && !other.is_removed) return moved(OperatorRef{e.operator_.name});
+        return add(rows_.operators, e.operator_.name, e.operator_);
+    }
+    Result<void> operator()(const audit::OperatorRemoved& e) {
+        Operator* operator_ = find_operator(e.name);
+        if (operator_ == nullptr) return moved(OperatorRef{e.name});
+        operator_->is_removed = true;
+        return {};
+    }
+    Result<void> operator()(const audit::PermissionGranted& e) {
+        Operator* operator_ = find_operator(e.name);
+        if (operator_ == nullptr || std::ranges::count(operator_->grants, e.grant) != 0)
+            return moved(OperatorRef{e.name});
+        operator_->grants.push_back(e.grant);
+        std::ranges::sort(operator_->grants);
+        return {};
+    }
+    Result<void> operator()(const audit::PermissionWithdrawn& e) {
+        Operator* operator_ = find_operator(e.name);
+        if (operator_ == nullptr || std::erase(operator_->grants, e.grant) == 0) return moved(OperatorRef{e.name});
+        return {};
+    }
+    Result<void> operator()(const audit::OwnerAdded& e) { return add(rows_.owners, e.owner.fingerprint, e.owner); }
+    Result<void> operator()(const audit::StoreMigrated&) { return {}; }
+    Result<void> operator()(const audit::StoreBackedUp&) { return {}; }
+    Result<void> operator()(const audit::Refused&) { return {}; }
+
+ private:
+    template <class Map, class Key, class Value>
+    Result<void> add(Map& map, const Key& key, Value value) {
+        value.revision = revision_;
+        if (!map.emplace(key, std::move(value)).second)
+            return Error(Code::StateRefuses, "the name is taken meanwhile", "look at it and try again");
+        return {};
+    }
+
+    Credential* find_credential(const CredentialRef& ref) {
+        const auto found = rows_.credentials.find(ref.id);
+        return found == rows_.credentials.end() ? nullptr : &found->second;
+    }
+
+    Operator* find_operator(const OperatorName& name) {
+        const auto found = rows_.operators.find(name);
+        if (found == rows_.operators.end() || found->second.is_removed) return nullptr;
+        found->second.revision = revision_;
+        return &found->second;
+    }
+
+    Result<void> set(const CredentialRef& ref, std::initializer_list<CredentialStanding> from, CredentialStanding to,
+                     std::optional<Instant> until = {}) {
+        Credential* credential = find_credential(ref);
+        if (credential == nullptr || std::ranges::find(from, credential->stored) == from.end()) return moved(ref);
+        credential->stored = to;
+        credential->paused_until = until;
+        credential->revision = revision_;
+        return {};
+    }
+
+    Result<void> set(const Subject& subject, std::initializer_list<Standing> from, const Condition& to) {
+        const auto in = [&](auto& map, const auto& key) -> Result<void> {
+            const auto found = map.find(key);
+            if (found == map.end() || std::ranges::find(from, found->second.condition.stored) == from.end())
+                return moved(subject);
+            found->second.condition = to;
+            found->second.revision = revision_;
+            return {};
+        };
+        return std::visit(
+            Overloaded{
+                [&](const WorkspaceRef& r) { return in(rows_.workspaces, r.name); },
+                [&](const EnvironmentRef& r) { return in(rows_.environments, std::pair(r.workspace, r.name)); },
+                [&](const IdentityRef& r) { return in(rows_.identities, std::pair(r.workspace, r.name)); },
+                [](const auto&) -> Result<void> { CHECK_UNREACHABLE(); },
+            },
+            subject);
+    }
+
+    Rows& rows_;
+    Revision revision_;
+};
+
+}  // namespace
+
+Result<void> MemoryStore::read(const std::function<Result<void>(const Reader&)>& view) {
+    return view(MemoryReader(rows));
+}
+
+Result<Revision> MemoryStore::change(const Decide& decide) {
+    const auto drafts = TRY(decide(MemoryReader(rows)));
+    if (drafts.empty()) return rows.head.frontier.size();
+    Rows next = rows;
+    Appended appended = TRY(append(next.head, drafts, sealing_key_));
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+        TRY(std::visit(Apply(next, appended.entries[i].seq), drafts[i].event));
+        next.subjects.push_back(audit::identity_of(audit::subject_of(drafts[i].event)));
+    }
+    std::ranges::move(appended.entries, std::back_inserter(next.entries));
+    next.head = {appended.head, appended.head_seal};
+    rows = std::move(next);
+    return rows.head.frontier.size();
+}
+
+Result<void> MemoryStore::record_uses(std::span<const Use> uses) {
+    for (const Use& use : uses) {
+        LastUse& last = rows.last_uses[use.credential];
+        ++last.count;
+        if (use.at < last.at) continue;
+        last.at = use.at;
+        last.from = use.from;
+    }
+    return {};
+}
+
+}  // namespace marque::store::memory

@@ -1,0 +1,42 @@
+// store/memory/memory_store.h: a whole store in memory, for tests. Passes the same contract
+// suite as the others, so what is tested over it holds over them.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "base/secret.h"
+#include "store/store.h"
+
+namespace marque::store::memory {
+
+struct Rows {
+    std::optional<domain::Installation> installation;
+    std::map<domain::WorkspaceName, domain::Workspace> workspaces;
+    std::map<std::pair<domain::WorkspaceName, domain::EnvironmentName>, domain::Environment> environments;
+    std::map<std::pair<domain::WorkspaceName, domain::IdentityName>, domain::Identity> identities;
+    std::map<domain::CredentialId, domain::Credential> credentials;
+    std::map<domain::OperatorName, domain::Operator> operators;
+    std::map<std::string, domain::Owner> owners;
+    std::map<domain::CredentialId, domain::LastUse> last_uses;
+    std::vector<StoredEntry> entries;
+    std::vector<std::optional<domain::IdentityRef>> subjects;  // of the entries
+    StoredHead head;
+};
+
+// Not thread-safe. `rows` is open to tests that play an attacker with a database.
+class MemoryStore final : public Store {
+ public:
+    explicit MemoryStore(Secret sealing_key) : sealing_key_(std::move(sealing_key)) {}
+
+    Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
+    Result<domain::Revision> change(const Decide& decide) override;
+    Result<void> record_uses(std::span<const Use> uses) override;
+
+    Rows rows;
+
+ private:
+    Secret sealing_key_;
+};
+
+}  // namespace marque::store::memory

@@ -1,0 +1,208 @@
+#include "store/sqlite/apply.h"
+
+#include "base/check.h"
+#include "base/overloaded.h"
+#include "store/sqlite/rows.h"
+
+namespace marque::store::sqlite {
+namespace {
+
+using namespace domain;
+
+Result<void> one_row_of(Result<int> changed, const Subject& subject) {
+    if (TRY(std::move(changed)) == 1) return {};
+    return Error(Code::StateRefuses, describe(subject) + " changed meanwhile", "look at it and try again");
+}
+
+template <class... Values>
+Result<int> run(Database& database, const char* sql, const Values&... values) {
+    Statement statement = TRY(database.prepare(sql));
+    (statement.bind(values), ...);
+    return statement.run();
+}
+
+// Which rows a change of state is about.
+enum class Change { Pause, Resume, Revoke };
+
+template <class... Keys>
+Result<void> set_state(Database& database, const Subject& subject, const char* sql,
+                       const std::optional<Instant>& until, Revision revision, const Keys&... keys) {
+    return one_row_of(run(database, sql, until, revision, keys...), subject);
+}
+
+// The same three updates for each table; only the key differs.
+#define MARQUE_STATE_SQL(table, key)                                                               \
+    change == Change::Pause                                                                        \
+        ? "UPDATE " table " SET state = 'paused', paused_until = ?, revision = ? WHERE " key       \
+          " AND state IN ('active', 'paused')"                                                     \
+    : change == Change::Resume                                                                     \
+        ? "UPDATE " table " SET state = 'active', paused_until = ?, revision = ? WHERE " key       \
+          " AND state = 'paused'"                                                                  \
+        : "UPDATE " table " SET state = 'revoked', paused_until = ?, revision = ? WHERE " key      \
+          " AND state <> 'revoked'"
+
+Result<void> change_state(Database& database, const Subject& subject, Change change,
+                          const std::optional<Instant>& until, Revision revision) {
+    return std::visit(
+        Overloaded{
+            [&](const WorkspaceRef& r) {
+                return set_state(database, subject, MARQUE_STATE_SQL("workspace", "name = ?"), until, revision,
+                                 r.name.text());
+            },
+            [&](const EnvironmentRef& r) {
+                return set_state(database, subject, MARQUE_STATE_SQL("environment", "workspace = ? AND name = ?"),
+                                 until, revision, r.workspace.text(), r.name.text());
+            },
+            [&](const IdentityRef& r) {
+                return set_state(database, subject, MARQUE_STATE_SQL("identity", "workspace = ? AND name = ?"),
+                                 until, revision, r.workspace.text(), r.name.text());
+            },
+            [&](const CredentialRef& r) {
+                return set_state(database, subject, MARQUE_STATE_SQL("credential", "id = ?"), until, revision,
+                                 r.id.text());
+            },
+            [](const auto&) -> Result<void> { CHECK_UNREACHABLE(); },
+        },
+        subject);
+}
+
+#undef MARQUE_STATE_SQL
+
+Result<void> insert(Database& database, const Environment& e, Revision revision) {
+    TRY(run(database, "INSERT INTO environment (" MARQUE_ENVIRONMENT_COLUMNS ") VALUES (?,?,?,?,?,?,?,?)",
+            e.workspace.text(), e.name.text(), e.protection == Protection::Protected, e.max_lifetime,
+            name_of(e.condition.stored), e.condition.paused_until, e.created_at, revision));
+    return {};
+}
+
+Result<void> insert(Database& database, const Identity& i, Revision revision) {
+    TRY(run(database, "INSERT INTO identity (" MARQUE_IDENTITY_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            i.workspace.text(), i.name.text(), i.environment.text(), name_of(i.kind), i.scopes.text(), i.contact,
+            labels_text(i.labels), name_of(i.condition.stored), i.condition.paused_until, i.created_at, revision));
+    return {};
+}
+
+Result<void> insert(Database& database, const Credential& c, Revision revision) {
+    std::optional<std::string> replaces, old_credential;
+    std::optional<Duration> overlap;
+    if (c.succession) {
+        replaces = c.succession->replaces.string();
+        old_credential = name_of(c.succession->old_credential);
+        overlap = c.succession->overlap;
+    }
+    TRY(run(database,
+            "INSERT INTO credential (" MARQUE_CREDENTIAL_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            c.id.text(), c.workspace.text(), c.identity.text(), ByteView(c.hash), c.scopes.text(),
+            name_of(c.stored), c.created_at, c.expires_at, c.paused_until, c.retire_at, replaces, old_credential,
+            overlap, revision));
+    return {};
+}
+
+Result<void> insert(Database& database, const OperatorName& name, const Grant& grant, Revision revision) {
+    TRY(run(database, "INSERT INTO permission (operator, workspace, permission, revision) VALUES (?,?,?,?)",
+            name.text(), workspace_text(grant), name_of(grant.permission), revision));
+    return {};
+}
+
+Result<void> insert(Database& database, const Operator& o, Revision revision) {
+    TRY(run(database, "INSERT INTO operator (" MARQUE_OPERATOR_COLUMNS ") VALUES (?,?,?,?,?)", o.name.text(),
+            o.uid, o.is_removed, o.created_at, revision));
+    for (const Grant& grant : o.grants) TRY(insert(database, o.name, grant, revision));
+    return {};
+}
+
+Result<void> retire(Database& database, const audit::CredentialRetiring& e, Revision revision) {
+    // Also shortens: a credential retiring later than `at` now retires at `at`.
+    return one_row_of(run(database,
+                          "UPDATE credential SET state = 'retiring', retire_at = ?1, paused_until = NULL,"
+                          " revision = ?2 WHERE id = ?3 AND (state IN ('active', 'paused') OR"
+                          " (state = 'retiring' AND retire_at > ?1))",
+                          e.at, revision, e.credential.id.text()),
+                      e.credential);
+}
+
+Result<void> touch_operator(Database& database, const OperatorName& name, Revision revision) {
+    return one_row_of(run(database, "UPDATE operator SET revision = ? WHERE name = ? AND is_removed = 0", revision,
+                          name.text()),
+                      OperatorRef{name});
+}
+
+}  // namespace
+
+Result<void> apply(Database& database, const audit::Event& event, Revision revision) {
+    const auto discard = [](Result<int> changed) -> Result<void> {
+        TRY(std::move(changed));
+        return {};
+    };
+    return std::visit(
+        Overloaded{
+            [&](const audit::InstallationCreated& e) {
+                return discard(run(database, "INSERT INTO installation (only, id, created_at) VALUES (1, ?, ?)",
+                                   e.installation.id, e.installation.created_at));
+            },
+            [&](const audit::WorkspaceAdded& e) {
+                const Workspace& w = e.workspace;
+                return discard(run(database,
+                                   "INSERT INTO workspace (" MARQUE_WORKSPACE_COLUMNS ") VALUES (?,?,?,?,?)",
+                                   w.name.text(), name_of(w.condition.stored), w.condition.paused_until,
+                                   w.created_at, revision));
+            },
+            [&](const audit::EnvironmentAdded& e) { return insert(database, e.environment, revision); },
+            [&](const audit::IdentityCreated& e) { return insert(database, e.identity, revision); },
+            [&](const audit::CredentialIssued& e) { return insert(database, e.credential, revision); },
+            [&](const audit::CredentialActivated& e) {
+                return one_row_of(run(database,
+                                      "UPDATE credential SET state = 'active', revision = ? WHERE id = ?"
+                                      " AND state = 'pending'",
+                                      revision, e.credential.id.text()),
+                                  e.credential);
+            },
+            [&](const audit::CredentialRetiring& e) { return retire(database, e, revision); },
+            [&](const audit::CredentialUndelivered& e) {
+                return one_row_of(run(database,
+                                      "UPDATE credential SET state = 'revoked', revision = ? WHERE id = ?"
+                                      " AND state = 'pending'",
+                                      revision, e.credential.id.text()),
+                                  e.credential);
+            },
+            [&](const audit::Paused& e) {
+                return change_state(database, e.subject, Change::Pause, e.until, revision);
+            },
+            [&](const audit::Resumed& e) {
+                return change_state(database, e.subject, Change::Resume, std::nullopt, revision);
+            },
+            [&](const audit::Revoked& e) {
+                return change_state(database, e.subject, Change::Revoke, std::nullopt, revision);
+            },
+            [&](const audit::OperatorAdded& e) { return insert(database, e.operator_, revision); },
+            [&](const audit::OperatorRemoved& e) {
+                return one_row_of(run(database,
+                                      "UPDATE operator SET is_removed = 1, revision = ? WHERE name = ?"
+                                      " AND is_removed = 0",
+                                      revision, e.name.text()),
+                                  OperatorRef{e.name});
+            },
+            [&](const audit::PermissionGranted& e) -> Result<void> {
+                TRY(insert(database, e.name, e.grant, revision));
+                return touch_operator(database, e.name, revision);
+            },
+            [&](const audit::PermissionWithdrawn& e) -> Result<void> {
+                TRY(one_row_of(run(database,
+                                   "DELETE FROM permission WHERE operator = ? AND workspace = ? AND permission = ?",
+                                   e.name.text(), workspace_text(e.grant), name_of(e.grant.permission)),
+                               OperatorRef{e.name}));
+                return touch_operator(database, e.name, revision);
+            },
+            [&](const audit::OwnerAdded& e) {
+                return discard(run(database,
+                                   "INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES (?,?,?,?)",
+                                   e.owner.fingerprint, e.owner.public_key, e.owner.comment, revision));
+            },
+            [](const audit::StoreMigrated&) -> Result<void> { return {}; },
+            [](const audit::StoreBackedUp&) -> Result<void> { return {}; },
+            [](const audit::Refused&) -> Result<void> { return {}; },
+        },
+        event);
+}
+
+}  // namespace marque::store::sqlite

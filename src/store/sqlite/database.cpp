@@ -1,0 +1,208 @@
+#include "store/sqlite/database.h"
+
+#include <fmt/format.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace marque::store::sqlite {
+namespace {
+
+constexpr int longest_wait_ms = 60'000;
+constexpr int retry_ms = 2;
+
+// Another process is writing. Short waits: a writer holds the lock for about one fsync.
+int wait_for_lock(void*, int tries) {
+    if (tries > longest_wait_ms / retry_ms) return 0;
+    const timespec pause{0, retry_ms * 1'000'000L};
+    ::nanosleep(&pause, nullptr);
+    return 1;
+}
+
+Code code_for(int result) {
+    switch (result & 0xFF) {
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB: return Code::Corrupt;
+        case SQLITE_PERM:
+        case SQLITE_AUTH: return Code::PermissionDenied;
+        case SQLITE_CONSTRAINT: return Code::StateRefuses;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+        case SQLITE_NOMEM:
+        case SQLITE_READONLY:
+        case SQLITE_IOERR:
+        case SQLITE_FULL:
+        case SQLITE_CANTOPEN: return Code::Unavailable;
+        default: return Code::Unexpected;
+    }
+}
+
+const char* advice_for(int result) {
+    switch (result & 0xFF) {
+        case SQLITE_FULL: return "free some space on the store's disk and try again";
+        case SQLITE_READONLY: return "the store's folder and files must be writable, for reading too";
+        case SQLITE_BUSY: return "another process has held the store for a minute; see who with fuser";
+        case SQLITE_CORRUPT: return "stop, keep a copy of the folder, and run marque doctor";
+        case SQLITE_NOTADB: return "this is not a Marque store; check --store and MARQUE_STORE";
+        default: return "";
+    }
+}
+
+}  // namespace
+
+Error error_from(sqlite3* db) {
+    const int result = sqlite3_extended_errcode(db);
+    const int system = sqlite3_system_errno(db);
+    const bool tells_cause = (result & 0xFF) == SQLITE_IOERR || (result & 0xFF) == SQLITE_CANTOPEN;
+    const std::string cause = tells_cause && system != 0 ? fmt::format(" ({})", std::strerror(system)) : "";
+    if ((result & 0xFF) == SQLITE_CANTOPEN && system == EACCES)
+        return Error(Code::PermissionDenied, "the store's files may not be opened" + cause);
+    return Error(code_for(result), fmt::format("the store: {}{}", sqlite3_errmsg(db), cause), advice_for(result));
+}
+
+Statement::Statement(Statement&& other) noexcept
+    : db_(other.db_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      next_parameter_(other.next_parameter_) {}
+
+Statement::~Statement() {
+    if (statement_ == nullptr) return;
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+}
+
+Statement& Statement::bind(std::string_view text) {
+    CHECK(sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
+                              SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
+    return *this;
+}
+
+Statement& Statement::bind(ByteView bytes) {
+    static constexpr std::uint8_t nothing[1] = {};
+    CHECK(sqlite3_bind_blob64(statement_, next_parameter_++, bytes.empty() ? nothing : bytes.data(), bytes.size(),
+                              SQLITE_TRANSIENT) == SQLITE_OK);
+    return *this;
+}
+
+Statement& Statement::bind(std::int64_t number) {
+    CHECK(sqlite3_bind_int64(statement_, next_parameter_++, number) == SQLITE_OK);
+    return *this;
+}
+
+Statement& Statement::bind_null() {
+    CHECK(sqlite3_bind_null(statement_, next_parameter_++) == SQLITE_OK);
+    return *this;
+}
+
+Result<bool> Statement::step() {
+    switch (sqlite3_step(statement_)) {
+        case SQLITE_ROW: return true;
+        case SQLITE_DONE: return false;
+        default: return error_from(db_);
+    }
+}
+
+Result<int> Statement::run() {
+    TRY(step());
+    return sqlite3_changes(db_);
+}
+
+std::string Statement::text(int column) const {
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+    return text == nullptr ? std::string()
+                           : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+std::int64_t Statement::number(int column) const {
+    return sqlite3_column_int64(statement_, column);
+}
+
+Bytes Statement::bytes(int column) const {
+    const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+    return data == nullptr ? Bytes() : Bytes(data, data + size);
+}
+
+bool Statement::is_null(int column) const {
+    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::optional<Instant> Statement::maybe_instant(int column) const {
+    if (is_null(column)) return std::nullopt;
+    return instant(column);
+}
+
+std::optional<Duration> Statement::maybe_duration(int column) const {
+    if (is_null(column)) return std::nullopt;
+    return Duration(number(column));
+}
+
+Result<Database> Database::open(const std::string& path, OpenMode mode) {
+    sqlite3* handle = nullptr;
+    const bool is_immutable = mode == OpenMode::ReadOnlyImmutable;
+    std::string name = path;
+    if (is_immutable) {
+        name = "file:";
+        for (const char c : path) name += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
+        name += "?immutable=1";
+    }
+    const int flags = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
+    const int result = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
+    if (handle == nullptr) return Error(Code::Unavailable, "the store can't be opened: out of memory");
+    Database database(handle);
+    sqlite3_extended_result_codes(handle, 1);
+    if (result != SQLITE_OK) return error_from(handle);
+    sqlite3_busy_handler(handle, wait_for_lock, nullptr);
+    // What is stored is not trusted to call functions, and indexes are checked as they are read.
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    TRY(database.execute(
+        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY"));
+    return database;
+}
+
+Result<Statement> Database::prepare(const char* sql) {
+    auto& statement = statements_[sql];
+    if (!statement) {
+        sqlite3_stmt* prepared = nullptr;
+        if (sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr) != SQLITE_OK)
+            return error_from(db_.get());
+        statement.reset(prepared);
+    }
+    return Statement(db_.get(), statement.get());
+}
+
+Result<void> Database::execute(const char* sql) {
+    if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error_from(db_.get());
+    return {};
+}
+
+Result<std::int64_t> Database::number(const char* sql) {
+    Statement statement = TRY(prepare(sql));
+    if (!TRY(statement.step())) return Error(Code::Corrupt, "the store lacks an expected row");
+    return statement.number(0);
+}
+
+Result<void> Database::commit() {
+    auto result = execute("COMMIT");
+    if (result) return {};
+    // A frame of the commit may have reached the disk before the failure, and a later recovery
+    // of the write-ahead log would find it: so nobody can say that nothing happened.
+    const bool is_disk_failure = (sqlite3_extended_errcode(db_.get()) & 0xFF) == SQLITE_IOERR;
+    rollback();
+    Error error = std::move(result).error();
+    if (is_disk_failure) {
+        error.code = Code::OutcomeUnknown;
+        error.hint = "the disk failed during the commit: look with marque inspect or audit list before you repeat it";
+    }
+    return error;
+}
+
+void Database::rollback() noexcept {
+    if (sqlite3_get_autocommit(db_.get()) == 0) sqlite3_exec(db_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+}  // namespace marque::store::sqlite

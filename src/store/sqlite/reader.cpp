@@ -1,0 +1,172 @@
+#include "store/sqlite/reader.h"
+
+#include <algorithm>
+
+#include "store/sqlite/rows.h"
+
+namespace marque::store::sqlite {
+namespace {
+
+using namespace domain;
+
+template <class Decode>
+auto all_rows(Statement statement, Decode decode)
+    -> Result<std::vector<typename std::invoke_result_t<Decode, const Statement&>::value_type>> {
+    std::vector<typename std::invoke_result_t<Decode, const Statement&>::value_type> values;
+    while (TRY(statement.step())) values.push_back(TRY(decode(statement)));
+    return values;
+}
+
+template <class Decode>
+auto one_row(Statement statement, Decode decode)
+    -> Result<std::optional<typename std::invoke_result_t<Decode, const Statement&>::value_type>> {
+    if (!TRY(statement.step())) return std::nullopt;
+    return TRY(decode(statement));
+}
+
+Result<void> add_grants(Database& database, Operator& operator_) {
+    Statement statement = TRY(database.prepare("SELECT workspace, permission FROM permission WHERE operator = ?"));
+    statement.bind(operator_.name.text());
+    operator_.grants = TRY(all_rows(std::move(statement), grant_from));
+    std::ranges::sort(operator_.grants);
+    return {};
+}
+
+Result<std::optional<Operator>> with_grants(Database& database, Result<std::optional<Operator>> found) {
+    auto operator_ = TRY(std::move(found));
+    if (operator_) TRY(add_grants(database, *operator_));
+    return operator_;
+}
+
+}  // namespace
+
+Result<std::optional<Installation>> SqliteReader::installation() const {
+    Statement statement = TRY(database_.prepare("SELECT id, created_at FROM installation"));
+    return one_row(std::move(statement), [](const Statement& row) -> Result<Installation> {
+        return Installation{row.text(0), row.instant(1)};
+    });
+}
+
+Result<std::optional<Workspace>> SqliteReader::workspace(const WorkspaceName& name) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace WHERE name = ?"));
+    statement.bind(name.text());
+    return one_row(std::move(statement), workspace_from);
+}
+
+Result<std::vector<Workspace>> SqliteReader::workspaces() const {
+    return all_rows(TRY(database_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace ORDER BY name")),
+                    workspace_from);
+}
+
+Result<std::optional<Environment>> SqliteReader::environment(const WorkspaceName& workspace,
+                                                             const EnvironmentName& name) const {
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
+                                                " FROM environment WHERE workspace = ? AND name = ?"));
+    statement.bind(workspace.text()).bind(name.text());
+    return one_row(std::move(statement), environment_from);
+}
+
+Result<std::vector<Environment>> SqliteReader::environments(const WorkspaceName& workspace) const {
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
+                                                " FROM environment WHERE workspace = ? ORDER BY name"));
+    statement.bind(workspace.text());
+    return all_rows(std::move(statement), environment_from);
+}
+
+Result<std::optional<Identity>> SqliteReader::identity(const WorkspaceName& workspace,
+                                                       const IdentityName& name) const {
+    Statement statement = TRY(
+        database_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name = ?"));
+    statement.bind(workspace.text()).bind(name.text());
+    return one_row(std::move(statement), identity_from);
+}
+
+Result<std::vector<Identity>> SqliteReader::identities(const WorkspaceName& workspace,
+                                                       const std::optional<IdentityName>& after,
+                                                       std::size_t limit) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS
+                              " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
+    statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
+    return all_rows(std::move(statement), identity_from);
+}
+
+Result<std::optional<Credential>> SqliteReader::credential(const CredentialId& id) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential WHERE id = ?"));
+    statement.bind(id.text());
+    return one_row(std::move(statement), credential_from);
+}
+
+Result<std::vector<Credential>> SqliteReader::credentials(const WorkspaceName& workspace,
+                                                          const IdentityName& identity) const {
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS
+                                                " FROM credential WHERE workspace = ? AND identity = ?"
+                                                " ORDER BY created_at, id"));
+    statement.bind(workspace.text()).bind(identity.text());
+    return all_rows(std::move(statement), credential_from);
+}
+
+Result<std::optional<LastUse>> SqliteReader::last_use(const CredentialId& id) const {
+    Statement statement = TRY(database_.prepare("SELECT at, source, count FROM last_use WHERE credential = ?"));
+    statement.bind(id.text());
+    return one_row(std::move(statement), [](const Statement& row) -> Result<LastUse> {
+        return LastUse{row.instant(0), row.text(1), static_cast<std::uint64_t>(row.number(2))};
+    });
+}
+
+Result<std::optional<Operator>> SqliteReader::operator_with_uid(std::uint32_t uid) const {
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS
+                                                " FROM operator WHERE uid = ? AND is_removed = 0"));
+    statement.bind(uid);
+    return with_grants(database_, one_row(std::move(statement), operator_from));
+}
+
+Result<std::optional<Operator>> SqliteReader::operator_named(const OperatorName& name) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE name = ?"));
+    statement.bind(name.text());
+    return with_grants(database_, one_row(std::move(statement), operator_from));
+}
+
+Result<std::vector<Operator>> SqliteReader::operators() const {
+    auto operators = TRY(all_rows(
+        TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator ORDER BY name")), operator_from));
+    for (Operator& operator_ : operators) TRY(add_grants(database_, operator_));
+    return operators;
+}
+
+Result<std::vector<Owner>> SqliteReader::owners() const {
+    return all_rows(
+        TRY(database_.prepare("SELECT fingerprint, public_key, comment, revision FROM owner ORDER BY revision")),
+        [](const Statement& row) -> Result<Owner> {
+            return Owner{row.text(0), row.text(1), row.text(2), static_cast<Revision>(row.number(3))};
+        });
+}
+
+Result<StoredHead> SqliteReader::head() const {
+    Statement statement = TRY(database_.prepare("SELECT size, frontier, seal FROM log_head"));
+    if (!TRY(statement.step())) return StoredHead{};
+    StoredHead head{
+        TRY(audit::Frontier::parse(static_cast<std::uint64_t>(statement.number(0)), statement.bytes(1))), {}};
+    const Bytes seal = statement.bytes(2);
+    if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
+    return head;
+}
+
+Result<std::vector<StoredEntry>> SqliteReader::entries(std::uint64_t after, std::size_t limit) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT seq, bytes, seal FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"));
+    statement.bind(after).bind(std::uint64_t{limit});
+    return all_rows(std::move(statement), entry_from);
+}
+
+Result<std::vector<StoredEntry>> SqliteReader::entries_of(const IdentityRef& identity, std::size_t limit) const {
+    Statement statement = TRY(database_.prepare("SELECT seq, bytes, seal FROM entry WHERE workspace = ?"
+                                                " AND identity = ? ORDER BY seq DESC LIMIT ?"));
+    statement.bind(identity.workspace.text()).bind(identity.name.text()).bind(std::uint64_t{limit});
+    return all_rows(std::move(statement), entry_from);
+}
+
+}  // namespace marque::store::sqlite

@@ -1,0 +1,42 @@
+// store/sqlite/reader.h: the store's Reader over one SQLite transaction.
+#pragma once
+
+#include "store/sqlite/database.h"
+#include "store/store.h"
+
+namespace marque::store::sqlite {
+
+class SqliteReader final : public Reader {
+ public:
+    // `database` outlives the reader.
+    explicit SqliteReader(Database& database) : database_(database) {}
+
+    Result<std::optional<domain::Installation>> installation() const override;
+    Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const override;
+    Result<std::vector<domain::Workspace>> workspaces() const override;
+    Result<std::optional<domain::Environment>> environment(const domain::WorkspaceName& workspace,
+                                                           const domain::EnvironmentName& name) const override;
+    Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace) const override;
+    Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
+                                                     const domain::IdentityName& name) const override;
+    Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
+                                                     const std::optional<domain::IdentityName>& after,
+                                                     std::size_t limit) const override;
+    Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const override;
+    Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
+                                                        const domain::IdentityName& identity) const override;
+    Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override;
+    Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const override;
+    Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const override;
+    Result<std::vector<domain::Operator>> operators() const override;
+    Result<std::vector<domain::Owner>> owners() const override;
+    Result<StoredHead> head() const override;
+    Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override;
+    Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity,
+                                                std::size_t limit) const override;
+
+ private:
+    Database& database_;
+};
+
+}  // namespace marque::store::sqlite

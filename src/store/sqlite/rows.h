@@ -1,0 +1,32 @@
+// store/sqlite/rows.h: rows to values. What does not parse is Corrupt, never guessed at.
+#pragma once
+
+#include "domain/entities.h"
+#include "store/sqlite/database.h"
+#include "store/store.h"
+
+namespace marque::store::sqlite {
+
+// The columns, in the order in which the functions below read them.
+#define MARQUE_WORKSPACE_COLUMNS "name, state, paused_until, created_at, revision"
+#define MARQUE_ENVIRONMENT_COLUMNS \
+    "workspace, name, is_protected, max_lifetime_us, state, paused_until, created_at, revision"
+#define MARQUE_IDENTITY_COLUMNS \
+    "workspace, name, environment, kind, scopes, contact, labels, state, paused_until, created_at, revision"
+#define MARQUE_CREDENTIAL_COLUMNS                                                              \
+    "id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, "     \
+    "retire_at, replaces, old_credential, overlap_us, revision"
+#define MARQUE_OPERATOR_COLUMNS "name, uid, is_removed, created_at, revision"
+
+Result<domain::Workspace> workspace_from(const Statement& row);
+Result<domain::Environment> environment_from(const Statement& row);
+Result<domain::Identity> identity_from(const Statement& row);
+Result<domain::Credential> credential_from(const Statement& row);
+Result<domain::Operator> operator_from(const Statement& row);  // without its grants
+Result<domain::Grant> grant_from(const Statement& row);        // workspace, permission
+Result<StoredEntry> entry_from(const Statement& row);          // seq, bytes, seal
+
+std::string labels_text(const domain::Labels& labels);
+std::string workspace_text(const domain::Grant& grant);
+
+}  // namespace marque::store::sqlite

@@ -1,0 +1,34 @@
+// store/sqlite/schema.h: the versions of the database's tables, as SQL files with an up and a down.
+#pragma once
+
+#include <span>
+
+#include "base/result.h"
+#include "store/sqlite/database.h"
+
+namespace marque::store::sqlite {
+
+struct Migration {
+    const char* name;  // 0001_installation
+    const char* up;
+    const char* down;
+};
+
+// Oldest first; the schema's version is how many of them are applied.
+std::span<const Migration> migrations();
+int newest_schema();
+
+// "mrq1", the application id in the file's header.
+inline constexpr int application_id = 0x6d727131;
+
+// The version in the file; 0 for an empty database. Errors: Corrupt when the file is some
+// other application's database.
+Result<int> schema_of(Database& database);
+
+// Inside the caller's transaction. Errors: Unavailable, Corrupt.
+Result<void> apply_migrations(Database& database, int from, int to);
+
+// Errors: StateRefuses when the store is of another version than this program's.
+Result<void> require_newest_schema(Database& database);
+
+}  // namespace marque::store::sqlite

@@ -1,0 +1,309 @@
+#include "store/sqlite/sqlite_store.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "store/append.h"
+#include "store/sqlite/apply.h"
+#include "store/sqlite/reader.h"
+#include "store/sqlite/rows.h"
+#include "store/sqlite/schema.h"
+
+namespace marque::store::sqlite {
+namespace {
+
+Error system_error(const std::string& what) {
+    const int cause = errno;
+    return Error(cause == EACCES || cause == EPERM ? Code::PermissionDenied : Code::Unavailable,
+                 fmt::format("{}: {}", what, std::strerror(cause)));
+}
+
+Result<void> sync_folder_of(const std::string& path) {
+    const std::string folder = std::filesystem::path(path).parent_path();
+    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return system_error("cannot open " + folder);
+    const int result = ::fsync(fd);
+    ::close(fd);
+    if (result != 0) return system_error("cannot sync " + folder);
+    return {};
+}
+
+Result<void> require_file(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) {
+        if (errno == ENOENT || errno == ENOTDIR)
+            return Error(Code::Unavailable, "there is no store at " + path,
+                         "make one with marque init, or say where it is with --store or MARQUE_STORE");
+        return system_error("cannot open the store at " + path);
+    }
+    if (!S_ISREG(info.st_mode)) return Error(Code::Corrupt, path + " is not a file");
+    return {};
+}
+
+// Creates the file with its final mode, before SQLite could make it with another.
+Result<void> ensure_private_file(const std::string& path) {
+    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) return system_error("cannot create " + path);
+    ::close(fd);
+    return {};
+}
+
+void keep_log_file(sqlite3* db) {
+    int persist = 1;
+    sqlite3_file_control(db, nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);
+}
+
+Result<void> update_head(Database& database, const Appended& appended) {
+    Statement statement = TRY(database.prepare(
+        "INSERT INTO log_head (only, size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
+        " ON CONFLICT (only) DO UPDATE SET size = ?1, frontier = ?2, seal = ?3 WHERE size < ?1"));
+    statement.bind(appended.head.size()).bind(ByteView(appended.head.bytes())).bind(ByteView(appended.head_seal));
+    if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
+    return {};
+}
+
+Result<void> insert_entry(Database& database, const StoredEntry& entry, const audit::Event& event) {
+    std::optional<std::string> workspace, identity;
+    if (const auto about = audit::identity_of(audit::subject_of(event))) {
+        workspace = about->workspace.text();
+        identity = about->name.text();
+    }
+    Statement statement = TRY(
+        database.prepare("INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (?, ?, ?, ?, ?)"));
+    statement.bind(entry.seq).bind(entry.bytes).bind(ByteView(entry.seal)).bind(workspace).bind(identity);
+    TRY(statement.run());
+    return {};
+}
+
+class ReadOnlyStore final : public Store {
+ public:
+    explicit ReadOnlyStore(Database database) : database_(std::move(database)) {}
+
+    Result<void> read(const std::function<Result<void>(const Reader&)>& view) override {
+        return view(SqliteReader(database_));
+    }
+    Result<domain::Revision> change(const Decide&) override {
+        return Error(Code::StateRefuses, "a backup is not changed");
+    }
+    Result<void> record_uses(std::span<const Use>) override {
+        return Error(Code::StateRefuses, "a backup is not changed");
+    }
+
+ private:
+    Database database_;
+};
+
+class SqliteMaintenance final : public Maintenance {
+ public:
+    SqliteMaintenance(std::string path, Database database, Secret sealing_key)
+        : path_(std::move(path)), database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
+
+    Result<StoreStatus> status() override {
+        StoreStatus status{"sqlite", path_, TRY(schema_of(database_)), newest_schema(), 0, {}};
+        std::error_code ignored;
+        status.bytes = std::filesystem::file_size(path_, ignored);
+        for (const Migration& migration : migrations()) status.migrations.emplace_back(migration.name);
+        return status;
+    }
+
+    Result<void> migrate(int to, const DecideMigration& decide) override {
+        if (to < 0 || to > newest_schema())
+            return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
+                         fmt::format("this marque knows 1 to {}", newest_schema()));
+        TRY(database_.begin_write());
+        auto result = migrate_inside(to, decide);
+        if (!result) {
+            database_.rollback();
+            return result;
+        }
+        return database_.commit();
+    }
+
+    Result<void> backup(const std::string& to, const std::function<void(double)>& progress) override;
+
+    Result<std::vector<std::string>> check() override {
+        std::vector<std::string> findings;
+        for (const char* pragma : {"PRAGMA integrity_check", "PRAGMA foreign_key_check"}) {
+            Statement statement = TRY(database_.prepare(pragma));
+            while (TRY(statement.step()))
+                if (const std::string finding = statement.text(0); finding != "ok") findings.push_back(finding);
+        }
+        return findings;
+    }
+
+ private:
+    Result<void> migrate_inside(int to, const DecideMigration& decide) {
+        const int from = TRY(schema_of(database_));
+        if (from > newest_schema())
+            return Error(Code::StateRefuses,
+                         fmt::format("the store has schema {}, which this marque does not know", from),
+                         "use the marque that wrote it, or a newer one");
+        if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
+            return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
+                         "nothing rolls back past the log; to leave Marque, export it and remove the folder");
+        const SqliteReader reader(database_);
+        const auto drafts = TRY(decide(reader, from, to));
+        TRY(apply_migrations(database_, from, to));
+        if (drafts.empty()) return {};
+        TRY(write_events(database_, reader, drafts, sealing_key_));
+        return {};
+    }
+
+    std::string path_;
+    Database database_;
+    Secret sealing_key_;
+};
+
+Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(double)>& progress) {
+    struct Finish {
+        void operator()(sqlite3_backup* backup) const { sqlite3_backup_finish(backup); }
+    };
+    const std::unique_ptr<sqlite3_backup, Finish> backup{sqlite3_backup_init(to, "main", from, "main")};
+    if (!backup) return error_from(to);
+    for (;;) {
+        const int result = sqlite3_backup_step(backup.get(), 4096);
+        if (const int total = sqlite3_backup_pagecount(backup.get()); total > 0)
+            progress(1.0 - static_cast<double>(sqlite3_backup_remaining(backup.get())) / total);
+        if (result == SQLITE_DONE) return {};
+        if (result == SQLITE_BUSY || result == SQLITE_LOCKED) sqlite3_sleep(5);
+        else if (result != SQLITE_OK) return error_from(to);
+    }
+}
+
+// Written under another name, synced, and only then given its own: a backup that is there is whole.
+Result<void> SqliteMaintenance::backup(const std::string& to, const std::function<void(double)>& progress) {
+    if (std::filesystem::exists(to)) return Error(Code::StateRefuses, to + " exists; backups are never overwritten");
+    const std::string part = to + ".part";
+    ::unlink(part.c_str());
+    TRY(ensure_private_file(part));
+    const auto copy = [&]() -> Result<void> {
+        Database target = TRY(Database::open(part));
+        // One file, no write-ahead log beside it: a backup can be copied and read as it is.
+        TRY(target.execute("PRAGMA journal_mode = DELETE"));
+        TRY(copy_pages(database_.handle(), target.handle(), progress));
+        return target.execute("PRAGMA journal_mode = DELETE");
+    };
+    auto result = copy();
+    if (result && ::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
+        result = system_error("cannot create " + to);
+    if (!result) {
+        ::unlink(part.c_str());
+        return result;
+    }
+    return sync_folder_of(std::filesystem::absolute(to));
+}
+
+}  // namespace
+
+Result<domain::Revision> write_events(Database& database, const Reader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+    const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+        TRY(insert_entry(database, appended.entries[i], drafts[i].event));
+        TRY(apply(database, drafts[i].event, appended.entries[i].seq));
+    }
+    TRY(update_head(database, appended));
+    return appended.head.size();
+}
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Secret sealing_key) {
+    TRY(require_file(path));
+    Database database = TRY(Database::open(path));
+    TRY(require_newest_schema(database));
+    keep_log_file(database.handle());
+    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database), std::move(sealing_key)));
+}
+
+Result<void> SqliteStore::create(const std::string& path) {
+    TRY(ensure_private_file(path));
+    {
+        Database database = TRY(Database::open(path));
+        const int version = TRY(schema_of(database));
+        if (version > 0) {
+            TRY(require_newest_schema(database));
+            if (TRY(database.number("SELECT count(*) FROM installation")) > 0)
+                return Error(Code::StateRefuses, "there is an installation at " + path + " already");
+        } else {
+            keep_log_file(database.handle());
+            TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 0"));
+            TRY(database.begin_write());
+            auto result = apply_migrations(database, 0, newest_schema());
+            if (!result) {
+                database.rollback();
+                return result;
+            }
+            TRY(database.commit());
+        }
+    }
+    return sync_folder_of(path);
+}
+
+Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>& view) {
+    TRY(database_.begin_read());
+    auto result = view(SqliteReader(database_));
+    database_.rollback();
+    return result;
+}
+
+Result<domain::Revision> SqliteStore::change(const Decide& decide) {
+    if (sealing_key_.empty()) return Error(Code::Unavailable, "the store is open without its key, for reading only");
+    TRY(database_.begin_write());
+    const auto decide_and_write = [&]() -> Result<domain::Revision> {
+        const SqliteReader reader(database_);
+        const auto drafts = TRY(decide(reader));
+        if (drafts.empty()) return TRY(reader.head()).frontier.size();
+        return write_events(database_, reader, drafts, sealing_key_);
+    };
+    auto revision = decide_and_write();
+    if (!revision) {
+        database_.rollback();
+        return revision;
+    }
+    TRY(database_.commit());
+    return revision;
+}
+
+Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
+    TRY(database_.begin_write());
+    const auto write = [&]() -> Result<void> {
+        for (const Use& use : uses) {
+            Statement statement = TRY(database_.prepare(
+                "INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, 1)"
+                " ON CONFLICT (credential) DO UPDATE SET count = count + 1, at = max(at, ?2),"
+                " source = CASE WHEN at <= ?2 THEN ?3 ELSE source END"));
+            statement.bind(use.credential.text()).bind(use.at).bind(use.from);
+            TRY(statement.run());
+        }
+        return {};
+    };
+    auto result = write();
+    if (!result) {
+        database_.rollback();
+        return result;
+    }
+    return database_.commit();
+}
+
+Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, Secret sealing_key) {
+    TRY(require_file(path));
+    Database database = TRY(Database::open(path));
+    TRY(schema_of(database));
+    keep_log_file(database.handle());
+    return std::unique_ptr<Maintenance>(
+        new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
+}
+
+Result<std::unique_ptr<Store>> open_backup(const std::string& path) {
+    TRY(require_file(path));
+    Database database = TRY(Database::open(path, OpenMode::ReadOnlyImmutable));
+    TRY(require_newest_schema(database));
+    return std::unique_ptr<Store>(new ReadOnlyStore(std::move(database)));
+}
+
+}  // namespace marque::store::sqlite

@@ -1,0 +1,51 @@
+// store/sqlite/sqlite_store.h: the embedded store: one SQLite file, many processes, one host.
+//
+// Write-ahead log, synchronous=FULL: a commit that was reported is on the disk. The folder is
+// 0700, the files 0600. The log file is kept between runs, so that no later commit depends on a
+// new directory entry reaching the disk.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "store/maintenance.h"
+#include "store/sqlite/database.h"
+#include "store/store.h"
+
+namespace marque::store::sqlite {
+
+class SqliteStore final : public Store {
+ public:
+    // Opens the store in `path`, the database file. `sealing_key` seals the log; without one the
+    // store can be read but not changed. Errors: Unavailable (missing, unreadable, empty),
+    // PermissionDenied, Corrupt (not a store), StateRefuses (another schema version).
+    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Secret sealing_key);
+
+    // Makes the database file with the newest schema and nothing in it; a second call on such a
+    // file finishes what the first may have left. Errors: StateRefuses when an installation is
+    // in it already; Unavailable; Corrupt.
+    static Result<void> create(const std::string& path);
+
+    Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
+    Result<domain::Revision> change(const Decide& decide) override;
+    Result<void> record_uses(std::span<const Use> uses) override;
+
+ private:
+    SqliteStore(Database database, Secret sealing_key)
+        : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
+
+    Database database_;
+    Secret sealing_key_;
+};
+
+// Appends the drafts and applies them, inside the caller's transaction.
+Result<domain::Revision> write_events(Database& database, const Reader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
+
+// A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
+Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, Secret sealing_key);
+
+// A backup file, opened without locks and never written to. Errors as of open.
+Result<std::unique_ptr<Store>> open_backup(const std::string& path);
+
+}  // namespace marque::store::sqlite

@@ -1,0 +1,124 @@
+// store/store.h: where an installation is kept, in the domain's words and not in those of tables.
+//
+// One way to write: `change`. It runs a decision against a serialisable snapshot, and what the
+// decision returns are events; the store appends each to the log and applies it to its rows,
+// in one transaction. Rows without events can't be written, because there is no call for it.
+//
+//     change:   lock ─▶ decide(reader) ─▶ entries + rows + head ─▶ durable commit ─▶ revision
+//
+// Every backend passes test/store/contract_test.cpp. An object is for one thread at a time;
+// any number of objects and processes may share one store.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "audit/entry.h"
+#include "audit/merkle.h"
+#include "base/result.h"
+#include "domain/entities.h"
+#include "domain/subject.h"
+
+namespace marque::store {
+
+// An entry as it lies in the log.
+struct StoredEntry {
+    std::uint64_t seq = 0;
+    std::string bytes;
+    audit::Digest seal{};
+};
+
+// The log's head as it lies in the store; `check_head` (store/append.h) says whether it is ours.
+struct StoredHead {
+    audit::Frontier frontier;
+    audit::Digest seal{};
+};
+
+// An accepted verification, to be remembered beside the state.
+struct Use {
+    domain::CredentialId credential;
+    Instant at;
+    std::string from;
+};
+
+// One consistent view. Every call may fail with Unavailable (the store can't be read now) or
+// Corrupt (what is stored makes no sense); an absent thing is no error but an empty optional.
+class Reader {
+ public:
+    virtual ~Reader() = default;
+
+    virtual Result<std::optional<domain::Installation>> installation() const = 0;
+
+    virtual Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const = 0;
+    virtual Result<std::vector<domain::Workspace>> workspaces() const = 0;
+
+    virtual Result<std::optional<domain::Environment>> environment(
+        const domain::WorkspaceName& workspace, const domain::EnvironmentName& name) const = 0;
+    virtual Result<std::vector<domain::Environment>> environments(
+        const domain::WorkspaceName& workspace) const = 0;
+
+    virtual Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
+                                                             const domain::IdentityName& name) const = 0;
+    // At most `limit` identities in the order of their names, those after `after` only.
+    virtual Result<std::vector<domain::Identity>> identities(
+        const domain::WorkspaceName& workspace, const std::optional<domain::IdentityName>& after,
+        std::size_t limit) const = 0;
+
+    virtual Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const = 0;
+    // Oldest first.
+    virtual Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
+                                                                const domain::IdentityName& identity) const = 0;
+    virtual Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const = 0;
+
+    // Removed operators are found by name and not by uid.
+    virtual Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const = 0;
+    virtual Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const = 0;
+    virtual Result<std::vector<domain::Operator>> operators() const = 0;
+    virtual Result<std::vector<domain::Owner>> owners() const = 0;
+
+    virtual Result<StoredHead> head() const = 0;
+    // At most `limit` entries after the first `after`, in order: what happened since a revision.
+    virtual Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const = 0;
+    // The newest `limit` entries about an identity and its credentials, newest first.
+    virtual Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity,
+                                                        std::size_t limit) const = 0;
+};
+
+// What a change is to consist of, or why there is none. May run more than once, against newer
+// snapshots, so it must do nothing but read and compute.
+using Decide = std::function<Result<std::vector<audit::Draft>>(const Reader&)>;
+
+class Store {
+ public:
+    virtual ~Store() = default;
+
+    // Runs `view` against one snapshot. Errors: those of `view`; Unavailable, Corrupt.
+    virtual Result<void> read(const std::function<Result<void>(const Reader&)>& view) = 0;
+
+    // Decides and commits. Returns the revision after it; with no drafts nothing is written.
+    // Errors: those of `decide`, and then nothing changed; StateRefuses when a row was not as
+    // an event takes it to be; Unavailable: nothing changed; OutcomeUnknown: the commit was
+    // under way when contact was lost; Corrupt.
+    virtual Result<domain::Revision> change(const Decide& decide) = 0;
+
+    // Remembers uses: forward only, no event, no revision. Durable at the next change at the
+    // latest. Errors: Unavailable.
+    virtual Result<void> record_uses(std::span<const Use> uses) = 0;
+};
+
+// `view`'s value, read from one snapshot.
+template <class View>
+auto read_from(Store& store, const View& view) -> std::invoke_result_t<View, const Reader&> {
+    std::optional<std::invoke_result_t<View, const Reader&>> result;
+    TRY(store.read([&](const Reader& reader) -> Result<void> {
+        result.emplace(view(reader));
+        return {};
+    }));
+    return std::move(*result);
+}
+
+}  // namespace marque::store

@@ -1,0 +1,32 @@
+// verify/verify.h: whose token is this, and may it? The one gate (invariant 14).
+#pragma once
+
+#include <optional>
+
+#include "base/secret.h"
+#include "domain/token.h"
+#include "domain/verdict.h"
+#include "store/store.h"
+
+namespace marque::verify {
+
+struct Verdict {
+    domain::Reason reason = domain::Reason::Unknown;
+    // Who it is, when the token is one of ours; for the operator also when it is not accepted.
+    std::optional<domain::Standings> whose;
+
+    bool is_accepted() const { return reason == domain::Reason::Accepted; }
+};
+
+// Writes nothing. A store that can't answer is an Error and so a denial, never a verdict
+// (invariant 7). Errors: Unavailable, Corrupt.
+Result<Verdict> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
+                       const domain::Demand& demand, Instant now);
+
+// The hash that is stored for a token: HMAC-SHA-256 of its text.
+domain::TokenHash hash_token(const Secret& token_key, std::string_view token);
+
+// Everything the credential stands under. Errors: Corrupt when a part is missing.
+Result<domain::Standings> standings_of(const store::Reader& reader, const domain::Credential& credential);
+
+}  // namespace marque::verify
