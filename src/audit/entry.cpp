@@ -10,26 +10,25 @@ namespace {
 using namespace domain;
 
 JsonObject to_json(const Actor& actor) {
-    return std::visit(
-        Overloaded{
-            [](const OperatorActor& a) {
-                JsonObject object{{"kind", "operator"},
-                                  {"uid", a.process.uid},
-                                  {"pid", a.process.pid},
-                                  {"executable", a.process.executable},
-                                  {"parent_executable", a.process.parent_executable}};
-                if (a.name) object["name"] = a.name->text();
-                if (a.process.login_uid) object["login_uid"] = *a.process.login_uid;
-                if (!a.process.tty.empty()) object["tty"] = a.process.tty;
-                return object;
-            },
-            [](const IdentityActor& a) {
-                JsonObject object = audit::to_json(Subject(a.credential));
-                object["kind"] = "identity";
-                return object;
-            },
-        },
-        actor);
+    return std::visit(Overloaded{
+                          [](const OperatorActor& a) {
+                              JsonObject object{{"kind", "operator"},
+                                                {"uid", a.process.uid},
+                                                {"pid", a.process.pid},
+                                                {"executable", a.process.executable},
+                                                {"parent_executable", a.process.parent_executable}};
+                              if (a.name) object["name"] = a.name->text();
+                              if (a.process.login_uid) object["login_uid"] = *a.process.login_uid;
+                              if (!a.process.tty.empty()) object["tty"] = a.process.tty;
+                              return object;
+                          },
+                          [](const IdentityActor& a) {
+                              JsonObject object = audit::to_json(Subject(a.credential));
+                              object["kind"] = "identity";
+                              return object;
+                          },
+                      },
+                      actor);
 }
 
 std::string text_at(const JsonObject& object, std::string_view key) {

@@ -59,10 +59,10 @@ struct Entry {
     Instant at;
     std::string action;
     std::string outcome;
-    std::string actor;  // operator's or identity's name, or "uid 1000"
+    std::string actor;   // operator's or identity's name, or "uid 1000"
     std::string target;  // for people: "identity codex"
     std::string reason;
-    JsonObject body;     // all of it
+    JsonObject body;  // all of it
 };
 
 // The canonical bytes of the draft as entry `seq`.

@@ -58,8 +58,7 @@ JsonObject to_json(const Credential& credential) {
 }
 
 JsonObject to_json(const Grant& grant) {
-    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"},
-            {"permission", name_of(grant.permission)}};
+    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};
 }
 
 JsonObject to_json(const Operator& operator_) {
@@ -87,33 +86,30 @@ CredentialRef ref(const Credential& c) {
 }  // namespace
 
 std::string action_of(const Event& event) {
-    const auto of = [](const Subject& subject, const char* verb) {
-        return std::string(kind_of(subject)) + "." + verb;
-    };
-    return std::visit(Overloaded{
-                          [](const InstallationCreated&) -> std::string { return "installation.create"; },
-                          [](const WorkspaceAdded&) -> std::string { return "workspace.add"; },
-                          [](const EnvironmentAdded&) -> std::string { return "environment.add"; },
-                          [](const IdentityCreated&) -> std::string { return "identity.create"; },
-                          [](const CredentialIssued&) -> std::string { return "credential.issue"; },
-                          [](const CredentialActivated&) -> std::string { return "credential.activate"; },
-                          [](const CredentialRetiring&) -> std::string { return "credential.retire"; },
-                          [](const CredentialUndelivered&) -> std::string { return "credential.deliver"; },
-                          [&](const Paused& e) { return of(e.subject, "pause"); },
-                          [&](const Resumed& e) { return of(e.subject, "resume"); },
-                          [&](const Revoked& e) { return of(e.subject, "revoke"); },
-                          [](const OperatorAdded&) -> std::string { return "operator.add"; },
-                          [](const OperatorRemoved&) -> std::string { return "operator.remove"; },
-                          [](const PermissionGranted&) -> std::string { return "operator.grant"; },
-                          [](const PermissionWithdrawn&) -> std::string { return "operator.withdraw"; },
-                          [](const OwnerAdded&) -> std::string { return "owner.add"; },
-                          [](const StoreMigrated& e) -> std::string {
-                              return e.to > e.from ? "store.migrate" : "store.rollback";
-                          },
-                          [](const StoreBackedUp&) -> std::string { return "store.backup"; },
-                          [](const Refused& e) { return e.action; },
-                      },
-                      event);
+    const auto of = [](const Subject& subject, const char* verb) { return std::string(kind_of(subject)) + "." + verb; };
+    return std::visit(
+        Overloaded{
+            [](const InstallationCreated&) -> std::string { return "installation.create"; },
+            [](const WorkspaceAdded&) -> std::string { return "workspace.add"; },
+            [](const EnvironmentAdded&) -> std::string { return "environment.add"; },
+            [](const IdentityCreated&) -> std::string { return "identity.create"; },
+            [](const CredentialIssued&) -> std::string { return "credential.issue"; },
+            [](const CredentialActivated&) -> std::string { return "credential.activate"; },
+            [](const CredentialRetiring&) -> std::string { return "credential.retire"; },
+            [](const CredentialUndelivered&) -> std::string { return "credential.deliver"; },
+            [&](const Paused& e) { return of(e.subject, "pause"); },
+            [&](const Resumed& e) { return of(e.subject, "resume"); },
+            [&](const Revoked& e) { return of(e.subject, "revoke"); },
+            [](const OperatorAdded&) -> std::string { return "operator.add"; },
+            [](const OperatorRemoved&) -> std::string { return "operator.remove"; },
+            [](const PermissionGranted&) -> std::string { return "operator.grant"; },
+            [](const PermissionWithdrawn&) -> std::string { return "operator.withdraw"; },
+            [](const OwnerAdded&) -> std::string { return "owner.add"; },
+            [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
+            [](const StoreBackedUp&) -> std::string { return "store.backup"; },
+            [](const Refused& e) { return e.action; },
+        },
+        event);
 }
 
 Subject subject_of(const Event& event) {
@@ -124,9 +120,7 @@ Subject subject_of(const Event& event) {
             [](const EnvironmentAdded& e) -> Subject {
                 return EnvironmentRef{e.environment.workspace, e.environment.name};
             },
-            [](const IdentityCreated& e) -> Subject {
-                return IdentityRef{e.identity.workspace, e.identity.name};
-            },
+            [](const IdentityCreated& e) -> Subject { return IdentityRef{e.identity.workspace, e.identity.name}; },
             [](const CredentialIssued& e) -> Subject { return ref(e.credential); },
             [](const CredentialActivated& e) -> Subject { return e.credential; },
             [](const CredentialRetiring& e) -> Subject { return e.credential; },
@@ -184,13 +178,9 @@ JsonObject change_of(const Event& event) {
             [](const PermissionGranted& e) { return only_after(to_json(e.grant)); },
             [](const PermissionWithdrawn& e) { return JsonObject{{"before", to_json(e.grant)}}; },
             [](const OwnerAdded& e) { return only_after({{"public_key", e.owner.public_key}}); },
-            [](const StoreMigrated& e) {
-                return before_after({{"schema", e.from}}, {{"schema", e.to}});
-            },
+            [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
-            [](const Refused& e) {
-                return JsonObject{{"error", name_of(e.error.code)}, {"message", e.error.message}};
-            },
+            [](const Refused& e) { return JsonObject{{"error", name_of(e.error.code)}, {"message", e.error.message}}; },
         },
         event);
 }
@@ -220,9 +210,12 @@ JsonObject to_json(const Subject& subject) {
 
 const char* name_of(Outcome outcome) {
     switch (outcome) {
-        case Outcome::Done: return "done";
-        case Outcome::Refused: return "refused";
-        case Outcome::Failed: return "failed";
+        case Outcome::Done:
+            return "done";
+        case Outcome::Refused:
+            return "refused";
+        case Outcome::Failed:
+            return "failed";
     }
     CHECK_UNREACHABLE();
 }

@@ -91,10 +91,10 @@ struct Refused {
     Error error;
 };
 
-using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated,
-                           CredentialIssued, CredentialActivated, CredentialRetiring, CredentialUndelivered,
-                           Paused, Resumed, Revoked, OperatorAdded, OperatorRemoved, PermissionGranted,
-                           PermissionWithdrawn, OwnerAdded, StoreMigrated, StoreBackedUp, Refused>;
+using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
+                           CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
+                           OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
+                           StoreMigrated, StoreBackedUp, Refused>;
 
 enum class Outcome { Done, Refused, Failed };
 

@@ -17,13 +17,27 @@ void write_string(std::string& out, std::string_view text) {
     out += '"';
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\b': out += "\\b"; break;
-            case '\f': out += "\\f"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\b':
+                out += "\\b";
+                break;
+            case '\f':
+                out += "\\f";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
             default:
                 if (static_cast<unsigned char>(c) < 0x20)
                     out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -71,12 +85,23 @@ void write_object(std::string& out, const JsonObject& object) {
 
 void write(std::string& out, const Json& value) {
     switch (value.kind()) {
-        case boost::json::kind::null: out += "null"; return;
-        case boost::json::kind::bool_: out += value.get_bool() ? "true" : "false"; return;
-        case boost::json::kind::int64: out += fmt::format_int(value.get_int64()).c_str(); return;
-        case boost::json::kind::uint64: out += fmt::format_int(value.get_uint64()).c_str(); return;
-        case boost::json::kind::double_: CHECK_UNREACHABLE();
-        case boost::json::kind::string: write_string(out, value.get_string()); return;
+        case boost::json::kind::null:
+            out += "null";
+            return;
+        case boost::json::kind::bool_:
+            out += value.get_bool() ? "true" : "false";
+            return;
+        case boost::json::kind::int64:
+            out += fmt::format_int(value.get_int64()).c_str();
+            return;
+        case boost::json::kind::uint64:
+            out += fmt::format_int(value.get_uint64()).c_str();
+            return;
+        case boost::json::kind::double_:
+            CHECK_UNREACHABLE();
+        case boost::json::kind::string:
+            write_string(out, value.get_string());
+            return;
         case boost::json::kind::array:
             out += '[';
             for (const char* separator = ""; const Json& element : value.get_array()) {
@@ -86,7 +111,9 @@ void write(std::string& out, const Json& value) {
             }
             out += ']';
             return;
-        case boost::json::kind::object: write_object(out, value.get_object()); return;
+        case boost::json::kind::object:
+            write_object(out, value.get_object());
+            return;
     }
 }
 

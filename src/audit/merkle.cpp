@@ -101,8 +101,7 @@ Proof consistency_proof(std::uint64_t old_size, std::span<const Digest> leaves) 
     return proof;
 }
 
-bool is_included(const Digest& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
-                 const Digest& root) {
+bool is_included(const Digest& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof, const Digest& root) {
     if (index >= size) return false;
     std::uint64_t fn = index, sn = size - 1;
     Digest r = leaf;
@@ -123,8 +122,8 @@ bool is_included(const Digest& leaf, std::uint64_t index, std::uint64_t size, co
     return sn == 0 && r == root;
 }
 
-bool is_consistent(std::uint64_t old_size, const Digest& old_root, std::uint64_t new_size,
-                   const Digest& new_root, const Proof& proof) {
+bool is_consistent(std::uint64_t old_size, const Digest& old_root, std::uint64_t new_size, const Digest& new_root,
+                   const Proof& proof) {
     if (old_size == 0 || old_size > new_size) return false;
     if (old_size == new_size) return proof.empty() && old_root == new_root;
     Proof path = proof;

@@ -25,7 +25,7 @@ namespace marque::audit {
 using crypto::Digest;
 using Proof = std::vector<Digest>;
 
-Digest leaf_hash(ByteView entry);                            // SHA-256(0x00 ‖ entry)
+Digest leaf_hash(ByteView entry);                           // SHA-256(0x00 ‖ entry)
 Digest node_hash(const Digest& left, const Digest& right);  // SHA-256(0x01 ‖ left ‖ right)
 
 class Frontier {
@@ -58,9 +58,8 @@ Proof inclusion_proof(std::uint64_t index, std::span<const Digest> leaves);
 Proof consistency_proof(std::uint64_t old_size, std::span<const Digest> leaves);
 
 // RFC 9162, sections 2.1.3.2 and 2.1.4.2. Never fails in another way than by answering false.
-bool is_included(const Digest& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof,
-                 const Digest& root);
-bool is_consistent(std::uint64_t old_size, const Digest& old_root, std::uint64_t new_size,
-                   const Digest& new_root, const Proof& proof);
+bool is_included(const Digest& leaf, std::uint64_t index, std::uint64_t size, const Proof& proof, const Digest& root);
+bool is_consistent(std::uint64_t old_size, const Digest& old_root, std::uint64_t new_size, const Digest& new_root,
+                   const Proof& proof);
 
 }  // namespace marque::audit

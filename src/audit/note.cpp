@@ -45,8 +45,7 @@ std::optional<Bytes> signature_in(std::string_view line, const VerifierKey& key)
     if (space == std::string_view::npos || line.substr(0, space) != key.name) return std::nullopt;
     auto bytes = crypto::from_base64(line.substr(space + 1));
     const KeyId id = key_id(key.name, key.key);
-    if (!bytes || bytes->size() <= id.size() || !std::equal(id.begin(), id.end(), bytes->begin()))
-        return std::nullopt;
+    if (!bytes || bytes->size() <= id.size() || !std::equal(id.begin(), id.end(), bytes->begin())) return std::nullopt;
     bytes->erase(bytes->begin(), bytes->begin() + id.size());
     return bytes;
 }
@@ -74,8 +73,7 @@ Result<VerifierKey> VerifierKey::parse(std::string_view text) {
     VerifierKey result;
     result.name = std::string(text.substr(0, first));
     const auto bytes = crypto::from_base64(text.substr(second + 1));
-    if (!is_key_name(result.name) || !bytes || bytes->size() != 1 + result.key.size() ||
-        bytes->front() != ed25519_type)
+    if (!is_key_name(result.name) || !bytes || bytes->size() != 1 + result.key.size() || bytes->front() != ed25519_type)
         return malformed;
     std::copy(bytes->begin() + 1, bytes->end(), result.key.begin());
     if (result.text() != text) return malformed;
@@ -141,8 +139,7 @@ std::string inclusion_text(std::uint64_t index, const Proof& proof, std::string_
 }
 
 std::string consistency_text(std::uint64_t old_size, const Proof& proof, std::string_view signed_checkpoint) {
-    return fmt::format("marque/consistency-proof@v1\nold {}\n{}\n{}", old_size, hash_lines(proof),
-                       signed_checkpoint);
+    return fmt::format("marque/consistency-proof@v1\nold {}\n{}\n{}", old_size, hash_lines(proof), signed_checkpoint);
 }
 
 }  // namespace marque::audit

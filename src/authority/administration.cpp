@@ -34,10 +34,12 @@ Environment environment_of(const WorkspaceName& workspace, const EnvironmentRequ
 // What a new workspace starts with.
 Result<std::vector<Environment>> first_environments(const WorkspaceName& workspace, Instant now) {
     std::vector<Environment> environments;
-    for (const char* name : {"dev", "staging"})
-        environments.push_back(environment_of(workspace, {TRY(EnvironmentName::parse(name))}, now));
-    environments.push_back(environment_of(
-        workspace, {TRY(EnvironmentName::parse("production")), Protection::Protected, default_lifetime}, now));
+    for (const char* text : {"dev", "staging", "production"}) {
+        const auto name = TRY(EnvironmentName::parse(text));
+        EnvironmentRequest request{name};
+        if (name.text() == "production") request = {name, Protection::Protected, default_lifetime};
+        environments.push_back(environment_of(workspace, request, now));
+    }
     return environments;
 }
 
@@ -88,54 +90,59 @@ audit::JsonObject revision_json(Revision revision) {
 
 }  // namespace
 
+Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now) {
+    Plan plan;
+    plan.action = "init";
+    plan.requester = request.operator_name.text();
+    // The installation's id is random, and so no part of what is shown and digested.
+    plan.request = {{"workspace", request.workspace.text()}};
+    const Grant everything{std::nullopt, Permission::Manage};
+    const std::string id = TRY(make_installation_id(random));
+    plan.events.emplace_back(audit::InstallationCreated{{id, now}});
+    plan.changes.push_back({OperatorRef{request.operator_name}, {}, {{"uid", uid}, {"grant", grant_json(everything)}}});
+    plan.events.emplace_back(audit::OperatorAdded{{request.operator_name, uid, false, {everything}, now}});
+    for (const Owner& owner : request.owners) {
+        plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, {{"public_key", owner.public_key}}});
+        plan.events.emplace_back(audit::OwnerAdded{owner});
+    }
+    if (request.owners.empty())
+        plan.notes.emplace_back("no owner key is given: the gate of protected environments stays shut");
+    TRY(plan_workspace(plan, request.workspace, now));
+    return plan;
+}
+
 Result<Done> Authority::init(const InitRequest& request, const Confirmation& confirmation) {
     Done done;
-    Plan& plan = done.plan;
-    // The id is chosen when it is created, so a plan of init speaks of none.
-    const auto planner = [&](const store::Reader& reader, Instant now) -> Result<void> {
+    const auto planner = [&](const store::Reader& reader) -> Result<void> {
         if (TRY(reader.installation()))
             return Error(Code::StateRefuses, "there is an installation in this store already");
-        plan = Plan{};
-        plan.action = "init";
-        plan.requester = request.operator_name.text();
-        plan.request = {{"workspace", request.workspace.text()}};
-        const Grant everything{std::nullopt, Permission::Manage};
-        plan.changes.push_back(
-            {OperatorRef{request.operator_name}, {}, {{"uid", caller_.uid}, {"grant", grant_json(everything)}}});
-        plan.events.emplace_back(audit::InstallationCreated{{TRY(make_installation_id(random_)), now}});
-        plan.events.emplace_back(
-            audit::OperatorAdded{{request.operator_name, caller_.uid, false, {everything}, now}});
-        for (const Owner& owner : request.owners) {
-            plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, {{"public_key", owner.public_key}}});
-            plan.events.emplace_back(audit::OwnerAdded{owner});
-        }
-        if (request.owners.empty())
-            plan.notes.emplace_back("no owner key is given: the gate of protected environments stays shut");
-        return plan_workspace(plan, request.workspace, now);
+        done.plan = TRY(plan_init(request, caller_.uid, random_, clock_.now()));
+        return {};
     };
     if (!confirmation.is_given()) {
-        TRY(store_.read([&](const store::Reader& reader) { return planner(reader, clock_.now()); }));
+        TRY(store_.read(planner));
         return done;
     }
     done.revision = TRY(store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
-        const Instant now = clock_.now();
-        TRY(planner(reader, now));
-        TRY(confirmation.check(plan));
-        return drafts_of(request.operator_name, plan.events, "", plan.digest(), now);
+        TRY(planner(reader));
+        TRY(confirmation.check(done.plan));
+        return drafts_of(request.operator_name, done.plan.events, "", done.plan.digest(), clock_.now());
     }));
     done.progress = Progress::Applied;
     return done;
 }
 
 Result<Done> Authority::add_workspace(const WorkspaceName& name, const Order& order) {
-    return run({"workspace add", "workspace.add", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
-        plan.about = WorkspaceRef{name};
-        if (const auto taken = TRY(context.reader.workspace(name)))
-            return Error(Code::StateRefuses,
-                         fmt::format("there is a workspace {} already{}", name.text(),
-                                     taken->condition.stored == Standing::Revoked ? ", removed; names are not reused" : ""));
-        return plan_workspace(plan, name, context.now);
-    });
+    return run(
+        {"workspace add", "workspace.add", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+            plan.about = WorkspaceRef{name};
+            if (const auto taken = TRY(context.reader.workspace(name)))
+                return Error(
+                    Code::StateRefuses,
+                    fmt::format("there is a workspace {} already{}", name.text(),
+                                taken->condition.stored == Standing::Revoked ? ", removed; names are not reused" : ""));
+            return plan_workspace(plan, name, context.now);
+        });
 }
 
 Result<Done> Authority::remove_workspace(const WorkspaceName& name, const Order& order) {
@@ -198,22 +205,22 @@ Result<Done> Authority::remove_environment(const EnvironmentName& name, const Or
 }
 
 Result<Done> Authority::set_protection(const EnvironmentName& name, Protection protection, const Order& order) {
-    return run({"environment protect", "environment.protect"}, order,
-               [&](const Context& context, Plan& plan) -> Result<void> {
-                   const WorkspaceName& workspace = context.workspace->name;
-                   plan.about = EnvironmentRef{workspace, name};
-                   const Environment environment = TRY(require_environment(context.reader, workspace, name));
-                   if (environment.protection == protection) {
-                       plan.notes.push_back(fmt::format("environment {} is {} already", name.text(), name_of(protection)));
-                       return {};
-                   }
-                   audit::JsonObject before{{"protected", environment.protection == Protection::Protected},
-                                            {"revision", environment.revision}};
-                   plan.changes.push_back(
-                       {plan.about, std::move(before), {{"protected", protection == Protection::Protected}}});
-                   plan.gate = "whether environment " + name.text() + " is protected is for its owners to say";
-                   return {};
-               });
+    return run(
+        {"environment protect", "environment.protect"}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+            const WorkspaceName& workspace = context.workspace->name;
+            plan.about = EnvironmentRef{workspace, name};
+            const Environment environment = TRY(require_environment(context.reader, workspace, name));
+            if (environment.protection == protection) {
+                plan.notes.push_back(fmt::format("environment {} is {} already", name.text(), name_of(protection)));
+                return {};
+            }
+            audit::JsonObject before{{"protected", environment.protection == Protection::Protected},
+                                     {"revision", environment.revision}};
+            plan.changes.push_back(
+                {plan.about, std::move(before), {{"protected", protection == Protection::Protected}}});
+            plan.gate = "whether environment " + name.text() + " is protected is for its owners to say";
+            return {};
+        });
 }
 
 Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid, const std::vector<Grant>& grants,
@@ -222,26 +229,27 @@ Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid
     const bool is_wide = grants.empty() || std::ranges::any_of(grants, [](const Grant& g) { return !g.workspace; });
     Order placed = order;
     if (!is_wide) placed.workspace = grants.front().workspace;
-    return run({"operator add", "operator.add", is_wide}, placed, [&](const Context& context, Plan& plan) -> Result<void> {
-        plan.about = OperatorRef{name};
-        for (const Grant& grant : grants) {
-            TRY(require_holds(context.requester, grant));
-            TRY(require_workspace_of(context.reader, grant));
-        }
-        if (const auto taken = TRY(context.reader.operator_named(name)))
-            return Error(Code::StateRefuses,
-                         fmt::format("there is an operator {} already{}", name.text(),
-                                     taken->is_removed ? ", removed; names are not reused" : ""));
-        if (const auto taken = TRY(context.reader.operator_with_uid(uid)))
-            return Error(Code::StateRefuses, fmt::format("uid {} is operator {}", uid, taken->name.text()));
-        Operator added{name, uid, false, grants, context.now};
-        std::ranges::sort(added.grants);
-        audit::JsonArray list;
-        for (const Grant& grant : added.grants) list.emplace_back(grant_json(grant));
-        plan.changes.push_back({plan.about, {}, {{"uid", uid}, {"grants", std::move(list)}}});
-        plan.events.emplace_back(audit::OperatorAdded{std::move(added)});
-        return {};
-    });
+    return run({"operator add", "operator.add", is_wide}, placed,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = OperatorRef{name};
+                   for (const Grant& grant : grants) {
+                       TRY(require_holds(context.requester, grant));
+                       TRY(require_workspace_of(context.reader, grant));
+                   }
+                   if (const auto taken = TRY(context.reader.operator_named(name)))
+                       return Error(Code::StateRefuses,
+                                    fmt::format("there is an operator {} already{}", name.text(),
+                                                taken->is_removed ? ", removed; names are not reused" : ""));
+                   if (const auto taken = TRY(context.reader.operator_with_uid(uid)))
+                       return Error(Code::StateRefuses, fmt::format("uid {} is operator {}", uid, taken->name.text()));
+                   Operator added{name, uid, false, grants, context.now};
+                   std::ranges::sort(added.grants);
+                   audit::JsonArray list;
+                   for (const Grant& grant : added.grants) list.emplace_back(grant_json(grant));
+                   plan.changes.push_back({plan.about, {}, {{"uid", uid}, {"grants", std::move(list)}}});
+                   plan.events.emplace_back(audit::OperatorAdded{std::move(added)});
+                   return {};
+               });
 }
 
 Result<Done> Authority::remove_operator(const OperatorName& name, const Order& order) {
@@ -269,12 +277,11 @@ Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, cons
                    TRY(require_workspace_of(context.reader, grant));
                    const Operator holder = TRY(require_operator(context.reader, name));
                    if (std::ranges::count(holder.grants, grant) != 0) {
-                       plan.notes.push_back(fmt::format("operator {} holds {} there already", name.text(),
-                                                        name_of(grant.permission)));
+                       plan.notes.push_back(
+                           fmt::format("operator {} holds {} there already", name.text(), name_of(grant.permission)));
                        return {};
                    }
-                   plan.changes.push_back(
-                       {plan.about, revision_json(holder.revision), {{"grant", grant_json(grant)}}});
+                   plan.changes.push_back({plan.about, revision_json(holder.revision), {{"grant", grant_json(grant)}}});
                    plan.events.emplace_back(audit::PermissionGranted{name, grant});
                    return {};
                });
@@ -283,22 +290,22 @@ Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, cons
 Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, const Order& order) {
     Order placed = order;
     placed.workspace = grant.workspace;
-    return run({"operator withdraw", "operator.withdraw", !grant.workspace}, placed,
-               [&](const Context& context, Plan& plan) -> Result<void> {
-                   plan.about = OperatorRef{name};
-                   const Operator holder = TRY(require_operator(context.reader, name));
-                   if (std::ranges::count(holder.grants, grant) == 0) {
-                       plan.notes.push_back(fmt::format("operator {} does not hold {} there", name.text(),
-                                                        name_of(grant.permission)));
-                       return {};
-                   }
-                   if (!grant.workspace && grant.permission == Permission::Manage)
-                       TRY(require_another_manager(context.reader, name));
-                   plan.changes.push_back(
-                       {plan.about, revision_json(holder.revision), {{"withdraw", grant_json(grant)}}});
-                   plan.events.emplace_back(audit::PermissionWithdrawn{name, grant});
-                   return {};
-               });
+    return run(
+        {"operator withdraw", "operator.withdraw", !grant.workspace}, placed,
+        [&](const Context& context, Plan& plan) -> Result<void> {
+            plan.about = OperatorRef{name};
+            const Operator holder = TRY(require_operator(context.reader, name));
+            if (std::ranges::count(holder.grants, grant) == 0) {
+                plan.notes.push_back(
+                    fmt::format("operator {} does not hold {} there", name.text(), name_of(grant.permission)));
+                return {};
+            }
+            if (!grant.workspace && grant.permission == Permission::Manage)
+                TRY(require_another_manager(context.reader, name));
+            plan.changes.push_back({plan.about, revision_json(holder.revision), {{"withdraw", grant_json(grant)}}});
+            plan.events.emplace_back(audit::PermissionWithdrawn{name, grant});
+            return {};
+        });
 }
 
 Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
@@ -314,8 +321,7 @@ Result<Done> Authority::remove_owner(const std::string& fingerprint, const Order
     return run({"owner remove", "owner.remove", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
         const auto owners = TRY(context.reader.owners());
         const auto found = std::ranges::find(owners, fingerprint, &Owner::fingerprint);
-        if (found == owners.end())
-            return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
+        if (found == owners.end()) return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
         plan.about = OwnerRef{fingerprint};
         plan.changes.push_back({plan.about, revision_json(found->revision), {{"state", "removed"}}});
         plan.gate = "who the owners are is for the owners to say";

@@ -116,14 +116,14 @@ struct EnvironmentRequest {
 class Authority {
  public:
     // All outlive the authority. `root_key` is the installation's.
-    Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key,
-              audit::Process caller);
+    Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key, audit::Process caller);
 
     // Errors of every change, beside its own: PermissionDenied, NotConfirmed, ApprovalNeeded,
     // NotFound, StateRefuses, and those of the store. A refusal by permission, state or the
     // gate leaves a `refused` event, except in a dry run.
 
     // The first change: makes the installation, its first operator, workspace and environments.
+    // Errors: StateRefuses when there is an installation.
     Result<Done> init(const InitRequest& request, const Confirmation& confirmation);
 
     Result<Done> create(std::span<const CreateRequest> requests, const Order& order, Delivery& delivery);
@@ -142,8 +142,7 @@ class Authority {
     Result<Done> add_environment(const EnvironmentRequest& request, const Order& order);
     Result<Done> remove_environment(const domain::EnvironmentName& name, const Order& order);
     // Always needs an owner.
-    Result<Done> set_protection(const domain::EnvironmentName& name, domain::Protection protection,
-                                const Order& order);
+    Result<Done> set_protection(const domain::EnvironmentName& name, domain::Protection protection, const Order& order);
     Result<Done> add_operator(const domain::OperatorName& name, std::uint32_t uid,
                               const std::vector<domain::Grant>& grants, const Order& order);
     Result<Done> remove_operator(const domain::OperatorName& name, const Order& order);
@@ -153,7 +152,7 @@ class Authority {
     Result<Done> add_owner(const domain::Owner& owner, const Order& order);
     Result<Done> remove_owner(const std::string& fingerprint, const Order& order);
 
-    // Records a backup that is about to be made.
+    // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator
     // who may see the reason.
@@ -210,8 +209,7 @@ class Authority {
                            const Planner& planner, Instant now, Plan& plan) const;
     Result<Done> run_and_deliver(const Intent& intent, const Order& order, const Planner& planner,
                                  std::vector<IssuedToken>& tokens, Delivery& delivery);
-    Result<void> withdraw_undelivered(std::span<const IssuedToken> tokens, const Error& cause,
-                                      const std::string& plan);
+    Result<void> withdraw_undelivered(std::span<const IssuedToken> tokens, const Error& cause, const std::string& plan);
     Result<std::vector<audit::Draft>> refusal_drafts(const store::Reader& reader, const std::string& event,
                                                      const domain::Subject& subject, const Order& order,
                                                      const Error& error) const;
@@ -229,8 +227,8 @@ class Authority {
                                                const std::optional<domain::WorkspaceName>& name) const;
     Result<IssuedToken> make_credential(const Context& context, const domain::Identity& identity,
                                         const domain::Environment& environment, domain::ScopeSet scopes,
-                                        std::optional<Instant> expires_at,
-                                        std::optional<domain::Succession> succession, Plan& plan);
+                                        std::optional<Instant> expires_at, std::optional<domain::Succession> succession,
+                                        Plan& plan);
     Result<std::vector<audit::Event>> activation_events(const Context& context,
                                                         const domain::CredentialRef& credential) const;
 
@@ -246,6 +244,9 @@ class Authority {
 bool holds(const domain::Operator& who, const std::optional<domain::WorkspaceName>& workspace,
            domain::Permission permission);
 
+// What init would do in an empty store. Errors: Unavailable (no random bytes).
+Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now);
+
 // The events of a migration, for store::Maintenance::migrate, which runs before the store can be
 // opened as an installation. Errors: PermissionDenied.
 Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, const audit::Process& caller,
@@ -253,8 +254,8 @@ Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, 
                                                    const std::string& reason);
 
 // The operator that `caller` is, if they hold the permission. Errors: PermissionDenied.
-Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller,
-                                   bool is_installation_wide, const std::optional<domain::WorkspaceName>& workspace,
+Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller, bool is_installation_wide,
+                                   const std::optional<domain::WorkspaceName>& workspace,
                                    domain::Permission permission);
 
 }  // namespace marque::authority

@@ -29,12 +29,12 @@ bool is_refusal(const Error& error) {
 
 Error gate_error(const Plan& plan, std::size_t owners) {
     const std::string who = owners == 0 ? "this installation has no owner key, so nobody can approve it"
-                            : owners == 1 ? "the registered owner would have to approve it"
-                                          : fmt::format("one of the {} registered owners would have to approve it", owners);
-    return Error(Code::ApprovalNeeded,
-                 fmt::format("{}: it needs an owner's approval, and {}", *plan.gate, who),
-                 fmt::format("an approval is a signature by an owner's SSH key over this plan, digest {}",
-                             plan.digest()));
+                            : owners == 1
+                                ? "the registered owner would have to approve it"
+                                : fmt::format("one of the {} registered owners would have to approve it", owners);
+    return Error(
+        Code::ApprovalNeeded, fmt::format("{}: it needs an owner's approval, and {}", *plan.gate, who),
+        fmt::format("an approval is a signature by an owner's SSH key over this plan, digest {}", plan.digest()));
 }
 
 }  // namespace
@@ -61,7 +61,8 @@ std::vector<audit::Draft> Authority::drafts_of(const std::optional<OperatorName>
     std::vector<audit::Draft> drafts;
     drafts.reserve(events.size());
     for (const audit::Event& event : events)
-        drafts.push_back({event, audit::OperatorActor{name, caller_}, now, audit::Mode::Setup, reason, plan, request_id_});
+        drafts.push_back(
+            {event, audit::OperatorActor{name, caller_}, now, audit::Mode::Setup, reason, plan, request_id_});
     return drafts;
 }
 
@@ -72,7 +73,7 @@ Result<Operator> authorise(const store::Reader& reader, const audit::Process& ca
         return Error(Code::PermissionDenied, uid_text(caller) + " is no operator of this installation",
                      "an operator can add you with marque operator add");
     const bool may = is_installation_wide ? holds(*who, std::nullopt, permission)
-                     : workspace          ? holds(*who, *workspace, permission)
+                     : workspace          ? holds(*who, workspace, permission)
                                           : !who->grants.empty();
     if (may) return *who;
     const std::string where = is_installation_wide ? "the whole installation"
@@ -115,9 +116,8 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     const auto installation = TRY(reader.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     plan.installation = installation->id;
-    Context context{reader,
-                    TRY(authorise(reader, intent.is_installation_wide, order.workspace, Permission::Manage)),
-                    std::nullopt, now};
+    const Operator who = TRY(authorise(reader, intent.is_installation_wide, order.workspace, Permission::Manage));
+    Context context{reader, who, std::nullopt, now};
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
         context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
@@ -134,9 +134,8 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
     Done done;
     Plan& plan = done.plan;
     if (!order.confirmation.is_given()) {
-        auto planned = store_.read([&](const store::Reader& reader) {
-            return make_plan(reader, intent, order, planner, clock_.now(), plan);
-        });
+        auto planned = store_.read(
+            [&](const store::Reader& reader) { return make_plan(reader, intent, order, planner, clock_.now(), plan); });
         if (!planned) {
             if (!order.confirmation.is_dry_run()) record_refusal(intent.event, plan.about, order, planned.error());
             return std::move(planned).error();
@@ -170,25 +169,25 @@ Result<std::vector<audit::Draft>> Authority::refusal_drafts(const store::Reader&
                                                             const Error& error) const {
     if (!is_refusal(error) || !TRY(reader.installation())) return std::vector<audit::Draft>{};
     const auto who = TRY(reader.operator_with_uid(caller_.uid));
-    return drafts_of(who ? std::optional(who->name) : std::nullopt, {audit::Refused{event, subject, error}},
-                     order.reason, "", clock_.now());
+    return drafts_of(who ? std::optional(who->name) : std::nullopt,
+                     {audit::Refused{event, subject, Error(error.code, escaped(error.message))}}, order.reason, "",
+                     clock_.now());
 }
 
 void Authority::record_refusal(const std::string& event, const Subject& subject, const Order& order,
                                const Error& error) {
     if (!is_refusal(error)) return;
     // The refusal stands whether or not it can be written down.
-    (void)store_.change([&](const store::Reader& reader) {
-        return refusal_drafts(reader, event, subject, order, error);
-    });
+    (void)store_.change(
+        [&](const store::Reader& reader) { return refusal_drafts(reader, event, subject, order, error); });
 }
 
-Result<Revision> Authority::commit(
-    const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide, const Order& order,
-    const std::string& plan) {
+Result<Revision> Authority::commit(const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide,
+                                   const Order& order, const std::string& plan) {
     return store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         const Instant now = clock_.now();
-        Context context{reader, TRY(authorise(reader, false, order.workspace, Permission::Manage)), std::nullopt, now};
+        const Operator who = TRY(authorise(reader, false, order.workspace, Permission::Manage));
+        const Context context{reader, who, std::nullopt, now};
         return drafts_of(context.requester.name, TRY(decide(context)), order.reason, plan, now);
     });
 }
@@ -210,7 +209,8 @@ Result<void> Authority::look(const std::optional<WorkspaceName>& workspace,
 
 Result<void> Authority::look_over(const std::function<Result<void>(const Overview&)>& view) {
     auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
-        return view(Overview{reader, TRY(authorise(reader, true, std::nullopt, Permission::View)), clock_.now()});
+        const Operator who = TRY(authorise(reader, true, std::nullopt, Permission::View));
+        return view(Overview{reader, who, clock_.now()});
     });
     if (!result && result.error().code == Code::PermissionDenied)
         record_refusal("installation.view", InstallationRef{}, {}, result.error());

@@ -24,8 +24,7 @@ bool is_known_state(std::string_view word) {
 bool matches_state(std::string_view wanted, const IdentityView& view) {
     if (wanted.empty() || wanted == name_of(view.state)) return true;
     if (wanted == "active" || wanted == "paused" || wanted == "revoked") return false;
-    return std::ranges::any_of(view.credentials,
-                               [&](const CredentialView& c) { return wanted == name_of(c.state); });
+    return std::ranges::any_of(view.credentials, [&](const CredentialView& c) { return wanted == name_of(c.state); });
 }
 
 bool is_expiring(const IdentityView& view, Instant by) {
@@ -48,8 +47,7 @@ Result<std::pair<std::string, std::string>> parse_label(std::string_view text) {
     const std::size_t equals = text.find('=');
     if (equals == std::string_view::npos || !is_name(text.substr(0, equals)))
         return Error(Code::InvalidRequest, quote(text) + " is not a label", "labels are key=value, such as team=ops");
-    return std::pair(std::string(text.substr(0, equals)),
-                     TRY(parse_free_text("label", text.substr(equals + 1), 200)));
+    return std::pair(std::string(text.substr(0, equals)), TRY(parse_free_text("label", text.substr(equals + 1), 200)));
 }
 
 bool Filter::is_empty() const {

@@ -23,8 +23,8 @@ struct CredentialView {
 struct IdentityView {
     domain::Identity identity;
     domain::Standing own_state;
-    domain::Standing state;       // the strictest of its own, its environment's and its workspace's
-    std::string stopped_by;       // "environment staging", when that is not its own doing
+    domain::Standing state;  // the strictest of its own, its environment's and its workspace's
+    std::string stopped_by;  // "environment staging", when that is not its own doing
     bool is_protected = false;
     std::vector<CredentialView> credentials;  // oldest first
 };
@@ -56,6 +56,8 @@ Result<IdentityView> view_of(const store::Reader& reader, const domain::Workspac
 // Every identity of the workspace, in the order of names, until `visit` says false.
 Result<void> for_each_identity(const store::Reader& reader, const domain::WorkspaceName& workspace,
                                const std::function<Result<bool>(const domain::Identity&)>& visit);
+
+inline constexpr std::size_t most_labels = 32;
 
 // `key=value` of a label. Errors: InvalidRequest.
 Result<std::pair<std::string, std::string>> parse_label(std::string_view text);

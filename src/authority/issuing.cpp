@@ -110,8 +110,8 @@ Result<Credential> rotatable_of(const store::Reader& reader, const Identity& ide
 
 Result<IssuedToken> Authority::make_credential(const Context& context, const Identity& identity,
                                                const Environment& environment, ScopeSet scopes,
-                                               std::optional<Instant> expires_at,
-                                               std::optional<Succession> succession, Plan& plan) {
+                                               std::optional<Instant> expires_at, std::optional<Succession> succession,
+                                               Plan& plan) {
     CredentialId id = CredentialId::from_bits(TRY(random_bits(random_)));
     while (TRY(context.reader.credential(id))) id = CredentialId::from_bits(TRY(random_bits(random_)));
     Secret entropy(token_entropy_bytes);
@@ -142,6 +142,8 @@ Result<Done> Authority::create(std::span<const CreateRequest> requests, const Or
             return Error(Code::InvalidRequest,
                          quote(request.name.text()) + " has the form of a credential id, and would be mistaken for one",
                          "add a hyphen or another letter");
+        if (request.labels.size() > most_labels)
+            return Error(Code::InvalidRequest, fmt::format("more than {} labels", most_labels));
         if (!names.insert(request.name).second)
             return Error(Code::InvalidRequest, "identity " + request.name.text() + " is listed twice");
     }
@@ -150,15 +152,17 @@ Result<Done> Authority::create(std::span<const CreateRequest> requests, const Or
         const WorkspaceName& workspace = context.workspace->name;
         const auto environment = TRY(require_environment(context.reader, workspace, request.environment));
         if (const auto taken = TRY(context.reader.identity(workspace, request.name)))
-            return Error(Code::StateRefuses,
-                         fmt::format("there is an identity {} already{}", request.name.text(),
-                                     taken->condition.stored == Standing::Revoked ? ", revoked; names are not reused" : ""),
-                         "use another name, or give it one more credential with marque issue");
+            return Error(
+                Code::StateRefuses,
+                fmt::format("there is an identity {} already{}", request.name.text(),
+                            taken->condition.stored == Standing::Revoked ? ", revoked; names are not reused" : ""),
+                "use another name, or give it one more credential with marque issue");
         TRY(require_may_issue_under(*context.workspace, environment, std::nullopt, context.now));
         const Ending expires =
             TRY(lifetime(request.expires, Ending::after(default_lifetime), environment, context.now));
-        const Identity identity{workspace,      request.name,   request.environment, request.kind, request.scopes,
-                                request.contact, request.labels, {},                  context.now};
+        const Identity identity{workspace,      request.name,    request.environment, request.kind,
+                                request.scopes, request.contact, request.labels,      {},
+                                context.now};
         gate_if_protected(plan, environment);
         note_unusual_scopes(plan, request.scopes);
         PlannedChange change = planned_credential(identity, request.scopes, expires);
@@ -197,16 +201,16 @@ Result<Done> Authority::issue(const IssueRequest& request, const Order& order, D
         TRY(require_may_issue_under(*context.workspace, environment, identity, context.now));
         const ScopeSet scopes = request.scopes.value_or(identity.scopes);
         if (!scopes.is_subset_of(identity.scopes))
-            return Error(Code::StateRefuses,
-                         fmt::format("identity {} may not hold {}", identity.name.text(),
-                                     scopes.minus(identity.scopes).text()),
-                         "it may hold " + identity.scopes.text());
+            return Error(
+                Code::StateRefuses,
+                fmt::format("identity {} may not hold {}", identity.name.text(), scopes.minus(identity.scopes).text()),
+                "it may hold " + identity.scopes.text());
         const Ending expires =
             TRY(lifetime(request.expires, Ending::after(default_lifetime), environment, context.now));
         gate_if_protected(plan, environment);
         plan.changes.push_back(planned_credential(identity, scopes, expires));
-        tokens.push_back(TRY(make_credential(context, identity, environment, scopes,
-                                             TRY(expires.resolve(context.now)), std::nullopt, plan)));
+        tokens.push_back(TRY(make_credential(context, identity, environment, scopes, TRY(expires.resolve(context.now)),
+                                             std::nullopt, plan)));
         return {};
     };
     const IdentityName names[] = {request.name};
@@ -236,18 +240,18 @@ Result<Done> Authority::rotate(const RotateRequest& request, const Order& order,
         const Ending as_before = old.expires_at ? Ending::after(*old.expires_at - old.created_at) : Ending::never();
         const Ending expires = TRY(lifetime(request.expires, as_before, environment, context.now));
         const bool until_used = request.old_credential == OldCredential::RetiresWhenNewIsUsed;
-        const Duration overlap = request.old_credential == OldCredential::IsRevoked
-                                     ? Duration(0)
-                                     : request.overlap.value_or(until_used ? default_overlap_until_used : default_overlap);
+        const Duration overlap =
+            request.old_credential == OldCredential::IsRevoked
+                ? Duration(0)
+                : request.overlap.value_or(until_used ? default_overlap_until_used : default_overlap);
         gate_if_protected(plan, environment);
         plan.changes.push_back(planned_credential(identity, scopes, expires));
         audit::JsonObject after{{"old_credential", name_of(request.old_credential)}};
         if (overlap > Duration(0)) after["overlap"] = to_text(overlap);
         plan.changes.push_back({ref_of(old), state_and_revision(name_of(state), old.revision), std::move(after)});
-        if (request.old_credential == OldCredential::IsRevoked)
-            plan.stops.push_back({ref_of(old), TRY(context.reader.last_use(old.id))});
-        tokens.push_back(TRY(make_credential(context, identity, environment, scopes,
-                                             TRY(expires.resolve(context.now)),
+        const auto last_use = TRY(context.reader.last_use(old.id));
+        if (request.old_credential == OldCredential::IsRevoked) plan.stops.push_back({ref_of(old), last_use});
+        tokens.push_back(TRY(make_credential(context, identity, environment, scopes, TRY(expires.resolve(context.now)),
                                              Succession{old.id, request.old_credential, overlap}, plan)));
         return {};
     };
@@ -277,10 +281,10 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
         },
         in_workspace, plan);
     if (!revision)
-        return Error(Code::OutcomeUnknown,
-                     fmt::format("the token was delivered, but could not be brought into force: {}",
-                                 revision.error().message),
-                     "within ten minutes: marque activate --token-stdin --confirm, with the token on standard input");
+        return Error(
+            Code::OutcomeUnknown,
+            fmt::format("the token was delivered, but could not be brought into force: {}", revision.error().message),
+            "within ten minutes: marque activate --token-stdin --confirm, with the token on standard input");
     done.revision = *revision;
     for (const IssuedToken& token : tokens) done.issued.push_back(token.credential);
     return done;
@@ -294,7 +298,7 @@ Result<void> Authority::withdraw_undelivered(std::span<const IssuedToken> tokens
         [&](const Context&) -> Result<std::vector<audit::Event>> {
             std::vector<audit::Event> events;
             for (const IssuedToken& token : tokens)
-                events.emplace_back(audit::CredentialUndelivered{token.credential, cause.message});
+                events.emplace_back(audit::CredentialUndelivered{token.credential, escaped(cause.message)});
             return events;
         },
         order, plan);
@@ -306,8 +310,7 @@ Result<void> Authority::withdraw_undelivered(std::span<const IssuedToken> tokens
                  cause.hint);
 }
 
-Result<std::vector<audit::Event>> Authority::activation_events(const Context& context,
-                                                               const CredentialRef& ref) const {
+Result<std::vector<audit::Event>> Authority::activation_events(const Context& context, const CredentialRef& ref) const {
     const auto credential = TRY(context.reader.credential(ref.id));
     if (!credential) return Error(Code::NotFound, "there is no " + describe(ref));
     const Rule rule = rule_for(state_at(*credential, context.now), CredentialAction::Activate);
@@ -319,7 +322,8 @@ Result<std::vector<audit::Event>> Authority::activation_events(const Context& co
         return {};
     };
     TRY(require_not_revoked(WorkspaceRef{ref.workspace}, standings.workspace.condition));
-    TRY(require_not_revoked(EnvironmentRef{ref.workspace, standings.environment.name}, standings.environment.condition));
+    TRY(require_not_revoked(EnvironmentRef{ref.workspace, standings.environment.name},
+                            standings.environment.condition));
     TRY(require_not_revoked(IdentityRef{ref.workspace, ref.identity}, standings.identity.condition));
 
     std::vector<audit::Event> events{audit::CredentialActivated{ref}};
@@ -350,12 +354,16 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
         plan.about = ref_of(credential);
         const Standings standings = TRY(verify::standings_of(context.reader, credential));
         plan.events = TRY(activation_events(context, ref_of(credential)));
-        if (plan.events.empty()) return {};
+        if (plan.events.empty()) {
+            plan.notes.push_back(describe(ref_of(credential)) + " is in force already");
+            return {};
+        }
         // Pending in a protected environment can only be what an approval began.
         gate_if_protected(plan, standings.environment);
         for (const audit::Event& event : plan.events)
-            plan.changes.push_back({audit::subject_of(event), {{"revision", credential.revision}},
-                                    {{"action", audit::action_of(event)}}});
+            plan.changes.push_back({audit::subject_of(event),
+                                    {{"revision", credential.revision}},
+                                    {{"state", audit::change_of(event).at("after").at("state")}}});
         return {};
     };
     return run({"activate", "credential.activate"}, order, planner);

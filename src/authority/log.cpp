@@ -18,14 +18,16 @@ class Verifier {
     explicit Verifier(const Secret& root_key) : seal_key_(log_seal_key(root_key)) {}
 
     void add(const store::StoredEntry& entry) {
-        const std::uint64_t expected = report_.size + 1;
-        if (entry.seq != expected)
-            find(expected, fmt::format("entry {} is missing; the next one is {}", expected, entry.seq));
+        if (entry.seq != expected_)
+            find(expected_, fmt::format("entry {} is missing; the next one is {}", expected_, entry.seq));
+        expected_ = entry.seq + 1;
         const audit::Digest leaf = audit::leaf_hash(bytes_of(entry.bytes));
-        if (!crypto::equal(entry.seal, audit::seal_of_entry(seal_key_, entry.seq, leaf)))
+        if (!crypto::equal(entry.seal, audit::seal_of_entry(seal_key_, entry.seq, leaf))) {
+            ++unsealed_;
             find(entry.seq, fmt::format("entry {} was rewritten: its seal is not this installation's", entry.seq));
-        else if (const auto decoded = audit::decode(entry.bytes); !decoded || decoded->seq != entry.seq)
+        } else if (const auto decoded = audit::decode(entry.bytes); !decoded || decoded->seq != entry.seq) {
             find(entry.seq, fmt::format("entry {} is not a well-formed entry of that number", entry.seq));
+        }
         report_.leaves.push_back(leaf);
         frontier_.append(leaf);
         report_.size = frontier_.size();
@@ -33,8 +35,7 @@ class Verifier {
 
     void compare_head(const store::StoredHead& head) {
         const std::uint64_t claimed = head.frontier.size();
-        if (!store::check_head(head, seal_key_))
-            find(0, "the log's head does not carry this installation's seal");
+        if (!store::check_head(head, seal_key_)) find(0, "the log's head does not carry this installation's seal");
         if (claimed > report_.size)
             find(report_.size + 1, fmt::format("the log was cut: its head speaks of {} entries, and there are {}",
                                                claimed, report_.size));
@@ -47,9 +48,10 @@ class Verifier {
     void compare_checkpoint(const audit::Checkpoint& earlier) {
         if (earlier.size > report_.size) {
             find(report_.size + 1,
-                 fmt::format("the log was cut or rolled back: the checkpoint has {} entries, the log {}; entries {} to "
-                             "{} are gone",
-                             earlier.size, report_.size, report_.size + 1, earlier.size));
+                 fmt::format(
+                     "the log was cut or rolled back: the checkpoint has {} entries, the log {}; what came after "
+                     "entry {} is gone",
+                     earlier.size, report_.size, report_.size));
         } else if (audit::root_of(std::span(report_.leaves).first(earlier.size)) != earlier.root) {
             find(0, fmt::format("the log was rewritten: its first {} entries are not those that the checkpoint was "
                                 "signed over",
@@ -59,6 +61,10 @@ class Verifier {
 
     LogReport finish() {
         report_.root = frontier_.root();
+        if (unsealed_ == report_.size && unsealed_ > 1)
+            report_.findings = {{1,
+                                 "no entry carries this installation's seal: root.key is another installation's, or "
+                                 "the whole log was rewritten"}};
         return std::move(report_);
     }
 
@@ -69,6 +75,8 @@ class Verifier {
 
     Secret seal_key_;
     audit::Frontier frontier_;
+    std::uint64_t expected_ = 1;
+    std::uint64_t unsealed_ = 0;
     LogReport report_;
 };
 
@@ -102,13 +110,15 @@ Result<std::string> log_origin(const store::Reader& reader) {
 }
 
 Result<audit::VerifierKey> log_verifier_key(const store::Reader& reader, const Secret& root_key) {
-    return audit::VerifierKey{TRY(log_origin(reader)), checkpoint_key(root_key).public_key()};
+    const std::string origin = TRY(log_origin(reader));
+    return audit::VerifierKey{origin, checkpoint_key(root_key).public_key()};
 }
 
 Result<std::string> sign_checkpoint(const store::Reader& reader, const Secret& root_key, const LogReport& report) {
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound, and is not signed: " + report.findings.front().what);
-    const audit::Checkpoint checkpoint{TRY(log_origin(reader)), report.size, report.root};
+    const std::string origin = TRY(log_origin(reader));
+    const audit::Checkpoint checkpoint{origin, report.size, report.root};
     return audit::sign_note(checkpoint.text(), checkpoint.origin, checkpoint_key(root_key));
 }
 

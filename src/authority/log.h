@@ -22,8 +22,8 @@ struct LogFinding {
 };
 
 struct LogReport {
-    std::uint64_t size = 0;  // entries read
-    audit::Digest root{};    // over them
+    std::uint64_t size = 0;            // entries read
+    audit::Digest root{};              // over them
     std::vector<LogFinding> findings;  // the first of them, at most max_findings
     std::vector<audit::Digest> leaves;
 

@@ -16,9 +16,8 @@ namespace {
 JsonObject digested_part(const Plan& plan) {
     JsonArray changes;
     for (const PlannedChange& change : plan.changes)
-        changes.emplace_back(JsonObject{{"subject", audit::to_json(change.subject)},
-                                        {"before", change.before},
-                                        {"after", change.after}});
+        changes.emplace_back(JsonObject{
+            {"subject", audit::to_json(change.subject)}, {"before", change.before}, {"after", change.after}});
     return {{"action", plan.action},
             {"requester", plan.requester},
             {"installation", plan.installation},
@@ -74,15 +73,18 @@ Result<Confirmation> Confirmation::parse(std::string_view value) {
 
 Result<void> Confirmation::check(const Plan& plan) const {
     const std::string digest = plan.digest();
-    const std::string hint = plan.is_bulk ? fmt::format("--confirm={} or --confirm={}", plan.count, digest.substr(0, 16))
-                                          : fmt::format("--confirm={}", digest.substr(0, 16));
+    const std::string hint = plan.is_bulk
+                                 ? fmt::format("--confirm={} or --confirm={}", plan.count, digest.substr(0, 16))
+                                 : fmt::format("--confirm={}", digest.substr(0, 16));
     switch (kind_) {
         case Kind::None:
-        case Kind::DryRun: return Error(Code::NotConfirmed, "not confirmed; nothing changed", hint);
+        case Kind::DryRun:
+            return Error(Code::NotConfirmed, "not confirmed; nothing changed", hint);
         case Kind::Yes:
             if (plan.is_bulk)
-                return Error(Code::NotConfirmed,
-                             fmt::format("this changes {} identities: a bare --confirm is not enough", plan.count), hint);
+                return Error(
+                    Code::NotConfirmed,
+                    fmt::format("a bare --confirm is not enough for a bulk change (identities: {})", plan.count), hint);
             return {};
         case Kind::Count:
             if (count_ != plan.count)
@@ -92,8 +94,7 @@ Result<void> Confirmation::check(const Plan& plan) const {
             return {};
         case Kind::Digest:
             if (!digest.starts_with(digest_))
-                return Error(Code::NotConfirmed,
-                             "the plan is no longer the one that was shown; nothing changed", hint);
+                return Error(Code::NotConfirmed, "the plan is no longer the one that was shown; nothing changed", hint);
             return {};
     }
     return Error(Code::NotConfirmed, "not confirmed");

@@ -45,8 +45,8 @@ struct Plan {
     std::vector<Stop> stops;
     bool are_stops_complete = true;  // false: there are more than are listed
 
-    bool is_bulk = false;            // then a bare --confirm is not enough
-    std::size_t count = 1;           // of what --confirm=COUNT counts
+    bool is_bulk = false;   // then a bare --confirm is not enough
+    std::size_t count = 1;  // of what --confirm=COUNT counts
 
     // Set when it needs an owner's approval: what for, in words.
     std::optional<std::string> gate;

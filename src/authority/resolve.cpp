@@ -31,8 +31,7 @@ Result<Environment> require_environment(const store::Reader& reader, const Works
                                         const EnvironmentName& name) {
     if (auto environment = TRY(reader.environment(workspace, name))) return std::move(*environment);
     std::vector<std::string> names;
-    for (const Environment& environment : TRY(reader.environments(workspace)))
-        names.push_back(environment.name.text());
+    for (const Environment& environment : TRY(reader.environments(workspace))) names.push_back(environment.name.text());
     return Error(Code::NotFound, "there is no environment " + name.text() + " in workspace " + workspace.text(),
                  did_you_mean(name.text(), names, "see marque environment list"));
 }
@@ -42,7 +41,8 @@ Result<Resolved> resolve(const store::Reader& reader, const WorkspaceName& works
         auto credential = TRY(reader.credential(*id));
         // Looked up together with its owner: an id of another workspace is not there.
         if (credential && credential->workspace == workspace) return std::move(*credential);
-        return Error(Code::NotFound, "there is no credential " + std::string(text) + " in workspace " + workspace.text(),
+        return Error(Code::NotFound,
+                     "there is no credential " + std::string(text) + " in workspace " + workspace.text(),
                      "see marque list");
     }
     return TRY(require_identity(reader, workspace, TRY(IdentityName::parse(text))));

@@ -29,14 +29,15 @@ struct Affected {
 
 Affected affected(const Credential& credential, CredentialAction action, Instant now) {
     const CredentialState state = state_at(credential, now);
-    return {ref_of(credential),  name_of(state),           rule_for(state, action),
+    return {ref_of(credential),  name_of(state),          rule_for(state, action),
             credential.revision, credential.paused_until, state == CredentialState::Paused};
 }
 
 Affected affected(const Subject& subject, const Condition& condition, Revision revision, StandingAction action,
                   Instant now) {
     const Standing state = standing_at(condition, now);
-    return {subject, name_of(state), rule_for(state, action), revision, condition.paused_until, state == Standing::Paused};
+    return {subject,  name_of(state),         rule_for(state, action),
+            revision, condition.paused_until, state == Standing::Paused};
 }
 
 struct Actions {
@@ -81,8 +82,8 @@ Result<std::vector<Affected>> find_affected(const store::Reader& reader, const W
                 TRY(for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
                     if (identity.condition.stored != Standing::Revoked &&
                         filter.matches(TRY(view_of(reader, workspace, identity, now)), now))
-                        all.push_back(affected(ref_of(identity), identity.condition, identity.revision,
-                                               actions.standing, now));
+                        all.push_back(
+                            affected(ref_of(identity), identity.condition, identity.revision, actions.standing, now));
                     return true;
                 }));
                 if (all.empty()) return Error(Code::NotFound, "no identity meets these conditions", "see marque list");
@@ -171,7 +172,9 @@ const char* kind_word(const Target& target) {
 
 audit::Json target_json(const Target& target) {
     return std::visit(Overloaded{
-                          [](const ByNameOrId& by) -> audit::Json { return {{"name", quote(by.text, 80)}}; },
+                          [](const ByNameOrId& by) -> audit::Json {
+                              return {{"name", is_name(by.text) ? by.text : quote(by.text, 80)}};
+                          },
                           [](const ByToken&) -> audit::Json { return {{"token", true}}; },
                           [](const EnvironmentName& name) -> audit::Json { return {{"environment", name.text()}}; },
                           [](const WorkspaceName& name) -> audit::Json { return {{"workspace", name.text()}}; },
@@ -204,7 +207,8 @@ Result<Credential> Authority::find_by_token(const store::Reader& reader, std::st
     const TokenParts parts = TRY(parse_token(token));
     const auto credential = TRY(reader.credential(parts.id));
     if (!credential)
-        return Error(Code::NotFound, "the token is well formed, but no credential here has its id, " + parts.id.string(),
+        return Error(Code::NotFound,
+                     "the token is well formed, but no credential here has its id, " + parts.id.string(),
                      "it may be of another installation");
     if (!crypto::equal(credential->hash, verify::hash_token(token_key(root_key_), token)))
         return Error(Code::NotFound,
@@ -251,8 +255,7 @@ Result<Done> Authority::resume(const Target& target, const Order& order) {
                 note_already_so(plan, thing);
                 continue;
             }
-            if (const auto environment =
-                    TRY(protected_under(context.reader, context.workspace->name, thing.subject)))
+            if (const auto environment = TRY(protected_under(context.reader, context.workspace->name, thing.subject)))
                 plan.gate = "environment " + environment->name.text() + " is protected";
             TRY(note_what_still_stops(context.reader, *context.workspace, thing.subject, context.now, plan));
             plan.changes.push_back(planned(thing, {{"state", "active"}}));

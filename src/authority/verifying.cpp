@@ -11,7 +11,8 @@ using namespace domain;
 Result<Authority::Answer> Authority::verify(std::string_view token, const Demand& demand) {
     const Secret key = token_key(root_key_);
     return store::read_from(store_, [&](const store::Reader& reader) -> Result<Answer> {
-        Answer answer{TRY(verify::verify(reader, key, token, demand, clock_.now())), false};
+        Answer answer;
+        answer.verdict = TRY(verify::verify(reader, key, token, demand, clock_.now()));
         const auto who = TRY(reader.operator_with_uid(caller_.uid));
         if (who && answer.verdict.whose)
             answer.tells_why = holds(*who, answer.verdict.whose->workspace.name, Permission::View);

@@ -2,12 +2,11 @@
 // that ten thousand tokens in one bulk create are a few hundred pages, not ten thousand mappings.
 #include "base/secret.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 

@@ -36,9 +36,8 @@ bool is_plain(char32_t point) {
         char32_t first, last;
     };
     static constexpr Range plain[] = {
-        {0x20, 0x7E},     {0xA1, 0xAC},     {0xAE, 0x24F},    {0x391, 0x3C9},   {0x400, 0x45F},
-        {0x2013, 0x2014}, {0x2018, 0x201E}, {0x2026, 0x2026}, {0x20AC, 0x20AC}, {0x3041, 0x30FF},
-        {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
+        {0x20, 0x7E},     {0xA1, 0xAC},     {0xAE, 0x24F},    {0x391, 0x3C9},   {0x400, 0x45F},   {0x2013, 0x2014},
+        {0x2018, 0x201E}, {0x2026, 0x2026}, {0x20AC, 0x20AC}, {0x3041, 0x30FF}, {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3},
     };
     return std::ranges::any_of(plain, [&](Range r) { return r.first <= point && point <= r.last; });
 }
@@ -76,8 +75,8 @@ std::string quote(std::string_view text, std::size_t limit) {
 
 Result<std::string> parse_free_text(std::string_view what, std::string_view text, std::size_t limit_bytes) {
     if (text.size() > limit_bytes)
-        return Error(Code::InvalidRequest, fmt::format("the {} has {} bytes; at most {} are kept", what,
-                                                       text.size(), limit_bytes));
+        return Error(Code::InvalidRequest,
+                     fmt::format("the {} has {} bytes; at most {} are kept", what, text.size(), limit_bytes));
     for (std::string_view rest = text; !rest.empty();) {
         const auto [point, length] = decode(rest);
         if (length == 0 || point == 0)

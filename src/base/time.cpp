@@ -27,16 +27,15 @@ Parts split(Instant instant) {
 std::string to_rfc3339(Instant instant) {
     const auto [date, time] = split(instant);
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                       time.hours().count(), time.minutes().count(), time.seconds().count(),
-                       time.subseconds().count());
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                       time.minutes().count(), time.seconds().count(), time.subseconds().count());
 }
 
 std::string to_calendar(Instant instant) {
     const auto [date, time] = split(instant);
     return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                       time.hours().count(), time.minutes().count(), time.seconds().count());
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), time.hours().count(),
+                       time.minutes().count(), time.seconds().count());
 }
 
 Result<Instant> parse_rfc3339(std::string_view text) {
@@ -50,8 +49,8 @@ Result<Instant> parse_rfc3339(std::string_view text) {
                                   std::chrono::month(static_cast<unsigned>(*mo)),
                                   std::chrono::day(static_cast<unsigned>(*d))};
         if (date.ok()) {
-            const Instant instant = std::chrono::sys_days(date) + std::chrono::hours(*h) +
-                                    std::chrono::minutes(*mi) + std::chrono::seconds(*s) + Duration(*us);
+            const Instant instant = std::chrono::sys_days(date) + std::chrono::hours(*h) + std::chrono::minutes(*mi) +
+                                    std::chrono::seconds(*s) + Duration(*us);
             if (to_rfc3339(instant) == text) return instant;
         }
     }

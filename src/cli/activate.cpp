@@ -19,14 +19,14 @@ Result<int> run_activate(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_activate(CLI::App& root, Shell& shell, Exit& exit) {
+void add_activate(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand(
+    const Command command = root.add_command(
         "activate", "Bring a delivered, pending credential into force, after a create, issue or rotate was cut off");
-    command->add_flag("--token-stdin", options->from_stdin, "Read its token from standard input: it proves the delivery")
-        ->required();
-    add_change_options(*command, options->change, Reason::Optional);
-    on_run(*command, shell, exit, options, run_activate);
+    command.flag("--token-stdin", options->from_stdin, "Read its token from standard input: it proves the delivery",
+                 Presence::Required);
+    add_change_options(command, options->change, Reason::Optional);
+    on_run(command, shell, exit, options, run_activate);
 }
 
 }  // namespace marque::cli

@@ -20,10 +20,10 @@ constexpr std::size_t page = 500;
 
 struct ListOptions {
     std::string identity, operator_name, action, since;
-    std::size_t limit = 50;
+    std::uint64_t limit = 50;
 };
 struct TailOptions {
-    std::size_t count = 10;
+    std::uint64_t count = 10;
     bool follows = false;
 };
 struct ShowOptions {
@@ -48,7 +48,9 @@ Result<std::string> read_small_file(const std::string& path) {
 
 bool is_wanted(const audit::Entry& entry, const ListOptions& options, const std::optional<Instant>& since) {
     if (since && entry.at < *since) return false;
-    if (!options.operator_name.empty() && entry.actor != options.operator_name) return false;
+    if (!options.operator_name.empty() &&
+        (entry.actor != options.operator_name || entry.body.at("actor").at("kind") != "operator"))
+        return false;
     // A whole action, or the kind before its dot.
     return options.action.empty() || entry.action == options.action || entry.action.starts_with(options.action + ".");
 }
@@ -165,7 +167,8 @@ authority::LogProgress log_progress(Shell& shell) {
     };
 }
 
-Result<std::optional<audit::Checkpoint>> earlier_checkpoint(const VerifyOptions& options, const audit::VerifierKey& own) {
+Result<std::optional<audit::Checkpoint>> earlier_checkpoint(const VerifyOptions& options,
+                                                            const audit::VerifierKey& own) {
     if (options.checkpoint.empty()) return std::nullopt;
     const audit::VerifierKey key = options.key.empty() ? own : TRY(audit::VerifierKey::parse(options.key));
     const std::string text = TRY(audit::open_note(TRY(read_small_file(options.checkpoint)), key));
@@ -202,7 +205,8 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
 
 // The log read whole and found sound, for what is to be signed over it.
 Result<authority::LogReport> sound_log(Shell& shell, const Authority::Overview& overview) {
-    auto report = TRY(authority::verify_log(overview.reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell)));
+    auto report =
+        TRY(authority::verify_log(overview.reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell)));
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what, "run marque audit verify");
     return report;
@@ -235,16 +239,17 @@ Result<int> run_key(Shell& shell, const NoOptions&) {
 
 Result<int> run_prove(Shell& shell, const ProveOptions& options) {
     if ((options.entry == 0) == (options.since == 0))
-        return Error(Code::InvalidRequest, "say which proof: --entry N (it is in the log) or --since SIZE (nothing before was changed)");
+        return Error(Code::InvalidRequest,
+                     "say which proof: --entry N (it is in the log) or --since SIZE (nothing before was changed)");
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         const auto report = TRY(sound_log(shell, overview));
         const std::uint64_t asked = std::max(options.entry, options.since);
-        if (asked > report.size)
-            return Error(Code::NotFound, fmt::format("the log has only {} entries", report.size));
+        if (asked > report.size) return Error(Code::NotFound, fmt::format("the log has only {} entries", report.size));
         const std::string note = TRY(authority::sign_checkpoint(overview.reader, *TRY(shell.root_key()), report));
         const std::string proof =
             options.entry > 0
-                ? audit::inclusion_text(options.entry - 1, audit::inclusion_proof(options.entry - 1, report.leaves), note)
+                ? audit::inclusion_text(options.entry - 1, audit::inclusion_proof(options.entry - 1, report.leaves),
+                                        note)
                 : audit::consistency_text(options.since, audit::consistency_proof(options.since, report.leaves), note);
         if (shell.is_json())
             shell.print_json({{"proof", proof}});
@@ -268,59 +273,58 @@ Result<int> run_export(Shell& shell, const NoOptions&) {
     return 0;
 }
 
-void add_list_command(CLI::App& audit, Shell& shell, Exit& exit) {
+void add_list_command(const Command& audit, Shell& shell, Exit& exit) {
     auto options = std::make_shared<ListOptions>();
-    CLI::App* command = audit.add_subcommand("list", "List entries, oldest first");
-    command->add_option("--identity", options->identity, "About this identity and its credentials")->type_name("NAME");
-    command->add_option("--operator", options->operator_name, "By this operator")->type_name("NAME");
-    command->add_option("--action", options->action, "An action, such as identity.revoke, or a kind, such as credential")
-        ->type_name("ACTION");
-    command->add_option("--since", options->since, "2026-11-01, or 7d: counted back from now")->type_name("WHEN");
-    command->add_option("--limit", options->limit, "The newest so many")
-        ->type_name("N")
-        ->check(CLI::Range(1, 1'000'000))
-        ->capture_default_str();
-    on_run(*command, shell, exit, options, run_list);
+    const Command command = audit.add_command("list", "List entries, oldest first");
+    command.option("--identity", options->identity, "NAME", "About this identity and its credentials");
+    command.option("--operator", options->operator_name, "NAME", "By this operator");
+    command.option("--action", options->action, "ACTION",
+                   "An action, such as identity.revoke, or a kind, such as credential");
+    command.option("--since", options->since, "WHEN", "2026-11-01, or 7d: counted back from now");
+    command.number("--limit", options->limit, 1, 1'000'000, "N", "The newest so many");
+    on_run(command, shell, exit, options, run_list);
 }
 
 }  // namespace
 
-void add_audit(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* audit = root.add_subcommand("audit", "The audit log: list, tail, show, verify, checkpoint, key, prove, export");
-    audit->require_subcommand(1);
-    add_list_command(*audit, shell, exit);
+void add_audit(const Command& root, Shell& shell, Exit& exit) {
+    const Command audit =
+        root.add_command("audit", "The audit log: list, tail, show, verify, checkpoint, key, prove, export");
+    audit.needs_subcommand();
+    add_list_command(audit, shell, exit);
 
     auto tail = std::make_shared<TailOptions>();
-    CLI::App* command = audit->add_subcommand("tail", "The newest entries");
-    command->add_option("-n,--count", tail->count, "How many")->type_name("N")->check(CLI::Range(1, 10'000))->capture_default_str();
-    command->add_flag("-f,--follow", tail->follows, "And those to come");
-    on_run(*command, shell, exit, tail, run_tail);
+    Command command = audit.add_command("tail", "The newest entries");
+    command.number("-n,--count", tail->count, 1, 10'000, "N", "How many");
+    command.flag("-f,--follow", tail->follows, "And those to come");
+    on_run(command, shell, exit, tail, run_tail);
 
     auto show = std::make_shared<ShowOptions>();
-    command = audit->add_subcommand("show", "One entry, whole");
-    command->add_option("entry", show->seq, "Its number")->type_name("N")->required();
-    on_run(*command, shell, exit, show, run_show);
+    command = audit.add_command("show", "One entry, whole");
+    command.number("entry", show->seq, 1, 1ULL << 53, "N", "Its number", Presence::Required);
+    on_run(command, shell, exit, show, run_show);
 
     auto verify = std::make_shared<VerifyOptions>();
-    command = audit->add_subcommand("verify", "Check every entry, and that nothing was cut since a checkpoint");
-    command->add_option("--checkpoint", verify->checkpoint, "A checkpoint saved earlier")->type_name("FILE");
-    command->add_option("--key", verify->key, "Its verifier key (default: this installation's)")->type_name("KEY");
-    on_run(*command, shell, exit, verify, run_verify);
+    command = audit.add_command("verify", "Check every entry, and that nothing was cut since a checkpoint");
+    command.option("--checkpoint", verify->checkpoint, "FILE", "A checkpoint saved earlier");
+    command.option("--key", verify->key, "KEY", "Its verifier key (default: this installation's)");
+    on_run(command, shell, exit, verify, run_verify);
 
     auto none = std::make_shared<NoOptions>();
-    command = audit->add_subcommand("checkpoint", "Sign the log as it is, as a C2SP signed note; keep it elsewhere");
-    on_run(*command, shell, exit, none, run_checkpoint);
-    command = audit->add_subcommand("key", "The key that checkpoints are verified with");
-    on_run(*command, shell, exit, none, run_key);
+    command = audit.add_command("checkpoint", "Sign the log as it is, as a C2SP signed note; keep it elsewhere");
+    on_run(command, shell, exit, none, run_checkpoint);
+    command = audit.add_command("key", "The key that checkpoints are verified with");
+    on_run(command, shell, exit, none, run_key);
 
     auto prove = std::make_shared<ProveOptions>();
-    command = audit->add_subcommand("prove", "A proof as a text that other tools can check");
-    command->add_option("--entry", prove->entry, "That this entry is in the log")->type_name("N");
-    command->add_option("--since", prove->since, "That the log of this size is the beginning of this one")->type_name("SIZE");
-    on_run(*command, shell, exit, prove, run_prove);
+    command = audit.add_command("prove", "A proof as a text that other tools can check");
+    command.number("--entry", prove->entry, 1, 1ULL << 53, "N", "That this entry is in the log");
+    command.number("--since", prove->since, 1, 1ULL << 53, "SIZE",
+                   "That the log of this size is the beginning of this one");
+    on_run(command, shell, exit, prove, run_prove);
 
-    command = audit->add_subcommand("export", "Every entry as a line of canonical JSON");
-    on_run(*command, shell, exit, none, run_export);
+    command = audit.add_command("export", "Every entry as a line of canonical JSON");
+    on_run(command, shell, exit, none, run_export);
 }
 
 }  // namespace marque::cli

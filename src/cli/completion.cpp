@@ -1,4 +1,7 @@
 // marque completion bash|zsh|fish|man: made from the commands as they are, so they can't be out of date.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 
 #include "cli/commands.h"
@@ -26,7 +29,8 @@ std::vector<Word> options_of(const CLI::App& command) {
     for (const CLI::App* app = &command; app != nullptr; app = app->get_parent())
         for (const CLI::Option* option : app->get_options())
             for (const std::string& name : option->get_lnames())
-                if (name != "version" || app->get_parent() == nullptr) words.push_back({"--" + name, option->get_description()});
+                if (name != "version" || app->get_parent() == nullptr)
+                    words.push_back({"--" + name, option->get_description()});
     return words;
 }
 
@@ -64,7 +68,8 @@ std::string bash(const CLI::App& root) {
            "    local path=\"\" words=\"\" i\n"
            "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
            "        [[ ${COMP_WORDS[i]} == -* ]] && continue\n"
-           "        case \" $(_marque_commands) \" in *\" $path${COMP_WORDS[i]} \"*) path+=\"${COMP_WORDS[i]} \" ;; esac\n"
+           "        case \" $(_marque_commands) \" in *\" $path${COMP_WORDS[i]} \"*) path+=\"${COMP_WORDS[i]} \" ;; "
+           "esac\n"
            "    done\n"
            "    case \"$path\" in\n" +
            bash_cases(root) +
@@ -84,7 +89,7 @@ std::string bash_script(const CLI::App& root) {
 }
 
 // zsh and fish have descriptions.
-std::string quoted_for_shell(std::string text) {
+std::string quoted_for_shell(const std::string& text) {
     std::string out;
     for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
     return "'" + out + "'";
@@ -110,12 +115,15 @@ std::string zsh_script(const CLI::App& root) {
            "_marque() {\n"
            "    local at='' word\n"
            "    local -a words known\n"
-           "    known=(" + paths + ")\n"
+           "    known=(" +
+           paths +
+           ")\n"
            "    for word in ${(@)${(@s: :)LBUFFER}[2,-1]}; do\n"
            "        [[ $word == -* ]] && continue\n"
            "        (( ${known[(Ie)$at$word ]} )) && at+=\"$word \"\n"
            "    done\n"
-           "    case $at in\n" + cases +
+           "    case $at in\n" +
+           cases +
            "    esac\n"
            "    _describe marque words\n"
            "}\n"
@@ -143,7 +151,8 @@ std::string fish_script(const CLI::App& root) {
                                      command.get_parent() == nullptr ? "true" : quoted_for_shell(condition), name,
                                      quoted_for_shell(option->get_description()));
         if (takes_identity(command))
-            lines += fmt::format("complete -c marque -n {} -a '(marque list --names 2>/dev/null)'\n", quoted_for_shell(condition));
+            lines += fmt::format("complete -c marque -n {} -a '(marque list --names 2>/dev/null)'\n",
+                                 quoted_for_shell(condition));
     });
     return lines;
 }
@@ -152,9 +161,12 @@ std::string fish_script(const CLI::App& root) {
 std::string roff(std::string_view text) {
     std::string out;
     for (const char c : text) {
-        if (c == '-') out += "\\-";
-        else if (c == '\\') out += "\\e";
-        else out += c;
+        if (c == '-')
+            out += "\\-";
+        else if (c == '\\')
+            out += "\\e";
+        else
+            out += c;
     }
     return out;
 }
@@ -165,8 +177,10 @@ std::string man_option(const CLI::Option& option) {
     for (const std::string& name : option.get_lnames()) names += (names.empty() ? "--" : ", --") + name;
     const bool is_positional = names.empty();
     const std::string type = option.get_type_name();
-    if (is_positional) names = type;
-    else if (!type.empty()) names += " " + type;
+    if (is_positional)
+        names = type;
+    else if (!type.empty())
+        names += " " + type;
     return fmt::format(".TP\n.B {}\n{}\n", roff(names), roff(option.get_description()));
 }
 
@@ -187,14 +201,22 @@ std::string man_page(const CLI::App& root) {
             if (option->get_name() != "--help") page += man_option(*option);
     });
     page += ".SH EXIT STATUS\n";
-    static constexpr const char* codes[] = {
-        "done", "unexpected", "usage", "refused by state; for \\fBmarque verify\\fR: the token is not accepted",
-        "permission denied", "not confirmed, the plan was shown", "an owner's approval is needed", "not found",
-        "the store is unavailable, nothing changed", "outcome unknown, look before repeating", "corrupt or tampered with"};
+    static constexpr const char* codes[] = {"done",
+                                            "unexpected",
+                                            "usage",
+                                            "refused by state; for \\fBmarque verify\\fR: the token is not accepted",
+                                            "permission denied",
+                                            "not confirmed, the plan was shown",
+                                            "an owner's approval is needed",
+                                            "not found",
+                                            "the store is unavailable, nothing changed",
+                                            "outcome unknown, look before repeating",
+                                            "corrupt or tampered with"};
     for (std::size_t i = 0; i < std::size(codes); ++i) page += fmt::format(".TP\n.B {}\n{}\n", i, codes[i]);
-    page += ".SH ENVIRONMENT\n.TP\n.B MARQUE_STORE\nfolder of the store\n.TP\n.B MARQUE_WORKSPACE\nworkspace\n"
-            ".TP\n.B NO_COLOR\nno colours\n.SH FILES\n.TP\n.I $XDG_DATA_HOME/marque\nthe store, when nothing else is said: "
-            "marque.db and root.key\n";
+    page +=
+        ".SH ENVIRONMENT\n.TP\n.B MARQUE_STORE\nfolder of the store\n.TP\n.B MARQUE_WORKSPACE\nworkspace\n"
+        ".TP\n.B NO_COLOR\nno colours\n.SH FILES\n.TP\n.I $XDG_DATA_HOME/marque\nthe store, when nothing else is said: "
+        "marque.db and root.key\n";
     return page;
 }
 
@@ -208,14 +230,13 @@ Result<int> run_completion(Shell& shell, const CLI::App& root, const Options& op
 
 }  // namespace
 
-void add_completion(CLI::App& root, Shell& shell, Exit& exit) {
+void add_completion(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("completion", "Print completion for bash, zsh or fish, or the man page");
-    command->add_option("for", options->shell, "bash, zsh, fish or man")
-        ->type_name("SHELL")
-        ->required()
-        ->check(CLI::IsMember({"bash", "zsh", "fish", "man"}));
-    on_run(*command, shell, exit, options, [&root](Shell& s, const Options& o) { return run_completion(s, root, o); });
+    const Command command = root.add_command("completion", "Print completion for bash, zsh or fish, or the man page");
+    command.one_of("for", options->shell, {"bash", "zsh", "fish", "man"}, "SHELL", "bash, zsh, fish or man",
+                   Presence::Required);
+    on_run(command, shell, exit, options,
+           [&app = root.app()](Shell& s, const Options& o) { return run_completion(s, app, o); });
 }
 
 }  // namespace marque::cli

@@ -1,12 +1,9 @@
 // marque create: one identity with its first credential, or many from a file.
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <sstream>
 
 #include "base/text.h"
 #include "cli/issue_options.h"
@@ -26,20 +23,24 @@ struct Options {
 constexpr std::uintmax_t largest_roster = 64 * 1024 * 1024;
 
 Result<RosterDefaults> defaults_of(const Options& options) {
-    RosterDefaults defaults{TRY(domain::EnvironmentName::parse(options.environment)),
-                            TRY(domain::parse_kind(options.kind)),
-                            {},
-                            TRY(ending_of(options.issue.expires)),
-                            TRY(parse_free_text("contact", options.contact, 200)),
-                            {}};
+    const auto environment = TRY(domain::EnvironmentName::parse(options.environment));
+    RosterDefaults defaults{environment};
+    defaults.kind = TRY(domain::parse_kind(options.kind));
+    defaults.expires = TRY(ending_of(options.issue.expires));
+    defaults.contact = TRY(parse_free_text("contact", options.contact, 200));
     if (!options.scopes.empty()) defaults.scopes = TRY(domain::ScopeSet::parse(options.scopes));
-    for (const std::string& label : options.labels) defaults.labels.insert(TRY(authority::parse_label(label)));
+    for (const std::string& text : options.labels) {
+        const auto label = TRY(authority::parse_label(text));
+        if (!defaults.labels.insert(label).second)
+            return Error(Code::InvalidRequest, "label " + label.first + " is given twice");
+    }
     return defaults;
 }
 
 Result<std::string> read_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) return Error(Code::InvalidRequest, fmt::format("cannot read {}: {}", quote(path, 200), std::strerror(errno)));
+    if (!file)
+        return Error(Code::InvalidRequest, fmt::format("cannot read {}: {}", quote(path, 200), std::strerror(errno)));
     std::string text;
     char buffer[16 * 1024];
     while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
@@ -81,21 +82,21 @@ Result<int> run_create(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_create(CLI::App& root, Shell& shell, Exit& exit) {
+void add_create(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("create", "Create an identity with its first credential; prints the token");
-    command->add_option("name", options->name, "The new identity's name")->type_name("NAME");
-    command->add_option("--scope", options->scopes, "What it may do: card:edit,card:view or a preset (kan)")
-        ->type_name("S[,S…]");
-    command->add_option("--env", options->environment, "Environment")->type_name("NAME")->capture_default_str();
-    command->add_option("--kind", options->kind, "agent, service or ci")->type_name("KIND")->capture_default_str();
-    command->add_option("--contact", options->contact, "Whom to ask about it")->type_name("TEXT");
-    command->add_option("--label", options->labels, "A label; may be repeated")->type_name("K=V")->allow_extra_args(false);
-    add_issue_options(*command, options->issue);
-    command->add_option("--from", options->from, "Create one identity for each line of this file")->type_name("FILE");
-    command->add_option("--token-dir", options->token_dir, "Folder for the tokens, a file each")->type_name("DIR");
-    add_change_options(*command, options->change, Reason::Optional);
-    on_run(*command, shell, exit, options, run_create);
+    const Command command =
+        root.add_command("create", "Create an identity with its first credential; prints the token");
+    command.option("name", options->name, "NAME", "The new identity's name");
+    command.option("--scope", options->scopes, "S[,S…]", "What it may do: card:edit,card:view or a preset (kan)");
+    command.option("--env", options->environment, "NAME", "Environment");
+    command.option("--kind", options->kind, "KIND", "agent, service or ci");
+    command.option("--contact", options->contact, "TEXT", "Whom to ask about it");
+    command.repeated("--label", options->labels, "K=V", "A label; may be repeated");
+    add_issue_options(command, options->issue);
+    command.option("--from", options->from, "FILE", "Create one identity for each line of this file");
+    command.option("--token-dir", options->token_dir, "DIR", "Folder for the tokens, a file each");
+    add_change_options(command, options->change, Reason::Optional);
+    on_run(command, shell, exit, options, run_create);
 }
 
 }  // namespace marque::cli

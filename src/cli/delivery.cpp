@@ -1,14 +1,14 @@
 #include "cli/delivery.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "base/text.h"
 
@@ -57,7 +57,7 @@ class NewFiles {
 
     static Result<std::unique_ptr<NewFiles>> in(const std::string& folder) {
         const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) return failed("cannot open folder " + folder);
+        if (fd < 0) return failed("cannot open folder " + quote(folder, 200));
         return std::make_unique<NewFiles>(folder, fd);
     }
 
@@ -65,10 +65,10 @@ class NewFiles {
     Result<void> write(const std::string& name, std::string_view text) {
         const std::string part = fmt::format(".{}.marque-{}", name, ::getpid());
         const File file(::openat(fd_.fd(), part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-        if (file.fd() < 0) return failed("cannot create a file in " + folder_);
+        if (file.fd() < 0) return failed("cannot create a file in " + quote(folder_, 200));
         parts_.push_back(part);
         names_.push_back(name);
-        const std::string what = folder_ + "/" + name;
+        const std::string what = quote(folder_ + "/" + name, 200);
         TRY(write_all(file.fd(), text, what));
         TRY(write_all(file.fd(), "\n", what));
         // One file is synced by itself, many by one call for their file system.
@@ -77,15 +77,16 @@ class NewFiles {
     }
 
     Result<void> publish() {
-        if (parts_.size() > 1 && ::syncfs(fd_.fd()) != 0) return failed("cannot sync " + folder_);
+        if (parts_.size() > 1 && ::syncfs(fd_.fd()) != 0) return failed("cannot sync " + quote(folder_, 200));
         std::size_t renamed = 0;
         Result<void> result;
         for (; renamed < parts_.size() && result; ++renamed)
-            if (::renameat2(fd_.fd(), parts_[renamed].c_str(), fd_.fd(), names_[renamed].c_str(), RENAME_NOREPLACE) != 0) {
-                result = failed("cannot create " + folder_ + "/" + names_[renamed]);
+            if (::renameat2(fd_.fd(), parts_[renamed].c_str(), fd_.fd(), names_[renamed].c_str(), RENAME_NOREPLACE) !=
+                0) {
+                result = failed("cannot create " + quote(folder_ + "/" + names_[renamed], 200));
                 break;
             }
-        if (result && ::fsync(fd_.fd()) != 0) result = failed("cannot sync " + folder_);
+        if (result && ::fsync(fd_.fd()) != 0) result = failed("cannot sync " + quote(folder_, 200));
         if (!result) {  // take back what was published: these tokens never come into force
             for (std::size_t i = 0; i < renamed; ++i) ::unlinkat(fd_.fd(), names_[i].c_str(), 0);
             return result;
@@ -101,7 +102,7 @@ class NewFiles {
 };
 
 Result<void> require_absent(const std::filesystem::path& path) {
-    struct stat info {};
+    struct stat info{};
     if (::lstat(path.c_str(), &info) == 0)
         return Error(Code::StateRefuses, quote(path.string(), 200) + " exists; a token file is never overwritten");
     return {};
@@ -157,15 +158,14 @@ Result<void> StdoutDelivery::deliver(std::span<const authority::IssuedToken> tok
     TRY(write_all(STDOUT_FILENO, before, "standard output"));
     TRY(write_all(STDOUT_FILENO, issued.token.reveal_text(), "standard output"));
     TRY(write_all(STDOUT_FILENO, after, "standard output"));
-    struct stat info {};
+    struct stat info{};
     if (::fstat(STDOUT_FILENO, &info) == 0 && S_ISREG(info.st_mode) && ::fsync(STDOUT_FILENO) != 0)
         return failed("cannot sync standard output");
     return {};
 }
 
 Result<void> FileDelivery::prepare(std::span<const domain::IdentityName> names) {
-    if (names.size() > 1)
-        return Error(Code::InvalidRequest, "one file takes one token", "say where with --token-dir");
+    if (names.size() > 1) return Error(Code::InvalidRequest, "one file takes one token", "say where with --token-dir");
     TRY(require_folder(folder_of(path_)));
     return require_absent(path_);
 }

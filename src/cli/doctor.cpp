@@ -28,7 +28,9 @@ class Examination {
         findings_.emplace_back(audit::JsonObject{{"health", word(health)}, {"what", what}});
         if (shell_.is_json()) return;
         const Paint& paint = shell_.paint();
-        const std::string mark = health == Health::Well ? paint.good("ok     ") : health == Health::Warning ? paint.warning("warning") : paint.bad("ILL    ");
+        const std::string mark = health == Health::Well      ? paint.good("ok     ")
+                                 : health == Health::Warning ? paint.warning("warning")
+                                                             : paint.bad("ILL    ");
         shell_.print(fmt::format("{}  {}\n", mark, escaped(what)));
     }
     void add(bool is_well, Health otherwise, const std::string& well, const std::string& ill) {
@@ -65,19 +67,22 @@ Result<void> examine_rows(const Authority::Overview& overview, Examination& exam
                     "no operator manages the installation");
     std::size_t identities = 0, credentials = 0, pending = 0;
     for (const Workspace& workspace : TRY(overview.reader.workspaces()))
-        TRY(authority::for_each_identity(overview.reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-            ++identities;
-            const auto view = TRY(authority::view_of(overview.reader, workspace, identity, overview.now));
-            for (const auto& credential : view.credentials) {
-                ++credentials;
-                if (credential.state == CredentialState::Pending) ++pending;
-            }
-            return true;
-        }));
-    examination.add(Health::Well, fmt::format("every row reads: {} identities, {} credentials", identities, credentials));
+        TRY(authority::for_each_identity(
+            overview.reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
+                ++identities;
+                const auto view = TRY(authority::view_of(overview.reader, workspace, identity, overview.now));
+                for (const auto& credential : view.credentials) {
+                    ++credentials;
+                    if (credential.state == CredentialState::Pending) ++pending;
+                }
+                return true;
+            }));
+    examination.add(Health::Well,
+                    fmt::format("every row reads; identities: {}, credentials: {}", identities, credentials));
     if (pending > 0)
-        examination.add(Health::Warning,
-                        fmt::format("{} credentials are pending: their commands run now, or were cut off (marque activate)", pending));
+        examination.add(
+            Health::Warning,
+            fmt::format("pending credentials: {}; their commands run now, or were cut off (marque activate)", pending));
     return {};
 }
 
@@ -87,8 +92,9 @@ Result<void> examine_clock(const Authority::Overview& overview, std::uint64_t si
     if (entries.empty()) return {};
     const auto newest = audit::decode(entries.front().bytes);
     if (!newest) return {};  // verify_log has said so
-    examination.add(newest->at <= overview.now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
-                    "the clock is behind the log, by which expiry is late: the newest entry is of " + to_calendar(newest->at));
+    examination.add(
+        newest->at <= overview.now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
+        "the clock is behind the log, by which expiry is late: the newest entry is of " + to_calendar(newest->at));
     return {};
 }
 
@@ -96,23 +102,27 @@ Result<int> examine_backup(Shell& shell, const std::string& path) {
     Examination examination(shell);
     const Secret& root_key = *TRY(shell.root_key());
     const auto backup = TRY(shell.system().open_backup(path));
-    for (const std::string& finding : TRY(TRY(shell.system().check_backup(path))->check())) examination.add(Health::Ill, finding);
+    for (const std::string& finding : TRY(TRY(shell.system().check_backup(path))->check()))
+        examination.add(Health::Ill, finding);
     Authority& authority = *TRY(shell.authority());
     TRY(authority.look_over([&](const Authority::Overview& live) -> Result<void> {
         return backup->read([&](const store::Reader& reader) -> Result<void> {
             const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
-            if (mine != its)
-                return Error(Code::InvalidRequest, "the backup is of another installation");
+            if (mine != its) return Error(Code::InvalidRequest, "the backup is of another installation");
             auto progress = shell.progress("reading the backup's log");
-            const auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
-                progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
-            }));
+            const auto its_log =
+                TRY(authority::verify_log(reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
+                    progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
+                }));
             examine_log(its_log, examination);
             const audit::Checkpoint then{its, its_log.size, its_log.root};
-            const auto my_log = TRY(authority::verify_log(live.reader, root_key, then, [](std::uint64_t, std::uint64_t) {}));
-            examination.add(my_log.is_sound(), Health::Ill,
-                            fmt::format("the store goes on from it: {} entries since", my_log.size - std::min(my_log.size, its_log.size)),
-                            my_log.is_sound() ? "" : "the store does not go on from it: " + my_log.findings.front().what);
+            const auto my_log =
+                TRY(authority::verify_log(live.reader, root_key, then, [](std::uint64_t, std::uint64_t) {}));
+            examination.add(
+                my_log.is_sound(), Health::Ill,
+                fmt::format("the store goes on from it: {} entries since",
+                            my_log.size - std::min(my_log.size, its_log.size)),
+                my_log.is_sound() ? "" : "the store does not go on from it: " + my_log.findings.front().what);
             return {};
         });
     }));
@@ -124,6 +134,10 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     Examination examination(shell);
     for (const FileFinding& finding : shell.system().examine_files(shell.store_folder()))
         examination.add(finding.is_well ? Health::Well : Health::Ill, finding.what);
+    if (auto key = shell.root_key(); !key) {
+        examination.add(Health::Ill, "without its key the rest can't be examined: " + key.error().message);
+        return examination.finish();
+    }
     const Secret& root_key = *TRY(shell.root_key());
     const auto maintenance =
         TRY(shell.system().open_maintenance(shell.store_folder(), authority::log_seal_key(root_key)));
@@ -132,9 +146,10 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
                     damage.empty() ? "" : "the database is damaged: " + damage.front());
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         auto progress = shell.progress("reading the log");
-        const auto report = TRY(authority::verify_log(overview.reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
-            progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
-        }));
+        const auto report = TRY(
+            authority::verify_log(overview.reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
+                progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
+            }));
         examine_log(report, examination);
         TRY(examine_clock(overview, report.size, examination));
         return examine_rows(overview, examination);
@@ -144,11 +159,11 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_doctor(CLI::App& root, Shell& shell, Exit& exit) {
+void add_doctor(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("doctor", "Is this installation well? Reads everything, changes nothing");
-    command->add_option("--backup", options->backup, "Examine this backup, and that the store goes on from it")->type_name("FILE");
-    on_run(*command, shell, exit, options, run_doctor);
+    const Command command = root.add_command("doctor", "Is this installation well? Reads everything, changes nothing");
+    command.option("--backup", options->backup, "FILE", "Examine this backup, and that the store goes on from it");
+    on_run(command, shell, exit, options, run_doctor);
 }
 
 }  // namespace marque::cli

@@ -15,8 +15,8 @@ struct Options {
 };
 
 Result<int> run_add(Shell& shell, const Options& options) {
-    authority::EnvironmentRequest request{TRY(EnvironmentName::parse(options.name)),
-                                          options.is_protected ? Protection::Protected : Protection::Open, {}};
+    const auto name = TRY(EnvironmentName::parse(options.name));
+    authority::EnvironmentRequest request{name, options.is_protected ? Protection::Protected : Protection::Open, {}};
     if (!options.max_lifetime.empty()) request.max_lifetime = TRY(parse_duration(options.max_lifetime));
     const auto order = TRY(shell.order(options.change));
     return shell.report(TRY(TRY(shell.authority())->add_environment(request, order)), options.change);
@@ -46,47 +46,49 @@ audit::JsonObject environment_json(const Environment& environment, Instant now) 
 }
 
 Result<int> run_list(Shell& shell, const Options&) {
-    TRY(TRY(shell.authority())->look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) -> Result<void> {
-        Table table({"ENVIRONMENT", "STATE", "PROTECTED", "LONGEST LIFE"});
-        audit::JsonArray list;
-        for (const Environment& environment : TRY(sight.reader.environments(sight.workspace.name))) {
-            list.emplace_back(environment_json(environment, sight.now));
-            table.add({environment.name.text(), shell.paint().state(name_of(standing_at(environment.condition, sight.now))),
-                       environment.protection == Protection::Protected ? "yes" : "no",
-                       environment.max_lifetime ? to_text(*environment.max_lifetime) : "-"});
-        }
-        if (shell.is_json())
-            shell.print_json({{"workspace", sight.workspace.name.text()}, {"environments", std::move(list)}});
-        else
-            shell.print(table.text(shell.paint()));
-        return {};
-    }));
+    TRY(TRY(shell.authority())
+            ->look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) -> Result<void> {
+                Table table({"ENVIRONMENT", "STATE", "PROTECTED", "LONGEST LIFE"});
+                audit::JsonArray list;
+                for (const Environment& environment : TRY(sight.reader.environments(sight.workspace.name))) {
+                    list.emplace_back(environment_json(environment, sight.now));
+                    table.add({environment.name.text(),
+                               shell.paint().state(name_of(standing_at(environment.condition, sight.now))),
+                               environment.protection == Protection::Protected ? "yes" : "no",
+                               environment.max_lifetime ? to_text(*environment.max_lifetime) : "-"});
+                }
+                if (shell.is_json())
+                    shell.print_json({{"workspace", sight.workspace.name.text()}, {"environments", std::move(list)}});
+                else
+                    shell.print(table.text(shell.paint()));
+                return {};
+            }));
     return 0;
 }
 
 }  // namespace
 
-void add_environment(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* group = root.add_subcommand(
-        "environment", "Environments of a workspace: add, remove, protect, unprotect, list (pause: marque pause --env)");
-    group->require_subcommand(1);
+void add_environment(const Command& root, Shell& shell, Exit& exit) {
+    const Command group = root.add_command(
+        "environment",
+        "Environments of a workspace: add, remove, protect, unprotect, list (pause: marque pause --env)");
+    group.needs_subcommand();
     const auto add = [&](const char* name, const char* help, auto body) {
         auto options = std::make_shared<Options>();
-        CLI::App* command = group->add_subcommand(name, help);
-        command->add_option("name", options->name, "The environment")->type_name("NAME")->required();
+        const Command command = group.add_command(name, help);
+        command.option("name", options->name, "NAME", "The environment", Presence::Required);
         if (std::string_view(name) == "add") {
-            command->add_flag("--protected", options->is_protected, "Nothing comes into being in it without an owner");
-            command->add_option("--max-lifetime", options->max_lifetime, "The longest a credential in it lives")
-                ->type_name("TIME");
+            command.flag("--protected", options->is_protected, "Nothing comes into being in it without an owner");
+            command.option("--max-lifetime", options->max_lifetime, "TIME", "The longest a credential in it lives");
         }
-        add_change_options(*command, options->change, Reason::Optional);
-        on_run(*command, shell, exit, options, body);
+        add_change_options(command, options->change, Reason::Optional);
+        on_run(command, shell, exit, options, body);
     };
     add("add", "Add an environment", run_add);
     add("remove", "Remove an environment in which everybody is revoked; its name is not reused", run_remove);
     add("protect", "Protect an environment; needs an owner's approval", run_protect<Protection::Protected>);
     add("unprotect", "Open a protected environment; needs an owner's approval", run_protect<Protection::Open>);
-    on_run(*group->add_subcommand("list", "List environments"), shell, exit, std::make_shared<Options>(), run_list);
+    on_run(group.add_command("list", "List environments"), shell, exit, std::make_shared<Options>(), run_list);
 }
 
 }  // namespace marque::cli

@@ -1,4 +1,5 @@
 // marque init
+#include "base/text.h"
 #include "cli/commands.h"
 
 namespace marque::cli {
@@ -21,36 +22,39 @@ Result<domain::OperatorName> operator_name(Shell& shell, const Options& options)
 Result<int> run_init(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     const auto fallback = TRY(domain::WorkspaceName::parse("default"));
-    authority::InitRequest request{TRY(operator_name(shell, options)), order.workspace.value_or(fallback), {}};
+    const auto name = TRY(operator_name(shell, options));
+    authority::InitRequest request{name, order.workspace.value_or(fallback), {}};
     for (const std::string& path : options.owner_keys)
         request.owners.push_back(TRY(shell.system().read_owner_key(path)));
-    if (!order.confirmation.is_given()) {
-        shell.say("Would make a store in " + shell.store_folder() + ", with operator " + request.operator_name.text() +
-                  " and workspace " + request.workspace.text() + " (environments dev, staging, production).");
-        if (options.change.is_dry_run) return 0;
-        shell.say("Nothing has changed. To do it, add --confirm");
-        return static_cast<int>(Code::NotConfirmed);
+    // With no store there yet, the plan is of an empty one; with one, its own answer counts.
+    auto existing = shell.authority();
+    if (!existing && existing.error().code != Code::Unavailable) return std::move(existing).error();
+    if (!existing || order.confirmation.is_given()) {
+        const std::uint32_t uid = TRY(shell.system().caller()).uid;
+        authority::Done shown;
+        shown.plan = TRY(authority::plan_init(request, uid, shell.system().random(), shell.now()));
+        if (!order.confirmation.is_given()) return shell.report(shown, options.change);
+        TRY(order.confirmation.check(shown.plan));
     }
-    TRY(shell.system().create_store(shell.store_folder()));
+    if (order.confirmation.is_given()) TRY(shell.system().create_store(shell.store_folder()));
     const auto done = TRY(TRY(shell.authority())->init(request, order.confirmation));
     const int code = shell.report(done, options.change);
-    shell.say("The store is " + shell.store_folder() + ". Keep a copy of root.key in it, apart from backups: without it,"
-              " no token can be checked.");
+    if (done.progress == authority::Progress::Applied)
+        shell.say("The store is " + escaped(shell.store_folder()) +
+                  ". Keep a copy of root.key in it, apart from backups: without it, no token can be checked.");
     return code;
 }
 
 }  // namespace
 
-void add_init(CLI::App& root, Shell& shell, Exit& exit) {
+void add_init(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("init", "Make a store; the caller becomes its first operator");
-    command->add_option("--operator", options->operator_name, "The caller's name as an operator (default: login name)")
-        ->type_name("NAME");
-    command->add_option("--owner-key", options->owner_keys, "An owner's OpenSSH public key; may be repeated")
-        ->type_name("FILE.pub")
-        ->allow_extra_args(false);
-    add_change_options(*command, options->change, Reason::None);
-    on_run(*command, shell, exit, options, run_init);
+    const Command command = root.add_command("init", "Make a store; the caller becomes its first operator");
+    command.option("--operator", options->operator_name, "NAME",
+                   "The caller's name as an operator (default: login name)");
+    command.repeated("--owner-key", options->owner_keys, "FILE.pub", "An owner's OpenSSH public key; may be repeated");
+    add_change_options(command, options->change, Reason::None);
+    on_run(command, shell, exit, options, run_init);
 }
 
 }  // namespace marque::cli

@@ -15,7 +15,7 @@ using namespace domain;
 struct Options {
     std::string target;
     bool from_stdin = false;
-    std::size_t events = 10;
+    std::uint64_t events = 10;
 };
 
 constexpr std::size_t most_credentials_shown = 50;
@@ -46,19 +46,32 @@ Result<std::string> state_line(const store::Reader& reader, const authority::Ide
     return line;
 }
 
+// The strictest counts: what stands under something stopped is stopped.
+std::string state_in_force(const authority::IdentityView& view, const authority::CredentialView& credential,
+                           const Paint& paint) {
+    const std::string own = name_of(credential.state);
+    if (view.state == Standing::Active || !is_live(credential.state)) return paint.state(own);
+    return fmt::format("{} with its {}", paint.state(name_of(view.state)),
+                       view.stopped_by.empty() ? "identity" : view.stopped_by);
+}
+
 Result<std::string> credential_note(const store::Reader& reader, const authority::CredentialView& view, Instant now) {
     const Credential& c = view.credential;
     switch (view.state) {
         case CredentialState::Paused:
         case CredentialState::Revoked: {
             std::string note = by_whom(TRY(entry_at(reader, c.revision)), now);
-            if (view.state == CredentialState::Paused && c.paused_until) note += ", resumes " + in_words(*c.paused_until, now);
+            if (view.state == CredentialState::Paused && c.paused_until)
+                note += ", resumes " + in_words(*c.paused_until, now);
             return note;
         }
         case CredentialState::Retiring:
-        case CredentialState::Retired: return " " + in_words(*c.retire_at, now);
-        case CredentialState::Pending: return " lapses " + in_words(c.created_at + delivery_window, now);
-        default: return std::string();
+        case CredentialState::Retired:
+            return " " + in_words(*c.retire_at, now);
+        case CredentialState::Pending:
+            return " lapses " + in_words(c.created_at + delivery_window, now);
+        default:
+            return std::string();
     }
 }
 
@@ -80,8 +93,8 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
         if (only && credential.credential.id != *only) continue;
         if (++shown > most_credentials_shown) break;
         const bool has_all = credential.credential.scopes == identity.scopes;
-        table.add({credential.credential.id.string(),
-                   paint.state(name_of(credential.state)) + TRY(credential_note(reader, credential, now)),
+        const std::string note = TRY(credential_note(reader, credential, now));
+        table.add({credential.credential.id.string(), state_in_force(view, credential, paint) + note,
                    when(credential.credential.expires_at, now), use_in_words(credential.last_use, now),
                    has_all ? "all" : credential.credential.scopes.text()});
     }
@@ -95,21 +108,27 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
 
 Result<void> inspect(Shell& shell, const Options& options, const authority::Target& target,
                      const authority::Authority& authority, const authority::Authority::Sight& sight) {
-    const auto found = TRY(std::visit(
-        Overloaded{
-            [&](const authority::ByNameOrId& by) { return authority::resolve(sight.reader, sight.workspace.name, by.text); },
-            [&](const authority::ByToken& by) -> Result<authority::Resolved> {
-                const Credential credential = TRY(authority.find_by_token(sight.reader, by.token.reveal_text()));
-                return TRY(authority::resolve(sight.reader, sight.workspace.name, credential.id.text()));
-            },
-            [](const auto&) -> Result<authority::Resolved> { return Error(Code::InvalidRequest, "cannot be inspected"); },
-        },
-        target));
+    const auto found =
+        TRY(std::visit(Overloaded{
+                           [&](const authority::ByNameOrId& by) {
+                               return authority::resolve(sight.reader, sight.workspace.name, by.text);
+                           },
+                           [&](const authority::ByToken& by) -> Result<authority::Resolved> {
+                               const Credential credential =
+                                   TRY(authority.find_by_token(sight.reader, by.token.reveal_text()));
+                               return TRY(authority::resolve(sight.reader, sight.workspace.name, credential.id.text()));
+                           },
+                           [](const auto&) -> Result<authority::Resolved> {
+                               return Error(Code::InvalidRequest, "cannot be inspected");
+                           },
+                       },
+                       target));
     std::optional<CredentialId> only;
     if (const auto* credential = std::get_if<Credential>(&found)) only = credential->id;
-    const Identity identity = only ? TRY(authority::require_identity(sight.reader, sight.workspace.name,
-                                                                     std::get<Credential>(found).identity))
-                                   : std::get<Identity>(found);
+    const Identity identity =
+        only
+            ? TRY(authority::require_identity(sight.reader, sight.workspace.name, std::get<Credential>(found).identity))
+            : std::get<Identity>(found);
     const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
     const auto events = TRY(decode_all(TRY(sight.reader.entries_of(authority::ref_of(identity), options.events))));
     if (!shell.is_json()) return print_text(shell, sight.reader, view, only, events, sight.now);
@@ -133,16 +152,14 @@ Result<int> run_inspect(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_inspect(CLI::App& root, Shell& shell, Exit& exit) {
+void add_inspect(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("inspect", "Show an identity: scopes, credentials, expiry, last use, recent events");
-    command->add_option("target", options->target, "The identity, or one of its credentials")->type_name("NAME|CREDENTIAL");
-    add_token_option(*command, options->from_stdin);
-    command->add_option("--events", options->events, "How many recent events")
-        ->type_name("N")
-        ->check(CLI::Range(0, 10000))
-        ->capture_default_str();
-    on_run(*command, shell, exit, options, run_inspect);
+    const Command command =
+        root.add_command("inspect", "Show an identity: scopes, credentials, expiry, last use, recent events");
+    command.option("target", options->target, "NAME|CREDENTIAL", "The identity, or one of its credentials");
+    add_token_option(command, options->from_stdin);
+    command.number("--events", options->events, 0, 10000, "N", "How many recent events");
+    on_run(command, shell, exit, options, run_inspect);
 }
 
 }  // namespace marque::cli

@@ -11,7 +11,9 @@ struct Options {
 };
 
 Result<int> run_issue(Shell& shell, const Options& options) {
-    authority::IssueRequest request{TRY(domain::IdentityName::parse(options.name)), {}, TRY(ending_of(options.issue.expires))};
+    const auto name = TRY(domain::IdentityName::parse(options.name));
+    authority::IssueRequest request{name};
+    request.expires = TRY(ending_of(options.issue.expires));
     if (!options.scopes.empty()) request.scopes = TRY(domain::ScopeSet::parse(options.scopes));
     const auto order = TRY(shell.order(options.change));
     const auto delivery = delivery_for(shell, options.issue);
@@ -21,14 +23,14 @@ Result<int> run_issue(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_issue(CLI::App& root, Shell& shell, Exit& exit) {
+void add_issue(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("issue", "Issue one more credential to an identity; prints the token");
-    command->add_option("name", options->name, "The identity")->type_name("NAME")->required();
-    command->add_option("--scope", options->scopes, "Some of the identity's scopes (default: all)")->type_name("S[,S…]");
-    add_issue_options(*command, options->issue);
-    add_change_options(*command, options->change, Reason::Optional);
-    on_run(*command, shell, exit, options, run_issue);
+    const Command command = root.add_command("issue", "Issue one more credential to an identity; prints the token");
+    command.option("name", options->name, "NAME", "The identity", Presence::Required);
+    command.option("--scope", options->scopes, "S[,S…]", "Some of the identity's scopes (default: all)");
+    add_issue_options(command, options->issue);
+    add_change_options(command, options->change, Reason::Optional);
+    on_run(command, shell, exit, options, run_issue);
 }
 
 }  // namespace marque::cli

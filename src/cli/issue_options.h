@@ -13,10 +13,10 @@ struct IssueOptions {
     std::string expires;
 };
 
-inline void add_issue_options(CLI::App& command, IssueOptions& options) {
-    command.add_option("--token-file", options.token_file, "Write the token to this new file, 0600, and not to stdout")
-        ->type_name("FILE");
-    command.add_option("--expires", options.expires, "90d, 2h30m, 2027-01-31 or never")->type_name("WHEN");
+inline void add_issue_options(const Command& command, IssueOptions& options) {
+    command.option("--token-file", options.token_file, "FILE",
+                   "Write the token to this new file, 0600, and not to stdout");
+    command.option("--expires", options.expires, "WHEN", "90d, 2h30m, 2027-01-31 or never");
 }
 
 inline std::unique_ptr<authority::Delivery> delivery_for(const Shell& shell, const IssueOptions& options) {
@@ -38,8 +38,8 @@ inline int report_issued(Shell& shell, const authority::Done& done, const Change
         audit::JsonArray issued;
         for (const domain::CredentialRef& ref : done.issued)
             issued.emplace_back(audit::JsonObject{{"credential", ref.id.text()}, {"identity", ref.identity.text()}});
-        shell.print_json({{"result", "applied"}, {"revision", done.revision}, {"issued", std::move(issued)},
-                          {"token_path", where}});
+        shell.print_json(
+            {{"result", "applied"}, {"revision", done.revision}, {"issued", std::move(issued)}, {"token_path", where}});
     } else {
         shell.say((done.issued.size() == 1 ? "token written to " : "tokens written to ") + where);
     }

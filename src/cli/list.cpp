@@ -28,14 +28,18 @@ Result<authority::Filter> filter_of(const Options& options) {
     return filter;
 }
 
+bool is_live_under(const authority::IdentityView& view, const authority::CredentialView& credential) {
+    return view.state != Standing::Revoked && is_live(credential.state);
+}
+
 std::string credentials_cell(const authority::IdentityView& view) {
-    const auto live = std::ranges::count_if(view.credentials, [](const auto& c) { return is_live(c.state); });
+    const auto live = std::ranges::count_if(view.credentials, [&](const auto& c) { return is_live_under(view, c); });
     return fmt::format("{} of {}", live, view.credentials.size());
 }
 
 std::vector<std::string> row_of(const authority::IdentityView& view, Instant now, const Paint& paint) {
     const auto expiry = next_expiry(view);
-    const bool has_live = std::ranges::any_of(view.credentials, [](const auto& c) { return is_live(c.state); });
+    const bool has_live = std::ranges::any_of(view.credentials, [&](const auto& c) { return is_live_under(view, c); });
     std::string state = paint.state(name_of(view.state));
     if (!view.stopped_by.empty()) state += " (" + view.stopped_by + ")";
     return {view.identity.name.text(),
@@ -44,7 +48,9 @@ std::vector<std::string> row_of(const authority::IdentityView& view, Instant now
             state,
             in_words(view.identity.created_at, now),
             credentials_cell(view),
-            !has_live ? "-" : expiry ? in_words(*expiry, now) : "never",
+            !has_live ? "-"
+            : expiry  ? in_words(*expiry, now)
+                      : "never",
             use_in_words(latest_use(view), now)};
 }
 
@@ -71,7 +77,8 @@ Result<void> list(Shell& shell, const Options& options, const authority::Filter&
     else if (count > 0)
         shell.print(table.text(shell.paint()));
     else
-        shell.say(filter.is_empty() ? "nobody yet: marque create NAME --scope … makes the first" : "nobody meets these conditions");
+        shell.say(filter.is_empty() ? "nobody yet: marque create NAME --scope … makes the first"
+                                    : "nobody meets these conditions");
     return {};
 }
 
@@ -85,18 +92,18 @@ Result<int> run_list(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_list(CLI::App& root, Shell& shell, Exit& exit) {
+void add_list(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("list", "List identities; * marks a protected environment");
-    command->add_option("--state", options->state, "active, paused, revoked, pending, lapsed, retiring, retired or expired")
-        ->type_name("STATE");
-    command->add_option("--expiring", options->expiring, "A live credential ends within this time")->type_name("TIME");
-    command->add_option("--unused", options->unused, "No live credential was used within this time")->type_name("TIME");
-    command->add_option("--label", options->labels, "Has this label; may be repeated")->type_name("K=V")->allow_extra_args(false);
-    command->add_option("--env", options->environment, "In this environment")->type_name("NAME");
-    command->add_option("--kind", options->kind, "agent, service or ci")->type_name("KIND");
-    command->add_flag("--names", options->names_only, "Names alone, one a line");
-    on_run(*command, shell, exit, options, run_list);
+    const Command command = root.add_command("list", "List identities; * marks a protected environment");
+    command.option("--state", options->state, "STATE",
+                   "active, paused, revoked, pending, lapsed, retiring, retired or expired");
+    command.option("--expiring", options->expiring, "TIME", "A live credential ends within this time");
+    command.option("--unused", options->unused, "TIME", "No live credential was used within this time");
+    command.repeated("--label", options->labels, "K=V", "Has this label; may be repeated");
+    command.option("--env", options->environment, "NAME", "In this environment");
+    command.option("--kind", options->kind, "KIND", "agent, service or ci");
+    command.flag("--names", options->names_only, "Names alone, one a line");
+    on_run(command, shell, exit, options, run_list);
 }
 
 }  // namespace marque::cli

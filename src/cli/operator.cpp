@@ -17,7 +17,8 @@ struct Options {
 };
 
 Result<Grant> grant_of(Shell& shell, const Options& options) {
-    Grant grant{std::nullopt, TRY(parse_permission(options.permission))};
+    const Permission permission = TRY(parse_permission(options.permission));
+    Grant grant{std::nullopt, permission};
     if (options.in_all) return grant;
     grant.workspace = TRY(shell.workspace());
     if (grant.workspace) return grant;
@@ -99,34 +100,33 @@ Result<int> run_list(Shell& shell, const Options&) {
     return 0;
 }
 
-void add_permission_options(CLI::App& command, Options& options) {
-    command.add_option("--permission", options.permission, "workspace:view or workspace:manage")
-        ->type_name("P")
-        ->capture_default_str();
-    command.add_flag("--all-workspaces", options.in_all, "In all workspaces, and over the installation itself");
+void add_permission_options(const Command& command, Options& options) {
+    command.option("--permission", options.permission, "P", "workspace:view or workspace:manage");
+    command.flag("--all-workspaces", options.in_all, "In all workspaces, and over the installation itself");
 }
 
 }  // namespace
 
-void add_operator(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* group = root.add_subcommand("operator", "Operators and what they may do: add, remove, grant, withdraw, list");
-    group->require_subcommand(1);
+void add_operator(const Command& root, Shell& shell, Exit& exit) {
+    const Command group =
+        root.add_command("operator", "Operators and what they may do: add, remove, grant, withdraw, list");
+    group.needs_subcommand();
     const auto add = [&](const char* name, const char* help, auto body, bool has_permission) {
         auto options = std::make_shared<Options>();
-        CLI::App* command = group->add_subcommand(name, help);
-        command->add_option("name", options->name, "The operator")->type_name("NAME")->required();
-        if (has_permission) add_permission_options(*command, *options);
+        const Command command = group.add_command(name, help);
+        command.option("name", options->name, "NAME", "The operator", Presence::Required);
+        if (has_permission) add_permission_options(command, *options);
         if (std::string_view(name) == "add")
-            command->add_option("--user", options->user, "Login name or uid (default: the operator's name)")->type_name("USER");
-        add_change_options(*command, options->change, Reason::Optional);
-        on_run(*command, shell, exit, options, body);
+            command.option("--user", options->user, "USER", "Login name or uid (default: the operator's name)");
+        add_change_options(command, options->change, Reason::Optional);
+        on_run(command, shell, exit, options, body);
     };
     add("add", "Add an operator: who they are is told by the kernel", run_add, true);
     add("remove", "Remove an operator", run_remove, false);
     add("grant", "Give an operator a permission", run_grant, true);
     add("withdraw", "Take a permission from an operator", run_withdraw, true);
     auto options = std::make_shared<Options>();
-    on_run(*group->add_subcommand("list", "List operators"), shell, exit, options, run_list);
+    on_run(group.add_command("list", "List operators"), shell, exit, options, run_list);
 }
 
 }  // namespace marque::cli

@@ -30,9 +30,8 @@ Result<int> run_list(Shell& shell, const Options&) {
         const auto owners = TRY(overview.reader.owners());
         for (const domain::Owner& owner : owners) {
             const std::string type = owner.public_key.substr(0, owner.public_key.find(' '));
-            list.emplace_back(audit::JsonObject{{"fingerprint", owner.fingerprint},
-                                                {"public_key", owner.public_key},
-                                                {"comment", owner.comment}});
+            list.emplace_back(audit::JsonObject{
+                {"fingerprint", owner.fingerprint}, {"public_key", owner.public_key}, {"comment", owner.comment}});
             table.add({escaped(owner.fingerprint), escaped(type), escaped(owner.comment)});
         }
         if (shell.is_json())
@@ -48,22 +47,22 @@ Result<int> run_list(Shell& shell, const Options&) {
 
 }  // namespace
 
-void add_owner(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* group = root.add_subcommand("owner", "Owner keys, which approve what is protected: add, remove, list");
-    group->require_subcommand(1);
+void add_owner(const Command& root, Shell& shell, Exit& exit) {
+    const Command group = root.add_command("owner", "Owner keys, which approve what is protected: add, remove, list");
+    group.needs_subcommand();
     auto added = std::make_shared<Options>();
-    CLI::App* command = group->add_subcommand("add", "Register an owner key; needs an owner's approval");
-    command->add_option("key", added->key, "An OpenSSH public key")->type_name("FILE.pub")->required();
-    add_change_options(*command, added->change, Reason::Optional);
-    on_run(*command, shell, exit, added, run_add);
+    Command command = group.add_command("add", "Register an owner key; needs an owner's approval");
+    command.option("key", added->key, "FILE.pub", "An OpenSSH public key", Presence::Required);
+    add_change_options(command, added->change, Reason::Optional);
+    on_run(command, shell, exit, added, run_add);
 
     auto removed = std::make_shared<Options>();
-    command = group->add_subcommand("remove", "Remove an owner key; needs an owner's approval");
-    command->add_option("fingerprint", removed->key, "As marque owner list shows it")->type_name("SHA256:…")->required();
-    add_change_options(*command, removed->change, Reason::Optional);
-    on_run(*command, shell, exit, removed, run_remove);
+    command = group.add_command("remove", "Remove an owner key; needs an owner's approval");
+    command.option("fingerprint", removed->key, "SHA256:…", "As marque owner list shows it", Presence::Required);
+    add_change_options(command, removed->change, Reason::Optional);
+    on_run(command, shell, exit, removed, run_remove);
 
-    on_run(*group->add_subcommand("list", "List owner keys"), shell, exit, std::make_shared<Options>(), run_list);
+    on_run(group.add_command("list", "List owner keys"), shell, exit, std::make_shared<Options>(), run_list);
 }
 
 }  // namespace marque::cli

@@ -34,29 +34,30 @@ Result<int> run_resume(Shell& shell, const Options& options) {
     return shell.report(done, options.change);
 }
 
-void add_target_options(CLI::App& command, Options& options) {
-    command.add_option("target", options.target, "The identity, or one of its credentials")->type_name("NAME|CREDENTIAL");
-    command.add_option("--env", options.environment, "Everything in this environment, at once")->type_name("NAME");
+void add_target_options(const Command& command, Options& options) {
+    command.option("target", options.target, "NAME|CREDENTIAL", "The identity, or one of its credentials");
+    command.option("--env", options.environment, "NAME", "Everything in this environment, at once");
     add_token_option(command, options.from_stdin);
 }
 
 }  // namespace
 
-void add_pause(CLI::App& root, Shell& shell, Exit& exit) {
+void add_pause(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("pause", "Stop an identity, a credential or an environment; it can be resumed");
-    add_target_options(*command, *options);
-    command->add_option("--for", options->duration, "Resume by itself after this time")->type_name("TIME");
-    add_change_options(*command, options->change, Reason::Required);
-    on_run(*command, shell, exit, options, run_pause);
+    const Command command =
+        root.add_command("pause", "Stop an identity, a credential or an environment; it can be resumed");
+    add_target_options(command, *options);
+    command.option("--for", options->duration, "TIME", "Resume by itself after this time");
+    add_change_options(command, options->change, Reason::Required);
+    on_run(command, shell, exit, options, run_pause);
 }
 
-void add_resume(CLI::App& root, Shell& shell, Exit& exit) {
+void add_resume(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("resume", "End a pause");
-    add_target_options(*command, *options);
-    add_change_options(*command, options->change, Reason::Optional);
-    on_run(*command, shell, exit, options, run_resume);
+    const Command command = root.add_command("resume", "End a pause");
+    add_target_options(command, *options);
+    add_change_options(command, options->change, Reason::Optional);
+    on_run(command, shell, exit, options, run_resume);
 }
 
 }  // namespace marque::cli

@@ -1,6 +1,8 @@
 // How a plan looks, and what is said when it was carried out.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "audit/event.h"
 #include "base/overloaded.h"
 #include "base/text.h"
@@ -29,7 +31,7 @@ std::string in_plain_words(const audit::JsonObject& object) {
         else if (const auto* array = member.value().if_array()) {
             for (const auto& element : *array) {
                 if (!value.empty()) value += ' ';
-                value += element.is_string() ? std::string(element.get_string())
+                value += element.is_string()   ? std::string(element.get_string())
                          : element.is_object() ? "{" + in_plain_words(element.get_object()) + "}"
                                                : audit::canonical(element);
             }
@@ -37,6 +39,7 @@ std::string in_plain_words(const audit::JsonObject& object) {
             value = audit::canonical(member.value());
         }
         std::string key(member.key());
+        if (key == "old_credential") std::ranges::replace(value, '_', ' ');
         for (char& c : key)
             if (c == '_') c = ' ';
         text += (text.empty() ? "" : ", ") + (key == "state" ? "" : key + " ") + value;
@@ -60,9 +63,10 @@ void say_stops(Shell& shell, const Plan& plan) {
             shell.say("  …");
             break;
         }
-        const std::string used = stop.last_use ? fmt::format("last used {} from {}", in_words(stop.last_use->at, shell.now()),
-                                                              escaped(stop.last_use->from))
-                                               : "never used";
+        const std::string used = stop.last_use
+                                     ? fmt::format("last used {} from {}", in_words(stop.last_use->at, shell.now()),
+                                                   escaped(stop.last_use->from))
+                                     : "never used";
         shell.say(fmt::format("  {}: {}", describe(stop.credential), used));
     }
 }
@@ -156,9 +160,12 @@ void say_done(Shell& shell, const Done& done) {
 
 const char* word_for(Progress progress) {
     switch (progress) {
-        case Progress::Shown: return "shown";
-        case Progress::Applied: return "applied";
-        case Progress::AlreadySo: return "already_so";
+        case Progress::Shown:
+            return "shown";
+        case Progress::Applied:
+            return "applied";
+        case Progress::AlreadySo:
+            return "already_so";
     }
     return "";
 }
@@ -181,8 +188,11 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
             const std::string digest = done.plan.digest().substr(0, 16);
             say(change.is_dry_run ? "Dry run: nothing has changed."
                 : done.plan.is_bulk
-                    ? fmt::format("Nothing has changed. To apply it, add --confirm={} or --confirm={}", done.plan.count, digest)
-                    : fmt::format("Nothing has changed. To apply it, add --confirm, or for exactly this plan --confirm={}", digest));
+                    ? fmt::format("Nothing has changed. To apply it, add --confirm={} or --confirm={}", done.plan.count,
+                                  digest)
+                    : fmt::format(
+                          "Nothing has changed. To apply it, add --confirm, or for exactly this plan --confirm={}",
+                          digest));
         }
     }
     return is_only_shown && !change.is_dry_run ? static_cast<int>(Code::NotConfirmed) : 0;

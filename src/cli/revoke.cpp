@@ -34,18 +34,16 @@ Result<int> run_revoke(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_revoke(CLI::App& root, Shell& shell, Exit& exit) {
+void add_revoke(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("revoke", "End an identity or a credential, for ever");
-    command->add_option("target", options->target, "The identity, or one of its credentials")->type_name("NAME|CREDENTIAL");
-    add_token_option(*command, options->from_stdin);
-    command
-        ->add_option("--filter", options->conditions,
-                     "Every identity with env=, kind=, state=, expiring=, unused= or label.KEY=; repeated, all must hold")
-        ->type_name("K=V")
-        ->allow_extra_args(false);
-    add_change_options(*command, options->change, Reason::Required);
-    on_run(*command, shell, exit, options, run_revoke);
+    const Command command = root.add_command("revoke", "End an identity or a credential, for ever");
+    command.option("target", options->target, "NAME|CREDENTIAL", "The identity, or one of its credentials");
+    add_token_option(command, options->from_stdin);
+    command.repeated(
+        "--filter", options->conditions, "K=V",
+        "Every identity with env=, kind=, state=, expiring=, unused= or label.KEY=; repeated, all must hold");
+    add_change_options(command, options->change, Reason::Required);
+    on_run(command, shell, exit, options, run_revoke);
 }
 
 }  // namespace marque::cli

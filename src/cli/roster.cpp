@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "domain/token.h"
 
 namespace marque::cli {
 namespace {
@@ -32,7 +33,8 @@ Result<void> set(CreateRequest& request, std::string_view word) {
     } else if (key == "contact") {
         request.contact = TRY(parse_free_text("contact", value, 200));
     } else if (key == "label") {
-        request.labels.insert(TRY(authority::parse_label(value)));
+        const auto label = TRY(authority::parse_label(value));
+        request.labels[label.first] = label.second;
     } else {
         return Error(Code::InvalidRequest, quote(word) + " is not understood",
                      "after the name: scope= env= kind= expires= contact= label=key=value");
@@ -45,7 +47,14 @@ Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& de
     if (line.find_first_of(std::string_view("\0\t\r", 3)) != std::string_view::npos)
         return Error(Code::InvalidRequest, "the line has a tab or another control character", "use blanks");
     const auto words = words_of(line);
-    CreateRequest request{TRY(IdentityName::parse(words.front())),
+    // Not quoted: a file given by mistake may be a token or a key.
+    if (domain::mentions_token(line))
+        return Error(Code::InvalidRequest, "there is a token in the line", "this is not a file of identities");
+    if (!is_name(words.front()))
+        return Error(Code::InvalidRequest, "the line does not begin with a name for an identity",
+                     "names are 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit");
+    const auto name = TRY(IdentityName::parse(words.front()));
+    CreateRequest request{name,
                           defaults.environment,
                           defaults.kind,
                           defaults.scopes.value_or(ScopeSet()),

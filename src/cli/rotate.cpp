@@ -38,19 +38,19 @@ Result<int> run_rotate(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_rotate(CLI::App& root, Shell& shell, Exit& exit) {
+void add_rotate(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("rotate", "Replace a credential; the old one goes only when the new one works");
-    command->add_option("target", options->target, "The identity, or one of its credentials")
-        ->type_name("NAME|CREDENTIAL")
-        ->required();
-    command->add_option("--overlap", options->overlap, "How long the old one goes on working (default: 1h)")->type_name("TIME");
-    command->add_flag("--until-used", options->until_used,
-                      "The old one works until the new one is used, at most --overlap (default: 7d)");
-    command->add_flag("--compromised", options->is_compromised, "The old one is revoked as soon as the new one is in force");
-    add_issue_options(*command, options->issue);
-    add_change_options(*command, options->change, Reason::Optional);
-    on_run(*command, shell, exit, options, run_rotate);
+    const Command command =
+        root.add_command("rotate", "Replace a credential; the old one goes only when the new one works");
+    command.option("target", options->target, "NAME|CREDENTIAL", "The identity, or one of its credentials",
+                   Presence::Required);
+    command.option("--overlap", options->overlap, "TIME", "How long the old one goes on working (default: 1h)");
+    command.flag("--until-used", options->until_used,
+                 "The old one works until the new one is used, at most --overlap (default: 7d)");
+    command.flag("--compromised", options->is_compromised, "The old one is revoked as soon as the new one is in force");
+    add_issue_options(command, options->issue);
+    add_change_options(command, options->change, Reason::Optional);
+    on_run(command, shell, exit, options, run_rotate);
 }
 
 }  // namespace marque::cli

@@ -1,5 +1,8 @@
 #include "cli/run.h"
 
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,8 +18,8 @@ namespace marque::cli {
 namespace {
 
 constexpr AddCommand commands[] = {
-    add_init,   add_create,   add_issue, add_rotate,      add_activate,  add_pause, add_resume,
-    add_revoke, add_inspect,  add_list,  add_verify,      add_audit,     add_operator, add_owner,
+    add_init,        add_create,    add_issue, add_rotate, add_activate,   add_pause,    add_resume,
+    add_revoke,      add_inspect,   add_list,  add_verify, add_audit,      add_operator, add_owner,
     add_environment, add_workspace, add_store, add_doctor, add_completion,
 };
 
@@ -25,18 +28,14 @@ constexpr const char* exit_codes =
     "was shown), 6 owner approval needed, 7 not found, 8 store unavailable (nothing changed), 9 outcome unknown (look "
     "first), 10 corrupt or tampered.\n\nManual: man marque";
 
-void add_global_options(CLI::App& app, Shell& shell) {
-    app.add_option("--store", shell.options.store, "Folder of the store")
-        ->envname("MARQUE_STORE")
-        ->type_name("DIR");
-    app.add_option("-w,--workspace", shell.options.workspace, "Workspace; needed when there is more than one")
-        ->envname("MARQUE_WORKSPACE")
-        ->type_name("NAME");
-    app.add_option("-o,--output", shell.options.output, "text or json")
-        ->check(CLI::IsMember({"text", "json"}))
-        ->type_name("FORM");
-    app.add_flag("--no-color", shell.options.no_color, "No colours; so does NO_COLOR");
-    app.set_version_flag("--version", std::string("marque ") + version);
+void add_global_options(const Command& root, GlobalOptions& options) {
+    root.option("--store", options.store, "DIR", "Folder of the store");
+    root.from_environment("--store", "MARQUE_STORE");
+    root.option("-w,--workspace", options.workspace, "NAME", "Workspace; needed when there is more than one");
+    root.from_environment("--workspace", "MARQUE_WORKSPACE");
+    root.one_of("-o,--output", options.output, {"text", "json"}, "FORM", "text or json");
+    root.flag("--no-color", options.no_color, "No colours; so does NO_COLOR");
+    root.app().set_version_flag("--version", std::string("marque ") + version);
 }
 
 void describe_usage(CLI::App& app, CLI::App* parent) {
@@ -89,6 +88,20 @@ Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
     return parsed;
 }
 
+// Help without CLI11's notation for a flag's default, and with the way to the other options.
+class Help final : public CLI::Formatter {
+ public:
+    std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
+        const std::string name = CLI::Formatter::make_option_name(option, is_positional);
+        const std::size_t braces = name.find("{true}");
+        return braces == std::string::npos ? name : name.substr(0, braces);
+    }
+    std::string make_footer(const CLI::App* app) const override {
+        if (app->get_parent() == nullptr) return CLI::Formatter::make_footer(app);
+        return "\nOptions of every command, and the exit codes: marque --help\n";
+    }
+};
+
 std::string path_of(const CLI::App* app) {
     return app->get_parent() == nullptr ? "marque" : path_of(app->get_parent()) + " " + app->get_name();
 }
@@ -107,8 +120,10 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
         return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path_of(parsed.command),
                      mean(parsed.option, names_of_options(parsed.command)));
     if (!parsed.command->get_subcommands({}).empty())
-        return Error(Code::InvalidRequest, path_of(parsed.command) + " needs a command", help);
+        return Error(Code::InvalidRequest, "say what to do: " + path_of(parsed.command) + " COMMAND", help);
     std::string message = escaped(error.what());
+    if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
+        message[0] = static_cast<char>(message[0] + 'a' - 'A');
     if (message.size() > 300) message = message.substr(0, 300) + "…";
     return Error(Code::InvalidRequest, message, help);
 }
@@ -121,6 +136,7 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
                                   "marque revoke --token-stdin"));
             return static_cast<int>(Code::InvalidRequest);
         }
+    app.parse_complete_callback([&shell] { shell.set_colors(); });
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {  // --help, --version
@@ -135,24 +151,26 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
 
 }  // namespace
 
-void add_change_options(CLI::App& command, ChangeOptions& change, Reason reason) {
-    command.add_flag("--confirm{true}", change.confirm,
-                     "Do it; with =DIGEST only if the plan is still that one, with =COUNT only for so many")
-        ->type_name("[DIGEST|COUNT]");
-    command.add_flag("--dry-run", change.is_dry_run, "Show the plan and whether it would be refused; write nothing");
+void add_change_options(const Command& command, ChangeOptions& change, Reason reason) {
+    command.flag_with_value("--confirm", change.confirm, "[DIGEST|COUNT]",
+                            "Do it; with =DIGEST only if the plan is still that one, with =COUNT only for so many");
+    command.flag("--dry-run", change.is_dry_run, "Show the plan and whether it would be refused; write nothing");
+    change.needs_reason = reason == Reason::Required;
     if (reason == Reason::None) return;
-    auto* option = command.add_option("--reason", change.reason, "Why, for the log")->type_name("TEXT");
-    if (reason == Reason::Required) option->required();
+    command.option("--reason", change.reason, "TEXT", "Why, for the log",
+                   reason == Reason::Required ? Presence::Required : Presence::Optional);
 }
 
-void add_token_option(CLI::App& command, bool& from_stdin) {
-    command.add_flag("--token-stdin", from_stdin, "Find it by its token, read from standard input; not counted as a use");
+void add_token_option(const Command& command, bool& from_stdin) {
+    command.flag("--token-stdin", from_stdin, "Find it by its token, read from standard input; not counted as a use");
 }
 
 Result<authority::Target> target_of(const std::string& text, bool token_from_stdin) {
-    if (token_from_stdin && !text.empty())
-        return Error(Code::InvalidRequest, "give a name or --token-stdin, not both");
-    if (token_from_stdin) return authority::Target(authority::ByToken{TRY(read_token_from_stdin())});
+    if (token_from_stdin && !text.empty()) return Error(Code::InvalidRequest, "give a name or --token-stdin, not both");
+    if (token_from_stdin) {
+        Secret token = TRY(read_token_from_stdin());
+        return authority::Target(authority::ByToken{std::move(token)});
+    }
     if (text.empty()) return Error(Code::InvalidRequest, "say whom: a name, a credential's id, or --token-stdin");
     return authority::Target(authority::ByNameOrId{text});
 }
@@ -162,8 +180,10 @@ int run(int argc, const char* const* argv, System& system) noexcept {
     try {
         CLI::App app{"Marque: the authority over the machine identities of a self-hosted application.", "marque"};
         Exit exit;
-        add_global_options(app, shell);
-        for (const AddCommand add : commands) add(app, shell, exit);
+        app.formatter(std::make_shared<Help>());
+        const Command root(app);
+        add_global_options(root, shell.options);
+        for (const AddCommand add : commands) add(root, shell, exit);
         describe_usage(app, nullptr);
         app.require_subcommand(1);
         app.footer(exit_codes);

@@ -1,12 +1,12 @@
 #include "cli/shell.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 
 #include "authority/keys.h"
 #include "base/text.h"
@@ -59,6 +59,9 @@ Result<authority::Order> Shell::order(const ChangeOptions& change) {
     authority::Order order;
     order.workspace = TRY(workspace());
     order.reason = TRY(parse_free_text("reason", change.reason, 500));
+    if (change.needs_reason && order.reason.find_first_not_of(' ') == std::string::npos)
+        return Error(Code::InvalidRequest, "the reason is empty",
+                     "whoever reads the log will want to know: --reason TEXT");
     if (change.is_dry_run)
         order.confirmation = authority::Confirmation::dry_run();
     else if (!change.confirm.empty())
@@ -85,9 +88,8 @@ void Shell::say(std::string_view line) {
 
 void Shell::say_error(const Error& error) {
     if (is_json()) {
-        audit::JsonObject object{{"code", static_cast<int>(error.code)},
-                                 {"error", name_of(error.code)},
-                                 {"message", error.message}};
+        audit::JsonObject object{
+            {"code", static_cast<int>(error.code)}, {"error", name_of(error.code)}, {"message", error.message}};
         if (!error.hint.empty()) object["hint"] = error.hint;
         say(audit::canonical(audit::JsonObject{{"schema", "marque/1"}, {"error", std::move(object)}}));
         return;
@@ -105,7 +107,9 @@ Result<void> Shell::finish_output() {
         if (!output_failed_) rest.remove_prefix(static_cast<std::size_t>(written));
     }
     pending_output_.clear();
-    if (output_failed_) return Error(Code::Unavailable, "standard output could not be written to");
+    if (output_failed_)
+        return Error(Code::Unexpected, "standard output could not be written to",
+                     "what the command was to do is done all the same; marque audit tail shows it");
     return {};
 }
 

@@ -33,6 +33,7 @@ struct ChangeOptions {
     std::string confirm;  // "true" for the bare flag, empty without it
     bool is_dry_run = false;
     std::string reason;
+    bool needs_reason = false;
 };
 
 class Shell {
@@ -53,7 +54,7 @@ class Shell {
     Result<std::optional<domain::WorkspaceName>> workspace();
 
     bool is_json() const { return options.output == "json"; }
-    const Paint& paint() const { return paint_; }      // for stdout
+    const Paint& paint() const { return paint_; }  // for stdout
     const Paint& paint_err() const { return paint_err_; }
     Instant now() { return system_.clock().now(); }
 
@@ -64,7 +65,7 @@ class Shell {
     // A line to stderr.
     void say(std::string_view line);
     void say_error(const Error& error);
-    // Flushes stdout. Errors: Unavailable when not everything could be written.
+    // Flushes stdout. Errors: Unexpected when not everything could be written.
     Result<void> finish_output();
 
     // Called with the part done, 0 to 1: a line on a terminal, once a second has passed.

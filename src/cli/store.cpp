@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "authority/keys.h"
+#include "base/decimal.h"
 #include "base/text.h"
 #include "cli/commands.h"
 
@@ -13,7 +14,7 @@ namespace {
 struct Options {
     ChangeOptions change;
     std::string path;
-    int to = -1;
+    std::string to;  // empty: one back
 };
 
 Result<std::unique_ptr<store::Maintenance>> open_maintenance(Shell& shell) {
@@ -26,8 +27,8 @@ Result<int> run_status(Shell& shell, const Options&) {
     if (shell.is_json()) {
         shell.print_json({{"backend", status.backend},
                           {"location", status.location},
-                          {"schema", status.schema},
-                          {"supported_schema", status.supported_schema},
+                          {"schema_version", status.schema},
+                          {"supported_schema_version", status.supported_schema},
                           {"bytes", status.bytes}});
         return 0;
     }
@@ -37,11 +38,22 @@ Result<int> run_status(Shell& shell, const Options&) {
                                 static_cast<int>(i) < status.schema ? shell.paint().good("applied")
                                                                     : shell.paint().warning("not applied")));
     if (status.schema > status.supported_schema)
-        shell.print(fmt::format("  schema {} is newer than this marque, which knows {}\n", status.schema, status.supported_schema));
+        shell.print(fmt::format("  schema {} is newer than this marque, which knows {}\n", status.schema,
+                                status.supported_schema));
     return 0;
 }
 
-// Migration speaks to the store before it can be opened as an installation.
+authority::Plan migration_plan(const store::StoreStatus& status, int to, const std::string& reason) {
+    authority::Plan plan;
+    plan.action = to > status.schema ? "store migrate" : "store rollback";
+    plan.request = {{"location", status.location}, {"reason", reason}};
+    plan.changes.push_back({domain::StoreRef{}, {{"schema", status.schema}}, {{"schema", to}}});
+    plan.notes.emplace_back("make a backup first");
+    return plan;
+}
+
+// A migration has the store to itself and runs before it can be opened as an installation; its
+// permission and its confirmation are checked inside its transaction all the same.
 Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     const auto order = TRY(shell.order(options.change));
     auto maintenance = TRY(open_maintenance(shell));
@@ -50,18 +62,22 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
         shell.say(fmt::format("nothing to do: the store has schema {}", to));
         return 0;
     }
-    if (!order.confirmation.is_given()) {
-        shell.say(fmt::format("Would bring the store from schema {} to {}.", status.schema, to));
-        if (options.change.is_dry_run) return 0;
-        shell.say("Nothing has changed. Make a backup, then add --confirm");
-        return static_cast<int>(Code::NotConfirmed);
-    }
+    authority::Done done;
+    done.plan = migration_plan(status, to, order.reason);
     const audit::Process caller = TRY(shell.system().caller());
-    TRY(maintenance->migrate(to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
-        if (from == 0) return std::vector<audit::Draft>{};
-        return authority::permit_migration(reader, caller, shell.now(), {from, target}, order.reason);
-    }));
+    auto migrated = maintenance->migrate(
+        to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
+            std::vector<audit::Draft> drafts;
+            if (from > 0)
+                drafts = TRY(authority::permit_migration(reader, caller, shell.now(), {from, target}, order.reason));
+            TRY(order.confirmation.check(done.plan));
+            return drafts;
+        });
+    if (!migrated && (order.confirmation.is_given() || migrated.error().code != Code::NotConfirmed))
+        return std::move(migrated).error();
+    if (!migrated) return shell.report(done, options.change);
     shell.say(fmt::format("the store has schema {} now, and had {}", to, status.schema));
+    if (shell.is_json()) shell.print_json({{"result", "applied"}, {"from", status.schema}, {"to", to}});
     return 0;
 }
 
@@ -71,9 +87,12 @@ Result<int> run_migrate(Shell& shell, const Options& options) {
 
 Result<int> run_rollback(Shell& shell, const Options& options) {
     const int schema = TRY(TRY(open_maintenance(shell))->status()).schema;
-    if (options.to > schema)
-        return Error(Code::InvalidRequest, fmt::format("the store has schema {}, which is before {}", schema, options.to));
-    return migrate_to(shell, options, options.to < 0 ? schema - 1 : options.to);
+    if (options.to.empty()) return migrate_to(shell, options, schema - 1);
+    const auto to = parse_decimal(options.to);
+    if (!to || *to > static_cast<std::uint64_t>(schema))
+        return Error(Code::InvalidRequest, quote(options.to) + " is no schema before this one",
+                     fmt::format("the store has schema {}", schema));
+    return migrate_to(shell, options, static_cast<int>(*to));
 }
 
 Result<int> run_backup(Shell& shell, const Options& options) {
@@ -84,39 +103,45 @@ Result<int> run_backup(Shell& shell, const Options& options) {
     if (std::filesystem::exists(path))
         return Error(Code::StateRefuses, quote(path, 200) + " exists; backups are never overwritten");
     const auto order = TRY(shell.order(options.change));
-    const auto done = TRY(TRY(shell.authority())->record_backup(path, order));
-    if (done.progress == authority::Progress::Applied)
+    authority::Authority& authority = *TRY(shell.authority());
+    if (order.confirmation.is_given()) {
+        authority::Order asked = order;
+        asked.confirmation = authority::Confirmation::dry_run();
+        TRY(order.confirmation.check(TRY(authority.record_backup(path, asked)).plan));
         TRY(TRY(open_maintenance(shell))->backup(path, shell.progress("copying the store")));
+    }
+    const auto done = TRY(authority.record_backup(path, order));
     const int code = shell.report(done, options.change);
     if (done.progress == authority::Progress::Applied)
-        shell.say("backup written to " + escaped(path) + "; root.key is not in it: keep that apart. marque doctor --backup checks it");
+        shell.say("backup written to " + escaped(path) +
+                  "; root.key is not in it: keep that apart. marque doctor --backup checks it");
     return code;
 }
 
 }  // namespace
 
-void add_store(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* group = root.add_subcommand("store", "The store: status, migrate, rollback, backup");
-    group->require_subcommand(1);
-    on_run(*group->add_subcommand("status", "Where it is, and which schema it has"), shell, exit, std::make_shared<Options>(),
-           run_status);
+void add_store(const Command& root, Shell& shell, Exit& exit) {
+    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup");
+    group.needs_subcommand();
+    on_run(group.add_command("status", "Where it is, and which schema it has"), shell, exit,
+           std::make_shared<Options>(), run_status);
 
     auto migrate = std::make_shared<Options>();
-    CLI::App* command = group->add_subcommand("migrate", "Bring the schema up to this marque's");
-    add_change_options(*command, migrate->change, Reason::Optional);
-    on_run(*command, shell, exit, migrate, run_migrate);
+    Command command = group.add_command("migrate", "Bring the schema up to this marque's");
+    add_change_options(command, migrate->change, Reason::Optional);
+    on_run(command, shell, exit, migrate, run_migrate);
 
     auto rollback = std::make_shared<Options>();
-    command = group->add_subcommand("rollback", "Take the schema back, for an older marque; never the log");
-    command->add_option("--to", rollback->to, "Schema version (default: one back)")->type_name("N")->check(CLI::Range(0, 1'000'000));
-    add_change_options(*command, rollback->change, Reason::Optional);
-    on_run(*command, shell, exit, rollback, run_rollback);
+    command = group.add_command("rollback", "Take the schema back, for an older marque; never the log");
+    command.option("--to", rollback->to, "N", "Schema version (default: one back)");
+    add_change_options(command, rollback->change, Reason::Optional);
+    on_run(command, shell, exit, rollback, run_rollback);
 
     auto backup = std::make_shared<Options>();
-    command = group->add_subcommand("backup", "Copy the store to a new file while it is in use");
-    command->add_option("file", backup->path, "The new file")->type_name("FILE")->required();
-    add_change_options(*command, backup->change, Reason::Optional);
-    on_run(*command, shell, exit, backup, run_backup);
+    command = group.add_command("backup", "Copy the store to a new file while it is in use");
+    command.option("file", backup->path, "FILE", "The new file", Presence::Required);
+    add_change_options(command, backup->change, Reason::Optional);
+    on_run(command, shell, exit, backup, run_backup);
 }
 
 }  // namespace marque::cli

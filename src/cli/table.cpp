@@ -57,13 +57,15 @@ std::string in_words(Instant instant, Instant now) {
         seconds length;
         const char* word;
     };
-    static constexpr Step steps[] = {{days(365), "year"},   {days(1), "day"},       {hours(1), "hour"},
-                                     {minutes(1), "minute"}, {seconds(1), "second"}};
-    for (const auto& [length, word] : steps)
-        if (const auto count = distance / length; count >= 1 && (length != days(365) || count >= 2)) {
-            const std::string amount = fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
-            return is_past ? amount + " ago" : "in " + amount;
-        }
+    static constexpr Step steps[] = {
+        {days(365), "year"}, {days(1), "day"}, {hours(1), "hour"}, {minutes(1), "minute"}, {seconds(1), "second"}};
+    for (const auto& [length, word] : steps) {
+        if (distance < length || (length == days(365) && distance < 2 * length)) continue;
+        // What is past is counted in whole units; what is to come to the nearest: 90d are "in 90 days".
+        const auto count = is_past ? distance / length : (distance + length / 2) / length;
+        const std::string amount = fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
+        return is_past ? amount + " ago" : "in " + amount;
+    }
     return is_past ? "just now" : "now";
 }
 

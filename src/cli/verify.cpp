@@ -37,11 +37,11 @@ void print_verdict(Shell& shell, const authority::Authority::Answer& answer) {
         shell.print_json(verdict_json(verdict, answer.tells_why));
         return;
     }
-    const std::string who = verdict.whose ? fmt::format(": {} in {}, {} (credential {})", verdict.whose->identity.name.text(),
-                                                        verdict.whose->workspace.name.text(),
-                                                        verdict.whose->environment.name.text(),
-                                                        verdict.whose->credential.id.text())
-                                          : "";
+    const std::string who =
+        verdict.whose ? fmt::format(": {} in {}, {} (credential {})", verdict.whose->identity.name.text(),
+                                    verdict.whose->workspace.name.text(), verdict.whose->environment.name.text(),
+                                    verdict.whose->credential.id.text())
+                      : "";
     if (verdict.is_accepted())
         shell.print(shell.paint().state("accepted") + who + "\n");
     else
@@ -55,8 +55,17 @@ Result<int> run_verify(Shell& shell, const Options& options) {
     auto input = read_token_from_stdin();
     if (!input && input.error().code != Code::InvalidRequest) return std::move(input).error();
     const Secret token = input ? input.release() : Secret();  // nothing at all is a malformed token
-    authority::Authority& authority = *TRY(shell.authority());
-    const auto answer = TRY(authority.verify(token.reveal_text(), demand));
+    // Exit 3 says "not accepted"; a store that can't be asked is another matter.
+    const auto cannot_tell = [](Error error) {
+        if (error.code == Code::StateRefuses) error.code = Code::Unavailable;
+        return error;
+    };
+    auto opened = shell.authority();
+    if (!opened) return cannot_tell(std::move(opened).error());
+    authority::Authority& authority = **opened;
+    auto asked = authority.verify(token.reveal_text(), demand);
+    if (!asked) return cannot_tell(std::move(asked).error());
+    const auto& answer = *asked;
     print_verdict(shell, answer);
     TRY(shell.finish_output());
     if (!answer.verdict.is_accepted()) return refused;
@@ -68,11 +77,12 @@ Result<int> run_verify(Shell& shell, const Options& options) {
 
 }  // namespace
 
-void add_verify(CLI::App& root, Shell& shell, Exit& exit) {
+void add_verify(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    CLI::App* command = root.add_subcommand("verify", "Whose token is on standard input, and is it accepted? Exit 0 or 3");
-    command->add_option("--scope", options->scope, "Demand this scope besides")->type_name("SCOPE");
-    on_run(*command, shell, exit, options, run_verify);
+    const Command command =
+        root.add_command("verify", "Whose token is on standard input, and is it accepted? Exit 0 or 3");
+    command.option("--scope", options->scope, "SCOPE", "Demand this scope besides");
+    on_run(command, shell, exit, options, run_verify);
 }
 
 }  // namespace marque::cli

@@ -67,23 +67,24 @@ Result<int> run_list(Shell& shell, const Options&) {
 
 }  // namespace
 
-void add_workspace(CLI::App& root, Shell& shell, Exit& exit) {
-    CLI::App* group = root.add_subcommand("workspace", "Workspaces: add, remove, pause, resume, list");
-    group->require_subcommand(1);
+void add_workspace(const Command& root, Shell& shell, Exit& exit) {
+    const Command group = root.add_command("workspace", "Workspaces: add, remove, pause, resume, list");
+    group.needs_subcommand();
     const auto add = [&](const char* name, const char* help, auto body, Reason reason) {
         auto options = std::make_shared<Options>();
-        CLI::App* command = group->add_subcommand(name, help);
-        command->add_option("name", options->name, "The workspace")->type_name("NAME")->required();
+        const Command command = group.add_command(name, help);
+        command.option("name", options->name, "NAME", "The workspace", Presence::Required);
         if (std::string_view(name) == "pause")
-            command->add_option("--for", options->duration, "Resume by itself after this time")->type_name("TIME");
-        add_change_options(*command, options->change, reason);
-        on_run(*command, shell, exit, options, body);
+            command.option("--for", options->duration, "TIME", "Resume by itself after this time");
+        add_change_options(command, options->change, reason);
+        on_run(command, shell, exit, options, body);
     };
     add("add", "Add a workspace, with environments dev, staging and production (protected)", run_add, Reason::Optional);
-    add("remove", "Remove a workspace in which everybody is revoked; its name is not reused", run_remove, Reason::Optional);
+    add("remove", "Remove a workspace in which everybody is revoked; its name is not reused", run_remove,
+        Reason::Optional);
     add("pause", "Stop everything in a workspace at once", run_pause, Reason::Required);
     add("resume", "End a workspace's pause", run_resume, Reason::Optional);
-    on_run(*group->add_subcommand("list", "List workspaces"), shell, exit, std::make_shared<Options>(), run_list);
+    on_run(group.add_command("list", "List workspaces"), shell, exit, std::make_shared<Options>(), run_list);
 }
 
 }  // namespace marque::cli

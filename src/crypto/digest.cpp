@@ -6,6 +6,7 @@
 #include <openssl/kdf.h>
 
 #include <memory>
+#include <vector>
 
 #include "base/check.h"
 
@@ -66,14 +67,18 @@ Digest hmac_sha256(const Secret& key, ByteView message) {
 Secret hkdf_sha256(const Secret& input, ByteView salt, std::string_view info, std::size_t length) {
     const Handle<EVP_KDF> kdf{EVP_KDF_fetch(nullptr, "HKDF", nullptr)};
     const Handle<EVP_KDF_CTX> context{EVP_KDF_CTX_new(kdf.get())};
-    const auto octets = [](const char* name, ByteView bytes) {
-        return OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(bytes.data()), bytes.size());
+    std::vector<OSSL_PARAM> parameters{OSSL_PARAM_construct_utf8_string("digest", digest_name, 0)};
+    const auto add = [&](const char* name, ByteView bytes) {
+        if (bytes.empty()) return;  // left out means empty; OpenSSL takes no null pointer for it
+        parameters.push_back(
+            OSSL_PARAM_construct_octet_string(name, const_cast<std::uint8_t*>(bytes.data()), bytes.size()));
     };
-    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest_name, 0),
-                                     octets("key", input.reveal()), octets("salt", salt),
-                                     octets("info", bytes_of(info)), OSSL_PARAM_construct_end()};
+    add("key", input.reveal());
+    add("salt", salt);
+    add("info", bytes_of(info));
+    parameters.push_back(OSSL_PARAM_construct_end());
     Secret output(length);
-    CHECK(context && EVP_KDF_derive(context.get(), output.writable().data(), length, parameters) == 1);
+    CHECK(context && EVP_KDF_derive(context.get(), output.writable().data(), length, parameters.data()) == 1);
     return output;
 }
 

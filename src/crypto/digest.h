@@ -18,7 +18,9 @@ using Digest = std::array<std::uint8_t, 32>;
 
 // SHA-256 over the parts, one after the other.
 Digest sha256(std::initializer_list<ByteView> parts);
-inline Digest sha256(ByteView bytes) { return sha256({bytes}); }
+inline Digest sha256(ByteView bytes) {
+    return sha256({bytes});
+}
 
 Digest hmac_sha256(const Secret& key, ByteView message);
 

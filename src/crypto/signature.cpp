@@ -42,13 +42,11 @@ Signature SigningKey::sign(ByteView message) const {
 }
 
 bool is_valid_signature(const PublicKey& public_key, ByteView message, ByteView signature) {
-    const Key key{
-        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size())};
+    const Key key{EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size())};
     const Context context{EVP_MD_CTX_new()};
     return key && context && signature.size() == Signature{}.size() &&
            EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-           EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                            message.size()) == 1;
+           EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
 }
 
 }  // namespace marque::crypto

@@ -7,54 +7,72 @@ namespace marque::domain {
 
 const char* name_of(Standing standing) {
     switch (standing) {
-        case Standing::Active: return "active";
-        case Standing::Paused: return "paused";
-        case Standing::Revoked: return "revoked";
+        case Standing::Active:
+            return "active";
+        case Standing::Paused:
+            return "paused";
+        case Standing::Revoked:
+            return "revoked";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(MachineKind kind) {
     switch (kind) {
-        case MachineKind::Agent: return "agent";
-        case MachineKind::Service: return "service";
-        case MachineKind::Ci: return "ci";
+        case MachineKind::Agent:
+            return "agent";
+        case MachineKind::Service:
+            return "service";
+        case MachineKind::Ci:
+            return "ci";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(CredentialStanding standing) {
     switch (standing) {
-        case CredentialStanding::Pending: return "pending";
-        case CredentialStanding::Active: return "active";
-        case CredentialStanding::Paused: return "paused";
-        case CredentialStanding::Retiring: return "retiring";
-        case CredentialStanding::Revoked: return "revoked";
+        case CredentialStanding::Pending:
+            return "pending";
+        case CredentialStanding::Active:
+            return "active";
+        case CredentialStanding::Paused:
+            return "paused";
+        case CredentialStanding::Retiring:
+            return "retiring";
+        case CredentialStanding::Revoked:
+            return "revoked";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(OldCredential what) {
     switch (what) {
-        case OldCredential::RetiresAfterOverlap: return "retires_after_overlap";
-        case OldCredential::RetiresWhenNewIsUsed: return "retires_when_new_is_used";
-        case OldCredential::IsRevoked: return "is_revoked";
+        case OldCredential::RetiresAfterOverlap:
+            return "retires_after_overlap";
+        case OldCredential::RetiresWhenNewIsUsed:
+            return "retires_when_new_is_used";
+        case OldCredential::IsRevoked:
+            return "is_revoked";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(Permission permission) {
     switch (permission) {
-        case Permission::View: return "workspace:view";
-        case Permission::Manage: return "workspace:manage";
+        case Permission::View:
+            return "workspace:view";
+        case Permission::Manage:
+            return "workspace:manage";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(Protection protection) {
     switch (protection) {
-        case Protection::Open: return "open";
-        case Protection::Protected: return "protected";
+        case Protection::Open:
+            return "open";
+        case Protection::Protected:
+            return "protected";
     }
     CHECK_UNREACHABLE();
 }

@@ -89,8 +89,7 @@ bool has_passed(const std::optional<Instant>& end, Instant now) {
 CredentialState state_at(const Credential& credential, Instant now) {
     if (credential.stored == CredentialStanding::Revoked) return CredentialState::Revoked;
     if (credential.stored == CredentialStanding::Pending)
-        return now >= credential.created_at + delivery_window ? CredentialState::Lapsed
-                                                               : CredentialState::Pending;
+        return now >= credential.created_at + delivery_window ? CredentialState::Lapsed : CredentialState::Pending;
     if (has_passed(credential.expires_at, now)) return CredentialState::Expired;
     if (credential.stored == CredentialStanding::Retiring)
         return has_passed(credential.retire_at, now) ? CredentialState::Retired : CredentialState::Retiring;
@@ -132,35 +131,52 @@ Result<bool> lengthens_pause(const std::optional<Instant>& in_force, const std::
 
 const char* name_of(CredentialState state) {
     switch (state) {
-        case CredentialState::Pending: return "pending";
-        case CredentialState::Lapsed: return "lapsed";
-        case CredentialState::Active: return "active";
-        case CredentialState::Paused: return "paused";
-        case CredentialState::Retiring: return "retiring";
-        case CredentialState::Retired: return "retired";
-        case CredentialState::Expired: return "expired";
-        case CredentialState::Revoked: return "revoked";
+        case CredentialState::Pending:
+            return "pending";
+        case CredentialState::Lapsed:
+            return "lapsed";
+        case CredentialState::Active:
+            return "active";
+        case CredentialState::Paused:
+            return "paused";
+        case CredentialState::Retiring:
+            return "retiring";
+        case CredentialState::Retired:
+            return "retired";
+        case CredentialState::Expired:
+            return "expired";
+        case CredentialState::Revoked:
+            return "revoked";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(CredentialAction action) {
     switch (action) {
-        case CredentialAction::Activate: return "activate";
-        case CredentialAction::Pause: return "pause";
-        case CredentialAction::Resume: return "resume";
-        case CredentialAction::Rotate: return "rotate";
-        case CredentialAction::Revoke: return "revoke";
+        case CredentialAction::Activate:
+            return "activate";
+        case CredentialAction::Pause:
+            return "pause";
+        case CredentialAction::Resume:
+            return "resume";
+        case CredentialAction::Rotate:
+            return "rotate";
+        case CredentialAction::Revoke:
+            return "revoke";
     }
     CHECK_UNREACHABLE();
 }
 
 const char* name_of(StandingAction action) {
     switch (action) {
-        case StandingAction::Pause: return "pause";
-        case StandingAction::Resume: return "resume";
-        case StandingAction::Revoke: return "revoke";
-        case StandingAction::IssueUnder: return "issue under";
+        case StandingAction::Pause:
+            return "pause";
+        case StandingAction::Resume:
+            return "resume";
+        case StandingAction::Revoke:
+            return "revoke";
+        case StandingAction::IssueUnder:
+            return "issue under";
     }
     CHECK_UNREACHABLE();
 }

@@ -18,8 +18,7 @@ Result<Scope> Scope::parse(std::string_view text) {
     std::vector<std::string> names;
     for (const Preset& preset : presets()) names.emplace_back(preset.name);
     return Error(Code::InvalidRequest, fmt::format("{} is not a scope", quote(text)),
-                 fmt::format("scopes are resource:verb, such as card:edit, or a preset: {}",
-                             fmt::join(names, ", ")));
+                 fmt::format("scopes are resource:verb, such as card:edit, or a preset: {}", fmt::join(names, ", ")));
 }
 
 Result<ScopeSet> ScopeSet::parse(std::string_view text) {
@@ -34,8 +33,7 @@ Result<ScopeSet> ScopeSet::parse(std::string_view text) {
     }
     std::ranges::sort(set.scopes_);
     set.scopes_.erase(std::unique(set.scopes_.begin(), set.scopes_.end()), set.scopes_.end());
-    if (set.scopes_.size() > limit)
-        return Error(Code::InvalidRequest, fmt::format("more than {} scopes", limit));
+    if (set.scopes_.size() > limit) return Error(Code::InvalidRequest, fmt::format("more than {} scopes", limit));
     return set;
 }
 
@@ -71,11 +69,10 @@ std::string ScopeSet::text() const {
 const std::vector<Preset>& presets() {
     static const std::vector<Preset> all = {
         {"kan",
-         {"workspace:view", "workspace:edit",  "workspace:delete", "workspace:manage", "board:view",
-          "board:create",   "board:edit",      "board:delete",     "list:view",        "list:create",
-          "list:edit",      "list:delete",     "card:view",        "card:create",      "card:edit",
-          "card:delete",    "comment:view",    "comment:create",   "comment:edit",     "comment:delete",
-          "member:view",    "member:invite",   "member:edit",      "member:remove"}},
+         {"workspace:view", "workspace:edit", "workspace:delete", "workspace:manage", "board:view",   "board:create",
+          "board:edit",     "board:delete",   "list:view",        "list:create",      "list:edit",    "list:delete",
+          "card:view",      "card:create",    "card:edit",        "card:delete",      "comment:view", "comment:create",
+          "comment:edit",   "comment:delete", "member:view",      "member:invite",    "member:edit",  "member:remove"}},
     };
     return all;
 }

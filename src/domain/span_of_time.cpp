@@ -86,8 +86,7 @@ Result<std::optional<Instant>> Ending::resolve(Instant now) const {
     if (is_never()) return std::nullopt;
     if (const auto* duration = std::get_if<Duration>(&value_)) return now + *duration;
     const Instant instant = std::get<Instant>(value_);
-    if (instant <= now)
-        return Error(Code::InvalidRequest, fmt::format("{} is in the past", to_calendar(instant)));
+    if (instant <= now) return Error(Code::InvalidRequest, fmt::format("{} is in the past", to_calendar(instant)));
     if (instant - now > longest_duration)
         return Error(Code::InvalidRequest, fmt::format("{} is more than 100 years away", to_calendar(instant)));
     return instant;

@@ -20,18 +20,18 @@ const char* kind_of(const Subject& subject) {
 }
 
 std::string describe(const Subject& subject) {
-    const std::string name = std::visit(
-        Overloaded{
-            [](const InstallationRef&) { return std::string(); },
-            [](const StoreRef&) { return std::string(); },
-            [](const WorkspaceRef& r) { return r.name.text(); },
-            [](const EnvironmentRef& r) { return r.name.text(); },
-            [](const IdentityRef& r) { return r.name.text(); },
-            [](const CredentialRef& r) { return fmt::format("{} of {}", r.id.text(), r.identity.text()); },
-            [](const OperatorRef& r) { return r.name.text(); },
-            [](const OwnerRef& r) { return r.fingerprint; },
-        },
-        subject);
+    const std::string name =
+        std::visit(Overloaded{
+                       [](const InstallationRef&) { return std::string(); },
+                       [](const StoreRef&) { return std::string(); },
+                       [](const WorkspaceRef& r) { return r.name.text(); },
+                       [](const EnvironmentRef& r) { return r.name.text(); },
+                       [](const IdentityRef& r) { return r.name.text(); },
+                       [](const CredentialRef& r) { return fmt::format("{} of {}", r.id.text(), r.identity.text()); },
+                       [](const OperatorRef& r) { return r.name.text(); },
+                       [](const OwnerRef& r) { return r.fingerprint; },
+                   },
+                   subject);
     return name.empty() ? kind_of(subject) : fmt::format("{} {}", kind_of(subject), name);
 }
 

@@ -44,8 +44,8 @@ struct OwnerRef {
     auto operator<=>(const OwnerRef&) const = default;
 };
 
-using Subject = std::variant<InstallationRef, StoreRef, WorkspaceRef, EnvironmentRef, IdentityRef,
-                             CredentialRef, OperatorRef, OwnerRef>;
+using Subject = std::variant<InstallationRef, StoreRef, WorkspaceRef, EnvironmentRef, IdentityRef, CredentialRef,
+                             OperatorRef, OwnerRef>;
 
 // "identity", "credential", …: also the first half of an event's action.
 const char* kind_of(const Subject& subject);

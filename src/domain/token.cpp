@@ -56,8 +56,7 @@ Secret make_token(TokenClass token_class, const CredentialId& id, std::span<cons
     *out = '_';
     Secret number = Secret::copy_of(entropy);
     write_base62(number.writable(), token.writable().subspan(secret_at, secret_length));
-    std::ranges::copy(checksum(token.reveal_text().substr(0, checksum_at)),
-                      token.writable().begin() + checksum_at);
+    std::ranges::copy(checksum(token.reveal_text().substr(0, checksum_at)), token.writable().begin() + checksum_at);
     return token;
 }
 
@@ -73,7 +72,8 @@ Result<TokenParts> parse_token(std::string_view text) {
     const auto expected = checksum(text.substr(0, checksum_at));
     if (text.substr(checksum_at) != std::string_view(expected.data(), expected.size()))
         return Error(Code::InvalidRequest, "the token's checksum is wrong: it was cut or mistyped");
-    return TokenParts{is_live ? TokenClass::Live : TokenClass::Test, TRY(CredentialId::parse(id))};
+    const CredentialId credential_id = TRY(CredentialId::parse(id));
+    return TokenParts{is_live ? TokenClass::Live : TokenClass::Test, credential_id};
 }
 
 bool mentions_token(std::string_view text) {

@@ -16,13 +16,19 @@ Reason judge(const Standings& s, const Demand& demand, Instant now) {
     if (workspace == Standing::Revoked) return Reason::WorkspaceRevoked;
     switch (credential) {
         case CredentialState::Pending:
-        case CredentialState::Lapsed: return Reason::NotInForce;
-        case CredentialState::Expired: return Reason::Expired;
-        case CredentialState::Retired: return Reason::Retired;
-        case CredentialState::Paused: return Reason::CredentialPaused;
-        case CredentialState::Revoked: return Reason::CredentialRevoked;
+        case CredentialState::Lapsed:
+            return Reason::NotInForce;
+        case CredentialState::Expired:
+            return Reason::Expired;
+        case CredentialState::Retired:
+            return Reason::Retired;
+        case CredentialState::Paused:
+            return Reason::CredentialPaused;
+        case CredentialState::Revoked:
+            return Reason::CredentialRevoked;
         case CredentialState::Active:
-        case CredentialState::Retiring: break;
+        case CredentialState::Retiring:
+            break;
     }
     if (identity == Standing::Paused) return Reason::IdentityPaused;
     if (environment == Standing::Paused) return Reason::EnvironmentPaused;
@@ -37,22 +43,38 @@ ScopeSet scopes_in_force(const Identity& identity, const Credential& credential)
 
 const char* name_of(Reason reason) {
     switch (reason) {
-        case Reason::Accepted: return "accepted";
-        case Reason::Malformed: return "malformed";
-        case Reason::Unknown: return "unknown";
-        case Reason::WrongSecret: return "wrong_secret";
-        case Reason::NotInForce: return "not_in_force";
-        case Reason::Expired: return "expired";
-        case Reason::Retired: return "retired";
-        case Reason::CredentialPaused: return "credential_paused";
-        case Reason::IdentityPaused: return "identity_paused";
-        case Reason::EnvironmentPaused: return "environment_paused";
-        case Reason::WorkspacePaused: return "workspace_paused";
-        case Reason::CredentialRevoked: return "credential_revoked";
-        case Reason::IdentityRevoked: return "identity_revoked";
-        case Reason::EnvironmentRevoked: return "environment_revoked";
-        case Reason::WorkspaceRevoked: return "workspace_revoked";
-        case Reason::ScopeMissing: return "scope_missing";
+        case Reason::Accepted:
+            return "accepted";
+        case Reason::Malformed:
+            return "malformed";
+        case Reason::Unknown:
+            return "unknown";
+        case Reason::WrongSecret:
+            return "wrong_secret";
+        case Reason::NotInForce:
+            return "not_in_force";
+        case Reason::Expired:
+            return "expired";
+        case Reason::Retired:
+            return "retired";
+        case Reason::CredentialPaused:
+            return "credential_paused";
+        case Reason::IdentityPaused:
+            return "identity_paused";
+        case Reason::EnvironmentPaused:
+            return "environment_paused";
+        case Reason::WorkspacePaused:
+            return "workspace_paused";
+        case Reason::CredentialRevoked:
+            return "credential_revoked";
+        case Reason::IdentityRevoked:
+            return "identity_revoked";
+        case Reason::EnvironmentRevoked:
+            return "environment_revoked";
+        case Reason::WorkspaceRevoked:
+            return "workspace_revoked";
+        case Reason::ScopeMissing:
+            return "scope_missing";
     }
     CHECK_UNREACHABLE();
 }

@@ -1,15 +1,16 @@
 #include "main/key_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "authority/keys.h"
+#include "base/text.h"
 
 namespace marque {
 namespace {
@@ -44,7 +45,8 @@ int digit(std::uint8_t c) {
 
 // Through Secrets only: the key's text is as secret as the key.
 Result<Secret> decode(const Secret& text, std::size_t size, const std::string& path) {
-    const Error malformed(Code::Corrupt, path + " is not a root key", "it holds 64 hexadecimal characters and a newline");
+    const Error malformed(Code::Corrupt, quote(path, 200) + " is not a root key",
+                          "it holds 64 hexadecimal characters and a newline");
     const ByteView bytes = text.reveal();
     if (size != hex_length + 1 || bytes[hex_length] != '\n') return malformed;
     Secret key(authority::root_key_bytes);
@@ -80,13 +82,15 @@ Result<void> ensure_root_key(const std::string& path, Random& random) {
     const std::string part = path + ".part";
     ::unlink(part.c_str());
     const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (file.fd() < 0) return system_error("cannot create " + part);
+    if (file.fd() < 0) return system_error("cannot create " + quote(part, 200));
     const auto written = ::write(file.fd(), text.reveal().data(), text.size());
-    if (written != static_cast<ssize_t>(text.size()) || ::fsync(file.fd()) != 0) return system_error("cannot write " + part);
+    if (written != static_cast<ssize_t>(text.size()) || ::fsync(file.fd()) != 0)
+        return system_error("cannot write " + quote(part, 200));
     if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
-        return system_error("cannot create " + path);
+        return system_error("cannot create " + quote(path, 200));
     const File folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.fd() < 0 || ::fsync(folder.fd()) != 0) return system_error("cannot sync the folder of " + path);
+    if (folder.fd() < 0 || ::fsync(folder.fd()) != 0)
+        return system_error("cannot sync the folder of " + quote(path, 200));
     return {};
 }
 
@@ -94,18 +98,20 @@ Result<Secret> read_root_key_file(const std::string& path) {
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
     if (file.fd() < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return Error(Code::Unavailable, "there is no root key at " + path,
+            return Error(Code::Unavailable, "there is no root key at " + quote(path, 200),
                          "make a store with marque init, or say where it is with --store or MARQUE_STORE");
-        return system_error("cannot read " + path);
+        return system_error("cannot read " + quote(path, 200));
     }
-    struct stat info {};
-    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode)) return Error(Code::Corrupt, path + " is not a file");
+    struct stat info{};
+    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode))
+        return Error(Code::Corrupt, quote(path, 200) + " is not a file");
     if ((info.st_mode & 077) != 0)
-        return Error(Code::StateRefuses, fmt::format("{} can be used by others (mode {:04o})", path, info.st_mode & 07777),
+        return Error(Code::StateRefuses,
+                     fmt::format("{} can be used by others (mode {:04o})", quote(path, 200), info.st_mode & 07777),
                      "chmod 600 it, and think about who may have read it");
     Secret text(hex_length + 2);
     const auto got = ::read(file.fd(), text.writable().data(), text.size());
-    if (got < 0) return system_error("cannot read " + path);
+    if (got < 0) return system_error("cannot read " + quote(path, 200));
     return decode(text, static_cast<std::size_t>(got), path);
 }
 

@@ -1,20 +1,20 @@
 #include "main/machine.h"
 
-#include <fcntl.h>
+#include <climits>
 #include <fmt/format.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <climits>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 
 #include "base/decimal.h"
 #include "base/text.h"
@@ -28,9 +28,7 @@ namespace {
 
 class SystemClock final : public Clock {
  public:
-    Instant now() const override {
-        return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now());
-    }
+    Instant now() const override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
 };
 
 std::string link_target(const std::string& path) {
@@ -65,7 +63,7 @@ std::string key_in(const std::string& folder) {
 }
 
 cli::FileFinding examine(const std::string& path, mode_t allowed) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return {false, path + ": " + std::strerror(errno)};
     const mode_t mode = info.st_mode & 07777;
     if ((mode & ~allowed) != 0)
@@ -77,10 +75,11 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
 
 }  // namespace
 
-Machine::Machine() : clock_([]() -> const Clock& {
-    static const SystemClock clock;
-    return clock;
-}()) {}
+Machine::Machine()
+    : clock_([]() -> const Clock& {
+          static const SystemClock clock;
+          return clock;
+      }()) {}
 
 Machine::Machine(const Clock& clock) : clock_(clock) {}
 
@@ -117,7 +116,8 @@ Result<std::uint32_t> Machine::uid_of(const std::string& login_name) {
 
 std::string Machine::default_store() {
     // An XDG folder that is not absolute is to be ignored, says the specification.
-    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/') return std::string(data) + "/marque";
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
+        return std::string(data) + "/marque";
     const char* home = std::getenv("HOME");
     if (home == nullptr || *home != '/') {
         const passwd* entry = ::getpwuid(::getuid());
@@ -137,12 +137,13 @@ Result<void> Machine::create_store(const std::string& folder) {
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return Error(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
-                     fmt::format("cannot create {}: {}", folder, std::strerror(errno)));
-    struct stat info {};
+                     fmt::format("cannot create {}: {}", quote(folder, 200), std::strerror(errno)));
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
-        return Error(Code::InvalidRequest, folder + " is not a folder");
+        return Error(Code::InvalidRequest, quote(folder, 200) + " is not a folder");
     if ((info.st_mode & 077) != 0)
-        return Error(Code::StateRefuses, fmt::format("{} is open to others (mode {:04o})", folder, info.st_mode & 07777),
+        return Error(Code::StateRefuses,
+                     fmt::format("{} is open to others (mode {:04o})", quote(folder, 200), info.st_mode & 07777),
                      "chmod 700 it, or choose another folder with --store");
     TRY(ensure_root_key(key_in(folder), random()));
     return store::sqlite::SqliteStore::create(database_in(folder));

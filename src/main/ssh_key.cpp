@@ -1,14 +1,14 @@
 #include "main/ssh_key.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <fstream>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/decimal.h"
 #include "base/text.h"
@@ -59,7 +59,8 @@ Result<Ran> fingerprint(const std::string& line) {
         if (ran.output.size() < 4096) ran.output.append(buffer, static_cast<std::size_t>(got));
     ::close(output[0]);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     ran.status = is_sent && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return ran;
 }
@@ -92,7 +93,8 @@ Result<domain::Owner> read_ssh_public_key(const std::string& path) {
     if (type == "ssh-rsa" && parse_decimal(words[0]).value_or(0) < least_rsa_bits)
         return Error(Code::InvalidRequest, fmt::format("an RSA key of {} bits is too short for an owner", words[0]),
                      "use at least 3072 bits, or ssh-ed25519");
-    return domain::Owner{std::string(words[1]), key, TRY(parse_free_text("key's comment", comment, 200))};
+    const std::string kept_comment = TRY(parse_free_text("key's comment", comment, 200));
+    return domain::Owner{std::string(words[1]), key, kept_comment};
 }
 
 }  // namespace marque

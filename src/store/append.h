@@ -32,6 +32,9 @@ inline Result<Appended> append(const StoredHead& head, std::span<const audit::Dr
     for (const audit::Draft& draft : drafts) {
         const std::uint64_t seq = result.head.size() + 1;
         std::string bytes = audit::encode(draft, seq);
+        // What is once in the log stays there: nothing goes in that would not be read back.
+        if (const auto read_back = audit::decode(bytes); !read_back)
+            return Error(Code::InvalidRequest, "the change has no audit entry: " + read_back.error().message);
         const audit::Digest leaf = audit::leaf_hash(bytes_of(bytes));
         result.head.append(leaf);
         result.entries.push_back({seq, std::move(bytes), audit::seal_of_entry(sealing_key, seq, leaf)});

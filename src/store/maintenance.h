@@ -11,7 +11,7 @@
 namespace marque::store {
 
 struct StoreStatus {
-    std::string backend;   // "sqlite"
+    std::string backend;  // "sqlite"
     std::string location;
     int schema = 0;            // 0: nothing in it yet
     int supported_schema = 0;  // what this program writes

@@ -56,17 +56,16 @@ class Reader {
     virtual Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const = 0;
     virtual Result<std::vector<domain::Workspace>> workspaces() const = 0;
 
-    virtual Result<std::optional<domain::Environment>> environment(
-        const domain::WorkspaceName& workspace, const domain::EnvironmentName& name) const = 0;
-    virtual Result<std::vector<domain::Environment>> environments(
-        const domain::WorkspaceName& workspace) const = 0;
+    virtual Result<std::optional<domain::Environment>> environment(const domain::WorkspaceName& workspace,
+                                                                   const domain::EnvironmentName& name) const = 0;
+    virtual Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace) const = 0;
 
     virtual Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
                                                              const domain::IdentityName& name) const = 0;
     // At most `limit` identities in the order of their names, those after `after` only.
-    virtual Result<std::vector<domain::Identity>> identities(
-        const domain::WorkspaceName& workspace, const std::optional<domain::IdentityName>& after,
-        std::size_t limit) const = 0;
+    virtual Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
+                                                             const std::optional<domain::IdentityName>& after,
+                                                             std::size_t limit) const = 0;
 
     virtual Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const = 0;
     // Oldest first.

@@ -63,9 +63,7 @@ class MemoryReader final : public Reader {
         std::ranges::sort(all, {}, [](const Credential& c) { return std::pair(c.created_at, c.id); });
         return all;
     }
-    Result<std::optional<LastUse>> last_use(const CredentialId& id) const override {
-        return find(rows_.last_uses, id);
-    }
+    Result<std::optional<LastUse>> last_use(const CredentialId& id) const override { return find(rows_.last_uses, id); }
     Result<std::optional<Operator>> operator_with_uid(std::uint32_t uid) const override {
         for (const auto& [name, operator_] : rows_.operators)
             if (operator_.uid == uid && !operator_.is_removed) return operator_;
@@ -117,7 +115,9 @@ class Apply {
         rows_.installation = e.installation;
         return {};
     }
-    Result<void> operator()(const audit::WorkspaceAdded& e) { return add(rows_.workspaces, e.workspace.name, e.workspace); }
+    Result<void> operator()(const audit::WorkspaceAdded& e) {
+        return add(rows_.workspaces, e.workspace.name, e.workspace);
+    }
     Result<void> operator()(const audit::EnvironmentAdded& e) {
         return add(rows_.environments, std::pair(e.environment.workspace, e.environment.name), e.environment);
     }
@@ -148,7 +148,8 @@ class Apply {
     }
     Result<void> operator()(const audit::Paused& e) {
         using enum CredentialStanding;
-        if (const auto* ref = std::get_if<CredentialRef>(&e.subject)) return set(*ref, {Active, Paused}, Paused, e.until);
+        if (const auto* ref = std::get_if<CredentialRef>(&e.subject))
+            return set(*ref, {Active, Paused}, Paused, e.until);
         return set(e.subject, {Standing::Active, Standing::Paused}, {Standing::Paused, e.until});
     }
     Result<void> operator()(const audit::Resumed& e) {

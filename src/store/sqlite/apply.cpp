@@ -25,21 +25,19 @@ Result<int> run(Database& database, const char* sql, const Values&... values) {
 enum class Change { Pause, Resume, Revoke };
 
 template <class... Keys>
-Result<void> set_state(Database& database, const Subject& subject, const char* sql,
-                       const std::optional<Instant>& until, Revision revision, const Keys&... keys) {
+Result<void> set_state(Database& database, const Subject& subject, const char* sql, const std::optional<Instant>& until,
+                       Revision revision, const Keys&... keys) {
     return one_row_of(run(database, sql, until, revision, keys...), subject);
 }
 
 // The same three updates for each table; only the key differs.
-#define MARQUE_STATE_SQL(table, key)                                                               \
-    change == Change::Pause                                                                        \
-        ? "UPDATE " table " SET state = 'paused', paused_until = ?, revision = ? WHERE " key       \
-          " AND state IN ('active', 'paused')"                                                     \
-    : change == Change::Resume                                                                     \
-        ? "UPDATE " table " SET state = 'active', paused_until = ?, revision = ? WHERE " key       \
-          " AND state = 'paused'"                                                                  \
-        : "UPDATE " table " SET state = 'revoked', paused_until = ?, revision = ? WHERE " key      \
-          " AND state <> 'revoked'"
+#define MARQUE_STATE_SQL(table, key)                                                                                 \
+    change == Change::Pause ? "UPDATE " table " SET state = 'paused', paused_until = ?, revision = ? WHERE " key     \
+                              " AND state IN ('active', 'paused')"                                                   \
+    : change == Change::Resume ? "UPDATE " table " SET state = 'active', paused_until = ?, revision = ? WHERE " key  \
+                                 " AND state = 'paused'"                                                             \
+                               : "UPDATE " table " SET state = 'revoked', paused_until = ?, revision = ? WHERE " key \
+                                 " AND state <> 'revoked'"
 
 Result<void> change_state(Database& database, const Subject& subject, Change change,
                           const std::optional<Instant>& until, Revision revision) {
@@ -54,8 +52,8 @@ Result<void> change_state(Database& database, const Subject& subject, Change cha
                                  until, revision, r.workspace.text(), r.name.text());
             },
             [&](const IdentityRef& r) {
-                return set_state(database, subject, MARQUE_STATE_SQL("identity", "workspace = ? AND name = ?"),
-                                 until, revision, r.workspace.text(), r.name.text());
+                return set_state(database, subject, MARQUE_STATE_SQL("identity", "workspace = ? AND name = ?"), until,
+                                 revision, r.workspace.text(), r.name.text());
             },
             [&](const CredentialRef& r) {
                 return set_state(database, subject, MARQUE_STATE_SQL("credential", "id = ?"), until, revision,
@@ -90,11 +88,9 @@ Result<void> insert(Database& database, const Credential& c, Revision revision) 
         old_credential = name_of(c.succession->old_credential);
         overlap = c.succession->overlap;
     }
-    TRY(run(database,
-            "INSERT INTO credential (" MARQUE_CREDENTIAL_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            c.id.text(), c.workspace.text(), c.identity.text(), ByteView(c.hash), c.scopes.text(),
-            name_of(c.stored), c.created_at, c.expires_at, c.paused_until, c.retire_at, replaces, old_credential,
-            overlap, revision));
+    TRY(run(database, "INSERT INTO credential (" MARQUE_CREDENTIAL_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            c.id.text(), c.workspace.text(), c.identity.text(), ByteView(c.hash), c.scopes.text(), name_of(c.stored),
+            c.created_at, c.expires_at, c.paused_until, c.retire_at, replaces, old_credential, overlap, revision));
     return {};
 }
 
@@ -105,8 +101,8 @@ Result<void> insert(Database& database, const OperatorName& name, const Grant& g
 }
 
 Result<void> insert(Database& database, const Operator& o, Revision revision) {
-    TRY(run(database, "INSERT INTO operator (" MARQUE_OPERATOR_COLUMNS ") VALUES (?,?,?,?,?)", o.name.text(),
-            o.uid, o.is_removed, o.created_at, revision));
+    TRY(run(database, "INSERT INTO operator (" MARQUE_OPERATOR_COLUMNS ") VALUES (?,?,?,?,?)", o.name.text(), o.uid,
+            o.is_removed, o.created_at, revision));
     for (const Grant& grant : o.grants) TRY(insert(database, o.name, grant, revision));
     return {};
 }
@@ -122,9 +118,9 @@ Result<void> retire(Database& database, const audit::CredentialRetiring& e, Revi
 }
 
 Result<void> touch_operator(Database& database, const OperatorName& name, Revision revision) {
-    return one_row_of(run(database, "UPDATE operator SET revision = ? WHERE name = ? AND is_removed = 0", revision,
-                          name.text()),
-                      OperatorRef{name});
+    return one_row_of(
+        run(database, "UPDATE operator SET revision = ? WHERE name = ? AND is_removed = 0", revision, name.text()),
+        OperatorRef{name});
 }
 
 }  // namespace
@@ -142,10 +138,9 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
             },
             [&](const audit::WorkspaceAdded& e) {
                 const Workspace& w = e.workspace;
-                return discard(run(database,
-                                   "INSERT INTO workspace (" MARQUE_WORKSPACE_COLUMNS ") VALUES (?,?,?,?,?)",
-                                   w.name.text(), name_of(w.condition.stored), w.condition.paused_until,
-                                   w.created_at, revision));
+                return discard(run(database, "INSERT INTO workspace (" MARQUE_WORKSPACE_COLUMNS ") VALUES (?,?,?,?,?)",
+                                   w.name.text(), name_of(w.condition.stored), w.condition.paused_until, w.created_at,
+                                   revision));
             },
             [&](const audit::EnvironmentAdded& e) { return insert(database, e.environment, revision); },
             [&](const audit::IdentityCreated& e) { return insert(database, e.identity, revision); },
@@ -165,9 +160,7 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
                                       revision, e.credential.id.text()),
                                   e.credential);
             },
-            [&](const audit::Paused& e) {
-                return change_state(database, e.subject, Change::Pause, e.until, revision);
-            },
+            [&](const audit::Paused& e) { return change_state(database, e.subject, Change::Pause, e.until, revision); },
             [&](const audit::Resumed& e) {
                 return change_state(database, e.subject, Change::Resume, std::nullopt, revision);
             },
@@ -187,10 +180,10 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
                 return touch_operator(database, e.name, revision);
             },
             [&](const audit::PermissionWithdrawn& e) -> Result<void> {
-                TRY(one_row_of(run(database,
-                                   "DELETE FROM permission WHERE operator = ? AND workspace = ? AND permission = ?",
-                                   e.name.text(), workspace_text(e.grant), name_of(e.grant.permission)),
-                               OperatorRef{e.name}));
+                TRY(one_row_of(
+                    run(database, "DELETE FROM permission WHERE operator = ? AND workspace = ? AND permission = ?",
+                        e.name.text(), workspace_text(e.grant), name_of(e.grant.permission)),
+                    OperatorRef{e.name}));
                 return touch_operator(database, e.name, revision);
             },
             [&](const audit::OwnerAdded& e) {

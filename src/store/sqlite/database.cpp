@@ -1,10 +1,10 @@
 #include "store/sqlite/database.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <cerrno>
 #include <cstring>
+#include <time.h>
 
 #include "base/check.h"
 
@@ -25,29 +25,40 @@ int wait_for_lock(void*, int tries) {
 Code code_for(int result) {
     switch (result & 0xFF) {
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB: return Code::Corrupt;
+        case SQLITE_NOTADB:
+            return Code::Corrupt;
         case SQLITE_PERM:
-        case SQLITE_AUTH: return Code::PermissionDenied;
-        case SQLITE_CONSTRAINT: return Code::StateRefuses;
+        case SQLITE_AUTH:
+            return Code::PermissionDenied;
+        case SQLITE_CONSTRAINT:
+            return Code::StateRefuses;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
         case SQLITE_NOMEM:
         case SQLITE_READONLY:
         case SQLITE_IOERR:
         case SQLITE_FULL:
-        case SQLITE_CANTOPEN: return Code::Unavailable;
-        default: return Code::Unexpected;
+        case SQLITE_CANTOPEN:
+            return Code::Unavailable;
+        default:
+            return Code::Unexpected;
     }
 }
 
 const char* advice_for(int result) {
     switch (result & 0xFF) {
-        case SQLITE_FULL: return "free some space on the store's disk and try again";
-        case SQLITE_READONLY: return "the store's folder and files must be writable, for reading too";
-        case SQLITE_BUSY: return "another process has held the store for a minute; see who with fuser";
-        case SQLITE_CORRUPT: return "stop, keep a copy of the folder, and run marque doctor";
-        case SQLITE_NOTADB: return "this is not a Marque store; check --store and MARQUE_STORE";
-        default: return "";
+        case SQLITE_FULL:
+            return "free some space on the store's disk and try again";
+        case SQLITE_READONLY:
+            return "the store's folder and files must be writable, for reading too";
+        case SQLITE_BUSY:
+            return "another process has held the store for a minute; see who with fuser";
+        case SQLITE_CORRUPT:
+            return "stop, keep a copy of the folder, and run marque doctor";
+        case SQLITE_NOTADB:
+            return "this is not a Marque store; check --store and MARQUE_STORE";
+        default:
+            return "";
     }
 }
 
@@ -64,9 +75,7 @@ Error error_from(sqlite3* db) {
 }
 
 Statement::Statement(Statement&& other) noexcept
-    : db_(other.db_),
-      statement_(std::exchange(other.statement_, nullptr)),
-      next_parameter_(other.next_parameter_) {}
+    : db_(other.db_), statement_(std::exchange(other.statement_, nullptr)), next_parameter_(other.next_parameter_) {}
 
 Statement::~Statement() {
     if (statement_ == nullptr) return;
@@ -99,9 +108,12 @@ Statement& Statement::bind_null() {
 
 Result<bool> Statement::step() {
     switch (sqlite3_step(statement_)) {
-        case SQLITE_ROW: return true;
-        case SQLITE_DONE: return false;
-        default: return error_from(db_);
+        case SQLITE_ROW:
+            return true;
+        case SQLITE_DONE:
+            return false;
+        default:
+            return error_from(db_);
     }
 }
 
@@ -146,7 +158,8 @@ Result<Database> Database::open(const std::string& path, OpenMode mode) {
     std::string name = path;
     if (is_immutable) {
         name = "file:";
-        for (const char c : path) name += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
+        for (const char c : path)
+            name += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
         name += "?immutable=1";
     }
     const int flags = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
@@ -159,8 +172,9 @@ Result<Database> Database::open(const std::string& path, OpenMode mode) {
     // What is stored is not trusted to call functions, and indexes are checked as they are read.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    TRY(database.execute(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY"));
+    TRY(
+        database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA "
+                         "temp_store = MEMORY"));
     return database;
 }
 

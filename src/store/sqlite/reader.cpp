@@ -48,8 +48,7 @@ Result<std::optional<Installation>> SqliteReader::installation() const {
 }
 
 Result<std::optional<Workspace>> SqliteReader::workspace(const WorkspaceName& name) const {
-    Statement statement =
-        TRY(database_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace WHERE name = ?"));
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace WHERE name = ?"));
     statement.bind(name.text());
     return one_row(std::move(statement), workspace_from);
 }
@@ -61,23 +60,22 @@ Result<std::vector<Workspace>> SqliteReader::workspaces() const {
 
 Result<std::optional<Environment>> SqliteReader::environment(const WorkspaceName& workspace,
                                                              const EnvironmentName& name) const {
-    Statement statement = TRY(database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
-                                                " FROM environment WHERE workspace = ? AND name = ?"));
+    Statement statement = TRY(
+        database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS " FROM environment WHERE workspace = ? AND name = ?"));
     statement.bind(workspace.text()).bind(name.text());
     return one_row(std::move(statement), environment_from);
 }
 
 Result<std::vector<Environment>> SqliteReader::environments(const WorkspaceName& workspace) const {
-    Statement statement = TRY(database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
-                                                " FROM environment WHERE workspace = ? ORDER BY name"));
+    Statement statement = TRY(
+        database_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS " FROM environment WHERE workspace = ? ORDER BY name"));
     statement.bind(workspace.text());
     return all_rows(std::move(statement), environment_from);
 }
 
-Result<std::optional<Identity>> SqliteReader::identity(const WorkspaceName& workspace,
-                                                       const IdentityName& name) const {
-    Statement statement = TRY(
-        database_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name = ?"));
+Result<std::optional<Identity>> SqliteReader::identity(const WorkspaceName& workspace, const IdentityName& name) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name = ?"));
     statement.bind(workspace.text()).bind(name.text());
     return one_row(std::move(statement), identity_from);
 }
@@ -85,16 +83,14 @@ Result<std::optional<Identity>> SqliteReader::identity(const WorkspaceName& work
 Result<std::vector<Identity>> SqliteReader::identities(const WorkspaceName& workspace,
                                                        const std::optional<IdentityName>& after,
                                                        std::size_t limit) const {
-    Statement statement =
-        TRY(database_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS
-                              " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
+    Statement statement = TRY(database_.prepare(
+        "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
     return all_rows(std::move(statement), identity_from);
 }
 
 Result<std::optional<Credential>> SqliteReader::credential(const CredentialId& id) const {
-    Statement statement =
-        TRY(database_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential WHERE id = ?"));
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential WHERE id = ?"));
     statement.bind(id.text());
     return one_row(std::move(statement), credential_from);
 }
@@ -117,15 +113,14 @@ Result<std::optional<LastUse>> SqliteReader::last_use(const CredentialId& id) co
 }
 
 Result<std::optional<Operator>> SqliteReader::operator_with_uid(std::uint32_t uid) const {
-    Statement statement = TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS
-                                                " FROM operator WHERE uid = ? AND is_removed = 0"));
+    Statement statement =
+        TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE uid = ? AND is_removed = 0"));
     statement.bind(uid);
     return with_grants(database_, one_row(std::move(statement), operator_from));
 }
 
 Result<std::optional<Operator>> SqliteReader::operator_named(const OperatorName& name) const {
-    Statement statement =
-        TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE name = ?"));
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE name = ?"));
     statement.bind(name.text());
     return with_grants(database_, one_row(std::move(statement), operator_from));
 }
@@ -148,8 +143,8 @@ Result<std::vector<Owner>> SqliteReader::owners() const {
 Result<StoredHead> SqliteReader::head() const {
     Statement statement = TRY(database_.prepare("SELECT size, frontier, seal FROM log_head"));
     if (!TRY(statement.step())) return StoredHead{};
-    StoredHead head{
-        TRY(audit::Frontier::parse(static_cast<std::uint64_t>(statement.number(0)), statement.bytes(1))), {}};
+    StoredHead head;
+    head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(statement.number(0)), statement.bytes(1)));
     const Bytes seal = statement.bytes(2);
     if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
     return head;
@@ -163,8 +158,9 @@ Result<std::vector<StoredEntry>> SqliteReader::entries(std::uint64_t after, std:
 }
 
 Result<std::vector<StoredEntry>> SqliteReader::entries_of(const IdentityRef& identity, std::size_t limit) const {
-    Statement statement = TRY(database_.prepare("SELECT seq, bytes, seal FROM entry WHERE workspace = ?"
-                                                " AND identity = ? ORDER BY seq DESC LIMIT ?"));
+    Statement statement =
+        TRY(database_.prepare("SELECT seq, bytes, seal FROM entry WHERE workspace = ?"
+                              " AND identity = ? ORDER BY seq DESC LIMIT ?"));
     statement.bind(identity.workspace.text()).bind(identity.name.text()).bind(std::uint64_t{limit});
     return all_rows(std::move(statement), entry_from);
 }

@@ -32,8 +32,7 @@ class SqliteReader final : public Reader {
     Result<std::vector<domain::Owner>> owners() const override;
     Result<StoredHead> head() const override;
     Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override;
-    Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity,
-                                                std::size_t limit) const override;
+    Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;
 
  private:
     Database& database_;

@@ -26,8 +26,8 @@ Result<E> one_of(const std::string& text, std::initializer_list<E> values) {
 }
 
 Result<Condition> condition_from(const Statement& row, int state, int paused_until) {
-    return Condition{TRY(one_of(row.text(state), {Standing::Active, Standing::Paused, Standing::Revoked})),
-                     row.maybe_instant(paused_until)};
+    const Standing standing = TRY(one_of(row.text(state), {Standing::Active, Standing::Paused, Standing::Revoked}));
+    return Condition{standing, row.maybe_instant(paused_until)};
 }
 
 Result<Labels> labels_from(const std::string& text) {
@@ -52,48 +52,60 @@ Result<std::array<std::uint8_t, 32>> digest_from(const Bytes& bytes) {
 }  // namespace
 
 Result<Workspace> workspace_from(const Statement& row) {
-    return Workspace{TRY(stored(WorkspaceName::parse(row.text(0)))), TRY(condition_from(row, 1, 2)),
-                     row.instant(3), static_cast<Revision>(row.number(4))};
+    const auto name = TRY(stored(WorkspaceName::parse(row.text(0))));
+    const Condition condition = TRY(condition_from(row, 1, 2));
+    return Workspace{name, condition, row.instant(3), static_cast<Revision>(row.number(4))};
 }
 
 Result<Environment> environment_from(const Statement& row) {
-    return Environment{TRY(stored(WorkspaceName::parse(row.text(0)))),
-                       TRY(stored(EnvironmentName::parse(row.text(1)))),
-                       row.number(2) == 0 ? Protection::Open : Protection::Protected,
+    const auto workspace = TRY(stored(WorkspaceName::parse(row.text(0))));
+    const auto name = TRY(stored(EnvironmentName::parse(row.text(1))));
+    const Protection protection = row.number(2) == 0 ? Protection::Open : Protection::Protected;
+    const Condition condition = TRY(condition_from(row, 4, 5));
+    return Environment{workspace,
+                       name,
+                       protection,
                        row.maybe_duration(3),
-                       TRY(condition_from(row, 4, 5)),
+                       condition,
                        row.instant(6),
                        static_cast<Revision>(row.number(7))};
 }
 
 Result<Identity> identity_from(const Statement& row) {
-    return Identity{TRY(stored(WorkspaceName::parse(row.text(0)))),
-                    TRY(stored(IdentityName::parse(row.text(1)))),
-                    TRY(stored(EnvironmentName::parse(row.text(2)))),
-                    TRY(stored(parse_kind(row.text(3)))),
-                    TRY(stored(ScopeSet::parse(row.text(4)))),
-                    row.text(5),
-                    TRY(labels_from(row.text(6))),
-                    TRY(condition_from(row, 7, 8)),
-                    row.instant(9),
-                    static_cast<Revision>(row.number(10))};
+    const auto workspace = TRY(stored(WorkspaceName::parse(row.text(0))));
+    const auto name = TRY(stored(IdentityName::parse(row.text(1))));
+    const auto environment = TRY(stored(EnvironmentName::parse(row.text(2))));
+    const MachineKind kind = TRY(stored(parse_kind(row.text(3))));
+    const ScopeSet scopes = TRY(stored(ScopeSet::parse(row.text(4))));
+    const Labels labels = TRY(labels_from(row.text(6)));
+    const Condition condition = TRY(condition_from(row, 7, 8));
+    return Identity{workspace,   name,   environment, kind,           scopes,
+                    row.text(5), labels, condition,   row.instant(9), static_cast<Revision>(row.number(10))};
+}
+
+Result<std::optional<Succession>> succession_from(const Statement& row) {
+    using enum OldCredential;
+    if (row.is_null(10)) return std::nullopt;
+    const auto replaces = TRY(stored(CredentialId::parse(row.text(10))));
+    const auto old_credential = TRY(one_of(row.text(11), {RetiresAfterOverlap, RetiresWhenNewIsUsed, IsRevoked}));
+    return Succession{replaces, old_credential, row.maybe_duration(12).value_or(Duration(0))};
 }
 
 Result<Credential> credential_from(const Statement& row) {
     using enum CredentialStanding;
-    std::optional<Succession> succession;
-    if (!row.is_null(10))
-        succession = Succession{
-            TRY(stored(CredentialId::parse(row.text(10)))),
-            TRY(one_of(row.text(11), {OldCredential::RetiresAfterOverlap, OldCredential::RetiresWhenNewIsUsed,
-                                      OldCredential::IsRevoked})),
-            row.maybe_duration(12).value_or(Duration(0))};
-    return Credential{TRY(stored(CredentialId::parse(row.text(0)))),
-                      TRY(stored(WorkspaceName::parse(row.text(1)))),
-                      TRY(stored(IdentityName::parse(row.text(2)))),
-                      TRY(digest_from(row.bytes(3))),
-                      TRY(stored(ScopeSet::parse(row.text(4)))),
-                      TRY(one_of(row.text(5), {Pending, Active, Paused, Retiring, Revoked})),
+    const auto id = TRY(stored(CredentialId::parse(row.text(0))));
+    const auto workspace = TRY(stored(WorkspaceName::parse(row.text(1))));
+    const auto identity = TRY(stored(IdentityName::parse(row.text(2))));
+    const auto hash = TRY(digest_from(row.bytes(3)));
+    const ScopeSet scopes = TRY(stored(ScopeSet::parse(row.text(4))));
+    const auto standing = TRY(one_of(row.text(5), {Pending, Active, Paused, Retiring, Revoked}));
+    const auto succession = TRY(succession_from(row));
+    return Credential{id,
+                      workspace,
+                      identity,
+                      hash,
+                      scopes,
+                      standing,
                       row.instant(6),
                       row.maybe_instant(7),
                       row.maybe_instant(8),
@@ -103,23 +115,22 @@ Result<Credential> credential_from(const Statement& row) {
 }
 
 Result<Operator> operator_from(const Statement& row) {
-    return Operator{TRY(stored(OperatorName::parse(row.text(0)))),
-                    static_cast<std::uint32_t>(row.number(1)),
-                    row.number(2) != 0,
-                    {},
-                    row.instant(3),
-                    static_cast<Revision>(row.number(4))};
+    const auto name = TRY(stored(OperatorName::parse(row.text(0))));
+    return Operator{name,           static_cast<std::uint32_t>(row.number(1)), row.number(2) != 0, {},
+                    row.instant(3), static_cast<Revision>(row.number(4))};
 }
 
 Result<Grant> grant_from(const Statement& row) {
-    Grant grant{std::nullopt, TRY(stored(parse_permission(row.text(1))))};
+    const Permission permission = TRY(stored(parse_permission(row.text(1))));
+    Grant grant{std::nullopt, permission};
     if (const std::string workspace = row.text(0); workspace != "*")
         grant.workspace = TRY(stored(WorkspaceName::parse(workspace)));
     return grant;
 }
 
 Result<StoredEntry> entry_from(const Statement& row) {
-    return StoredEntry{static_cast<std::uint64_t>(row.number(0)), row.text(1), TRY(digest_from(row.bytes(2)))};
+    const audit::Digest seal = TRY(digest_from(row.bytes(2)));
+    return StoredEntry{static_cast<std::uint64_t>(row.number(0)), row.text(1), seal};
 }
 
 std::string labels_text(const Labels& labels) {

@@ -13,8 +13,8 @@ namespace marque::store::sqlite {
     "workspace, name, is_protected, max_lifetime_us, state, paused_until, created_at, revision"
 #define MARQUE_IDENTITY_COLUMNS \
     "workspace, name, environment, kind, scopes, contact, labels, state, paused_until, created_at, revision"
-#define MARQUE_CREDENTIAL_COLUMNS                                                              \
-    "id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, "     \
+#define MARQUE_CREDENTIAL_COLUMNS                                                          \
+    "id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, " \
     "retire_at, replaces, old_credential, overlap_us, revision"
 #define MARQUE_OPERATOR_COLUMNS "name, uid, is_removed, created_at, revision"
 

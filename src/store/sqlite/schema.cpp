@@ -20,32 +20,29 @@ Result<int> schema_of(Database& database) {
     if (application == application_id) return static_cast<int>(version);
     const auto tables = TRY(database.number("SELECT count(*) FROM sqlite_schema"));
     if (application == 0 && version == 0 && tables == 0) return 0;
-    return Error(Code::Corrupt, "the file is a database, but not a Marque store",
-                 "check --store and MARQUE_STORE");
+    return Error(Code::Corrupt, "the file is a database, but not a Marque store", "check --store and MARQUE_STORE");
 }
 
 Result<void> apply_migrations(Database& database, int from, int to) {
     for (int at = from; at < to; ++at) TRY(database.execute(migrations()[static_cast<std::size_t>(at)].up));
     for (int at = from; at > to; --at) TRY(database.execute(migrations()[static_cast<std::size_t>(at - 1)].down));
-    const std::string pragmas =
-        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id, to);
+    const std::string pragmas = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id, to);
     return database.execute(pragmas.c_str());
 }
 
 Result<void> require_newest_schema(Database& database) {
     const int version = TRY(schema_of(database));
     if (version > newest_schema())
-        return Error(Code::StateRefuses,
-                     fmt::format("the store has schema {}, and this marque knows none above {}", version,
-                                 newest_schema()),
-                     "use the marque that wrote it, or a newer one");
+        return Error(
+            Code::StateRefuses,
+            fmt::format("the store has schema {}, and this marque knows none above {}", version, newest_schema()),
+            "use the marque that wrote it, or a newer one");
     if (version > 0 && version < newest_schema())
         return Error(Code::StateRefuses,
                      fmt::format("the store has schema {}, and this marque needs {}", version, newest_schema()),
                      "back it up, then run marque store migrate --confirm");
     if (version == 0)
-        return Error(Code::Unavailable, "the store is empty: its creation was cut short",
-                     "run marque init again");
+        return Error(Code::Unavailable, "the store is empty: its creation was cut short", "run marque init again");
     return {};
 }
 

@@ -1,14 +1,15 @@
 #include "store/sqlite/sqlite_store.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/text.h"
 #include "store/append.h"
 #include "store/sqlite/apply.h"
 #include "store/sqlite/reader.h"
@@ -27,29 +28,29 @@ Error system_error(const std::string& what) {
 Result<void> sync_folder_of(const std::string& path) {
     const std::string folder = std::filesystem::path(path).parent_path();
     const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return system_error("cannot open " + folder);
+    if (fd < 0) return system_error("cannot open " + quote(folder, 200));
     const int result = ::fsync(fd);
     ::close(fd);
-    if (result != 0) return system_error("cannot sync " + folder);
+    if (result != 0) return system_error("cannot sync " + quote(folder, 200));
     return {};
 }
 
 Result<void> require_file(const std::string& path) {
-    struct stat info {};
+    struct stat info{};
     if (::stat(path.c_str(), &info) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
-            return Error(Code::Unavailable, "there is no store at " + path,
+            return Error(Code::Unavailable, "there is no store at " + quote(path, 200),
                          "make one with marque init, or say where it is with --store or MARQUE_STORE");
-        return system_error("cannot open the store at " + path);
+        return system_error("cannot open the store at " + quote(path, 200));
     }
-    if (!S_ISREG(info.st_mode)) return Error(Code::Corrupt, path + " is not a file");
+    if (!S_ISREG(info.st_mode)) return Error(Code::Corrupt, quote(path, 200) + " is not a file");
     return {};
 }
 
 // Creates the file with its final mode, before SQLite could make it with another.
 Result<void> ensure_private_file(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return system_error("cannot create " + path);
+    if (fd < 0) return system_error("cannot create " + quote(path, 200));
     ::close(fd);
     return {};
 }
@@ -60,9 +61,9 @@ void keep_log_file(sqlite3* db) {
 }
 
 Result<void> update_head(Database& database, const Appended& appended) {
-    Statement statement = TRY(database.prepare(
-        "INSERT INTO log_head (only, size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
-        " ON CONFLICT (only) DO UPDATE SET size = ?1, frontier = ?2, seal = ?3 WHERE size < ?1"));
+    Statement statement =
+        TRY(database.prepare("INSERT INTO log_head (only, size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
+                             " ON CONFLICT (only) DO UPDATE SET size = ?1, frontier = ?2, seal = ?3 WHERE size < ?1"));
     statement.bind(appended.head.size()).bind(ByteView(appended.head.bytes())).bind(ByteView(appended.head_seal));
     if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
     return {};
@@ -74,8 +75,8 @@ Result<void> insert_entry(Database& database, const StoredEntry& entry, const au
         workspace = about->workspace.text();
         identity = about->name.text();
     }
-    Statement statement = TRY(
-        database.prepare("INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (?, ?, ?, ?, ?)"));
+    Statement statement =
+        TRY(database.prepare("INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (?, ?, ?, ?, ?)"));
     statement.bind(entry.seq).bind(entry.bytes).bind(ByteView(entry.seal)).bind(workspace).bind(identity);
     TRY(statement.run());
     return {};
@@ -105,7 +106,8 @@ class SqliteMaintenance final : public Maintenance {
         : path_(std::move(path)), database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Result<StoreStatus> status() override {
-        StoreStatus status{"sqlite", path_, TRY(schema_of(database_)), newest_schema(), 0, {}};
+        const int schema = TRY(schema_of(database_));
+        StoreStatus status{"sqlite", path_, schema, newest_schema(), 0, {}};
         std::error_code ignored;
         status.bytes = std::filesystem::file_size(path_, ignored);
         for (const Migration& migration : migrations()) status.migrations.emplace_back(migration.name);
@@ -171,14 +173,17 @@ Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(dou
         if (const int total = sqlite3_backup_pagecount(backup.get()); total > 0)
             progress(1.0 - static_cast<double>(sqlite3_backup_remaining(backup.get())) / total);
         if (result == SQLITE_DONE) return {};
-        if (result == SQLITE_BUSY || result == SQLITE_LOCKED) sqlite3_sleep(5);
-        else if (result != SQLITE_OK) return error_from(to);
+        if (result == SQLITE_BUSY || result == SQLITE_LOCKED)
+            sqlite3_sleep(5);
+        else if (result != SQLITE_OK)
+            return error_from(to);
     }
 }
 
 // Written under another name, synced, and only then given its own: a backup that is there is whole.
 Result<void> SqliteMaintenance::backup(const std::string& to, const std::function<void(double)>& progress) {
-    if (std::filesystem::exists(to)) return Error(Code::StateRefuses, to + " exists; backups are never overwritten");
+    if (std::filesystem::exists(to))
+        return Error(Code::StateRefuses, quote(to, 200) + " exists; backups are never overwritten");
     const std::string part = to + ".part";
     ::unlink(part.c_str());
     TRY(ensure_private_file(part));
@@ -191,7 +196,7 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
     };
     auto result = copy();
     if (result && ::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
-        result = system_error("cannot create " + to);
+        result = system_error("cannot create " + quote(to, 200));
     if (!result) {
         ::unlink(part.c_str());
         return result;
@@ -201,8 +206,8 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 
 }  // namespace
 
-Result<domain::Revision> write_events(Database& database, const Reader& reader,
-                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
+                                      const Secret& sealing_key) {
     const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         TRY(insert_entry(database, appended.entries[i], drafts[i].event));
@@ -217,6 +222,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
     Database database = TRY(Database::open(path));
     TRY(require_newest_schema(database));
     keep_log_file(database.handle());
+    TRY(database.execute("PRAGMA journal_mode = WAL"));  // a restored backup has none
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database), std::move(sealing_key)));
 }
 
@@ -228,7 +234,7 @@ Result<void> SqliteStore::create(const std::string& path) {
         if (version > 0) {
             TRY(require_newest_schema(database));
             if (TRY(database.number("SELECT count(*) FROM installation")) > 0)
-                return Error(Code::StateRefuses, "there is an installation at " + path + " already");
+                return Error(Code::StateRefuses, "there is an installation at " + quote(path, 200) + " already");
         } else {
             keep_log_file(database.handle());
             TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 0"));
@@ -273,10 +279,10 @@ Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
     TRY(database_.begin_write());
     const auto write = [&]() -> Result<void> {
         for (const Use& use : uses) {
-            Statement statement = TRY(database_.prepare(
-                "INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, 1)"
-                " ON CONFLICT (credential) DO UPDATE SET count = count + 1, at = max(at, ?2),"
-                " source = CASE WHEN at <= ?2 THEN ?3 ELSE source END"));
+            Statement statement =
+                TRY(database_.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, 1)"
+                                      " ON CONFLICT (credential) DO UPDATE SET count = count + 1, at = max(at, ?2),"
+                                      " source = CASE WHEN at <= ?2 THEN ?3 ELSE source END"));
             statement.bind(use.credential.text()).bind(use.at).bind(use.from);
             TRY(statement.run());
         }
@@ -295,8 +301,7 @@ Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, S
     Database database = TRY(Database::open(path));
     TRY(schema_of(database));
     keep_log_file(database.handle());
-    return std::unique_ptr<Maintenance>(
-        new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
+    return std::unique_ptr<Maintenance>(new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
 }
 
 Result<std::unique_ptr<Store>> open_backup(const std::string& path) {

@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# marque owner
+
+load helpers
+
+init_with_owner() {
+    ssh-keygen -q -t ed25519 -N '' -C 'owner@example.org' -f "$WORK/owner"
+    "$MARQUE" init --operator ops --owner-key "$WORK/owner.pub" --confirm 2> /dev/null
+    fingerprint=$(ssh-keygen -l -f "$WORK/owner.pub" | cut -d' ' -f2)
+}
+
+@test "owner list: fingerprint, type and comment; without owners it says what that means" {
+    init_with_owner
+    answers 0 owner list
+    equal "${#lines[@]}" 2
+    has "${lines[1]}" "$fingerprint"
+    has "${lines[1]}" "owner@example.org"
+    answers 0 owner list -o json
+    equal "$(json '.owners[0] | keys | join(" ")')" "comment fingerprint public_key"
+    export MARQUE_STORE="$WORK/other"
+    init_store
+    answers 0 owner list
+    equal "$output" ""
+    has "$stderr" "the gate of protected environments stays shut"
+}
+
+@test "invariant 8: the list of owners does not change without an owner: add and remove are 6, and leave an event" {
+    init_with_owner
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/second"
+    before=$(log_size)
+    answers 6 owner add "$WORK/second.pub" --confirm
+    has "$stderr" "who the owners are is for the owners to say"
+    equal "$(newest_event '.action, .outcome, .change.error' | paste -sd' ')" "owner.add refused approval_needed"
+    answers 6 owner remove "$fingerprint" --confirm
+    equal "$(log_size)" $((before + 2))
+    equal "$("$MARQUE" owner list -o json | jq '.owners | length')" 1
+}
+
+@test "invariant 8: without any owner, none is added either" {
+    init_store
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/second"
+    answers 6 owner add "$WORK/second.pub" --confirm
+    has "$stderr" "this installation has no owner key, so nobody can approve it"
+}
+
+@test "invariant 9: --dry-run is the command: owner add and remove" {
+    init_with_owner
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/second"
+    leaves_store_alone 6 owner add "$WORK/second.pub" --dry-run
+    leaves_store_alone 6 owner remove "$fingerprint" --dry-run
+    leaves_store_alone 7 owner remove SHA256:nobody --dry-run
+}
+
+# FAILS TODAY: 6 for a key that is there already, as if an owner could add it again.
+@test "owner add: a key that is registered already is nothing to do, or 3" {
+    init_with_owner
+    run --separate-stderr "$MARQUE" owner add "$WORK/owner.pub" --confirm
+    [ "$status" -eq 0 ] || [ "$status" -eq 3 ]
+}
+
+@test "owner: what is no key is 2, one that there isn't 7" {
+    init_with_owner
+    leaves_store_alone 2 owner add "$WORK/owner" --confirm
+    leaves_store_alone 2 owner add "$WORK/none" --confirm
+    leaves_store_alone 2 owner add --confirm
+    leaves_store_alone 7 owner remove SHA256:nobody --confirm
+    has "$stderr" "there is no such owner key"
+}
+
+@test "owner: a comment with escape sequences is shown escaped" {
+    ssh-keygen -q -t ed25519 -N '' -C $'\e[31mred' -f "$WORK/owner"
+    "$MARQUE" init --operator ops --owner-key "$WORK/owner.pub" --confirm 2> "$WORK/words"
+    lacks "$(cat "$WORK/words")" $'\e'
+    answers 0 owner list
+    lacks "$output" $'\e'
+}

@@ -1,0 +1,410 @@
+// What every store must keep, whatever it is made of. A backend passes by being listed below.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <unistd.h>
+
+#include "audit/seal.h"
+#include "store/append.h"
+#include "store/memory/memory_store.h"
+#include "store/sqlite/sqlite_store.h"
+
+namespace marque::store {
+namespace {
+
+using namespace domain;
+using namespace std::chrono_literals;
+
+const Instant t0(Duration(1'800'000'000'000'000));
+
+Secret sealing_key() {
+    return Secret::copy_of(Bytes(32, 7));
+}
+
+// Makes stores that share one state, for as long as the backend lives.
+class Backend {
+ public:
+    virtual ~Backend() = default;
+    virtual Store& store() = 0;
+    // A second handle, as another process would have; null when there can be none.
+    virtual Store* other() { return nullptr; }
+};
+
+class MemoryBackend final : public Backend {
+ public:
+    Store& store() override { return store_; }
+
+ private:
+    memory::MemoryStore store_{sealing_key()};
+};
+
+class SqliteBackend final : public Backend {
+ public:
+    SqliteBackend() {
+        std::string pattern = std::filesystem::temp_directory_path() / "marque-contract-XXXXXX";
+        folder_ = ::mkdtemp(pattern.data());
+        const std::string path = folder_ / "marque.db";
+        EXPECT_TRUE(sqlite::SqliteStore::create(path));
+        store_ = sqlite::SqliteStore::open(path, sealing_key()).release();
+        other_ = sqlite::SqliteStore::open(path, sealing_key()).release();
+    }
+    ~SqliteBackend() override {
+        store_.reset();
+        other_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+    Store& store() override { return *store_; }
+    Store* other() override { return other_.get(); }
+
+ private:
+    std::filesystem::path folder_;
+    std::unique_ptr<sqlite::SqliteStore> store_, other_;
+};
+
+struct Kind {
+    const char* name;
+    std::unique_ptr<Backend> (*make)();
+};
+const Kind kinds[] = {
+    {"memory", []() -> std::unique_ptr<Backend> { return std::make_unique<MemoryBackend>(); }},
+    {"sqlite", []() -> std::unique_ptr<Backend> { return std::make_unique<SqliteBackend>(); }},
+};
+
+class StoreContract : public testing::TestWithParam<Kind> {
+ protected:
+    Store& store() { return backend_->store(); }
+    Store* other() { return backend_->other(); }
+
+    // Commits the events; the revision.
+    Result<Revision> commit(std::vector<audit::Event> events) {
+        return store().change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
+            std::vector<audit::Draft> drafts;
+            for (const audit::Event& event : events)
+                drafts.push_back({event, audit::OperatorActor{}, t0, audit::Mode::Setup, "why", "", ""});
+            return drafts;
+        });
+    }
+    template <class View>
+    auto read(View view) {
+        return read_from(store(), view).release();
+    }
+
+    const WorkspaceName workspace = *WorkspaceName::parse("default");
+    const EnvironmentName dev = *EnvironmentName::parse("dev");
+    const IdentityName codex = *IdentityName::parse("codex");
+    const CredentialId id = *CredentialId::parse("0123456789ab");
+    const CredentialId id2 = *CredentialId::parse("0123456789ac");
+    const CredentialRef ref{workspace, codex, id};
+    const OperatorName ops = *OperatorName::parse("ops");
+
+    Identity identity(const IdentityName& name) const {
+        return {workspace,         name, dev, MachineKind::Agent, *ScopeSet::parse("a:b,c:d"), "ops@example.org",
+                {{"team", "red"}}, {},   t0};
+    }
+    Credential credential(const CredentialId& credential_id) const {
+        Credential c{credential_id, workspace, codex, {}, *ScopeSet::parse("a:b"), CredentialStanding::Pending, t0,
+                     t0 + 1h,       {},        {},    {}};
+        c.hash.fill(9);
+        return c;
+    }
+    Operator operator_() const { return {ops, 1000, false, {{std::nullopt, Permission::Manage}}, t0}; }
+
+    // Workspace, environment, operator: three entries.
+    void SetUp() override {
+        ASSERT_TRUE(commit({audit::WorkspaceAdded{{workspace, {}, t0}},
+                            audit::EnvironmentAdded{{workspace, dev, Protection::Open, Duration(90h), {}, t0}},
+                            audit::OperatorAdded{operator_()}}));
+    }
+    void add_codex() {
+        ASSERT_TRUE(commit({audit::IdentityCreated{identity(codex)}, audit::CredentialIssued{credential(id)}}));
+    }
+
+ private:
+    std::unique_ptr<Backend> backend_ = GetParam().make();
+};
+
+TEST_P(StoreContract, Invariant1_RowsAndEntriesAppearTogether) {
+    const auto revision = commit({audit::IdentityCreated{identity(codex)}, audit::CredentialIssued{credential(id)}});
+    EXPECT_EQ(*revision, 5u);
+    const auto entries = read([&](const Reader& r) { return r.entries(3, 10); });
+    ASSERT_EQ(entries.size(), 2u);
+    EXPECT_EQ(audit::decode(entries[0].bytes)->action, "identity.create");
+    EXPECT_EQ(entries[1].seq, 5u);
+    EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 5u);
+    EXPECT_EQ(read([&](const Reader& r) { return r.identity(workspace, codex); })->revision, 4u);
+}
+
+TEST_P(StoreContract, Invariant1_AFailedEventLeavesNothingOfTheOthers) {
+    const auto failed = commit({audit::IdentityCreated{identity(codex)}, audit::CredentialActivated{ref}});
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, Code::StateRefuses);
+    EXPECT_FALSE(read([&](const Reader& r) { return r.identity(workspace, codex); }));
+    EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 3u);
+    EXPECT_TRUE(read([&](const Reader& r) { return r.entries(3, 10); }).empty());
+}
+
+TEST_P(StoreContract, ADecisionThatFailsOrDecidesNothingWritesNothing) {
+    const auto failed =
+        store().change([](const Reader&) -> Result<std::vector<audit::Draft>> { return Error(Code::NotFound, "x"); });
+    EXPECT_EQ(failed.error().code, Code::NotFound);
+    EXPECT_EQ(*commit({}), 3u);
+    EXPECT_EQ(*commit({audit::StoreBackedUp{"/b"}}), 4u) << "and the store still works";
+}
+
+TEST_P(StoreContract, EverythingReadsBackAsItWasWritten) {
+    add_codex();
+    const auto i = read([&](const Reader& r) { return r.identity(workspace, codex); });
+    EXPECT_EQ(i->environment, dev);
+    EXPECT_EQ(i->kind, MachineKind::Agent);
+    EXPECT_EQ(i->scopes.text(), "a:b,c:d");
+    EXPECT_EQ(i->contact, "ops@example.org");
+    EXPECT_EQ(i->labels.at("team"), "red");
+    EXPECT_EQ(i->created_at, t0);
+    const auto c = read([&](const Reader& r) { return r.credential(id); });
+    EXPECT_EQ(c->hash, credential(id).hash);
+    EXPECT_EQ(c->expires_at, t0 + 1h);
+    EXPECT_EQ(c->stored, CredentialStanding::Pending);
+    EXPECT_FALSE(c->succession);
+    const auto e = read([&](const Reader& r) { return r.environment(workspace, dev); });
+    EXPECT_EQ(e->protection, Protection::Open);
+    EXPECT_EQ(e->max_lifetime, Duration(90h));
+    const auto o = read([&](const Reader& r) { return r.operator_with_uid(1000); });
+    EXPECT_EQ(o->name, ops);
+    EXPECT_EQ(o->grants, operator_().grants);
+    EXPECT_FALSE(read([&](const Reader& r) { return r.operator_with_uid(1001); }));
+    EXPECT_FALSE(read([&](const Reader& r) { return r.credential(id2); }));
+}
+
+TEST_P(StoreContract, SuccessionReadsBack) {
+    add_codex();
+    Credential next = credential(id2);
+    next.succession = Succession{id, OldCredential::RetiresWhenNewIsUsed, Duration(2h)};
+    ASSERT_TRUE(commit({audit::CredentialIssued{next}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.credential(id2); })->succession, next.succession);
+    const auto both = read([&](const Reader& r) { return r.credentials(workspace, codex); });
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].id, id) << "oldest first, then by id";
+}
+
+TEST_P(StoreContract, TheCredentialsWayThroughItsStates) {
+    add_codex();
+    const auto stored = [&] { return read([&](const Reader& r) { return r.credential(id); })->stored; };
+    ASSERT_TRUE(commit({audit::CredentialActivated{ref}}));
+    EXPECT_EQ(stored(), CredentialStanding::Active);
+    EXPECT_FALSE(commit({audit::CredentialActivated{ref}})) << "only what is pending";
+    ASSERT_TRUE(commit({audit::Paused{ref, "active", t0 + 1h}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.credential(id); })->paused_until, t0 + 1h);
+    ASSERT_TRUE(commit({audit::Paused{ref, "paused", {}}})) << "lengthened";
+    ASSERT_TRUE(commit({audit::Resumed{ref, "paused"}}));
+    EXPECT_EQ(stored(), CredentialStanding::Active);
+    EXPECT_FALSE(commit({audit::Resumed{ref, "paused"}}));
+    ASSERT_TRUE(commit({audit::CredentialRetiring{ref, t0 + 2h, id2}}));
+    EXPECT_EQ(stored(), CredentialStanding::Retiring);
+    EXPECT_FALSE(commit({audit::Paused{ref, "retiring", {}}}));
+    EXPECT_FALSE(commit({audit::CredentialRetiring{ref, t0 + 3h, id2}})) << "never later";
+    ASSERT_TRUE(commit({audit::CredentialRetiring{ref, t0 + 1h, id2}})) << "but earlier";
+    ASSERT_TRUE(commit({audit::Revoked{ref, "retiring"}}));
+    EXPECT_EQ(stored(), CredentialStanding::Revoked);
+}
+
+TEST_P(StoreContract, Invariant5_NoWriteUndoesARevocation) {
+    add_codex();
+    const IdentityRef identity_ref{workspace, codex};
+    ASSERT_TRUE(commit(
+        {audit::CredentialActivated{ref}, audit::Revoked{ref, "active"}, audit::Revoked{identity_ref, "active"}}));
+    const std::vector<audit::Event> attempts = {
+        audit::CredentialActivated{ref},
+        audit::Paused{ref, "", {}},
+        audit::Resumed{ref, ""},
+        audit::CredentialRetiring{ref, t0, id2},
+        audit::CredentialUndelivered{ref, ""},
+        audit::Revoked{ref, ""},
+        audit::Paused{identity_ref, "", {}},
+        audit::Resumed{identity_ref, ""},
+        audit::Revoked{identity_ref, ""},
+        audit::IdentityCreated{identity(codex)},
+        audit::CredentialIssued{credential(id)},
+    };
+    for (const audit::Event& attempt : attempts) {
+        const auto result = commit({attempt});
+        ASSERT_FALSE(result) << audit::action_of(attempt);
+        EXPECT_EQ(result.error().code, Code::StateRefuses) << audit::action_of(attempt);
+    }
+    EXPECT_EQ(read([&](const Reader& r) { return r.credential(id); })->stored, CredentialStanding::Revoked);
+    EXPECT_EQ(read([&](const Reader& r) { return r.identity(workspace, codex); })->condition.stored, Standing::Revoked);
+    EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 8u);
+}
+
+TEST_P(StoreContract, PausingAboveIsOneRow) {
+    add_codex();
+    ASSERT_TRUE(commit({audit::Paused{EnvironmentRef{workspace, dev}, "active", t0 + 1h},
+                        audit::Paused{WorkspaceRef{workspace}, "active", {}}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.environment(workspace, dev); })->condition,
+              (Condition{Standing::Paused, t0 + 1h}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.workspace(workspace); })->condition,
+              (Condition{Standing::Paused, {}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.identity(workspace, codex); })->condition.stored, Standing::Active);
+    ASSERT_TRUE(commit({audit::Resumed{EnvironmentRef{workspace, dev}, "paused"}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.environment(workspace, dev); })->condition, Condition{});
+}
+
+TEST_P(StoreContract, OperatorsAndTheirGrants) {
+    const Grant view{workspace, Permission::View};
+    ASSERT_TRUE(commit({audit::PermissionGranted{ops, view}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.operator_named(ops); })->grants.size(), 2u);
+    EXPECT_FALSE(commit({audit::PermissionGranted{ops, view}})) << "twice";
+    ASSERT_TRUE(commit({audit::PermissionWithdrawn{ops, view}}));
+    EXPECT_FALSE(commit({audit::PermissionWithdrawn{ops, view}}));
+    Operator twin = operator_();
+    twin.name = *OperatorName::parse("twin");
+    EXPECT_FALSE(commit({audit::OperatorAdded{twin}})) << "one uid, one operator";
+    ASSERT_TRUE(commit({audit::OperatorRemoved{ops}}));
+    EXPECT_FALSE(read([&](const Reader& r) { return r.operator_with_uid(1000); }));
+    EXPECT_TRUE(read([&](const Reader& r) { return r.operator_named(ops); })->is_removed);
+    EXPECT_FALSE(commit({audit::PermissionGranted{ops, view}})) << "removed";
+    EXPECT_FALSE(commit({audit::OperatorRemoved{ops}}));
+    EXPECT_FALSE(commit({audit::OperatorAdded{operator_()}})) << "names are not reused";
+    EXPECT_TRUE(commit({audit::OperatorAdded{twin}})) << "uids are";
+}
+
+TEST_P(StoreContract, IdentitiesComeInPages) {
+    std::vector<audit::Event> events;
+    for (int i = 0; i < 25; ++i)
+        events.emplace_back(audit::IdentityCreated{identity(*IdentityName::parse("m" + std::to_string(100 + i)))});
+    ASSERT_TRUE(commit(events));
+    std::optional<IdentityName> after;
+    std::vector<std::string> names;
+    for (;;) {
+        const auto page = read([&](const Reader& r) { return r.identities(workspace, after, 10); });
+        for (const Identity& i : page) names.push_back(i.name.text());
+        if (page.size() < 10) break;
+        after = page.back().name;
+    }
+    EXPECT_EQ(names.size(), 25u);
+    EXPECT_TRUE(std::ranges::is_sorted(names));
+    EXPECT_TRUE(read([&](const Reader& r) { return r.identities(*WorkspaceName::parse("other"), {}, 10); }).empty());
+}
+
+TEST_P(StoreContract, EntriesAreFoundByIdentityAndAfterARevision) {
+    add_codex();
+    ASSERT_TRUE(
+        commit({audit::IdentityCreated{identity(*IdentityName::parse("hermes"))}, audit::CredentialActivated{ref}}));
+    const auto of_codex = read([&](const Reader& r) { return r.entries_of({workspace, codex}, 10); });
+    ASSERT_EQ(of_codex.size(), 3u);
+    EXPECT_EQ(of_codex.front().seq, 7u) << "newest first";
+    EXPECT_EQ(read([&](const Reader& r) { return r.entries_of({workspace, codex}, 1); }).size(), 1u);
+    const auto since = read([&](const Reader& r) { return r.entries(5, 1); });
+    ASSERT_EQ(since.size(), 1u);
+    EXPECT_EQ(since.front().seq, 6u);
+    EXPECT_TRUE(read([&](const Reader& r) { return r.entries(7, 10); }).empty());
+}
+
+TEST_P(StoreContract, Invariant11_TheHeadIsTheTreeOverTheEntriesAndSealed) {
+    add_codex();
+    const Secret key = sealing_key();
+    audit::Frontier frontier;
+    for (const StoredEntry& entry : read([&](const Reader& r) { return r.entries(0, 100); })) {
+        const audit::Digest leaf = audit::leaf_hash(bytes_of(entry.bytes));
+        EXPECT_EQ(entry.seal, audit::seal_of_entry(key, entry.seq, leaf));
+        frontier.append(leaf);
+    }
+    const StoredHead head = read([&](const Reader& r) { return r.head(); });
+    EXPECT_EQ(head.frontier, frontier);
+    EXPECT_TRUE(check_head(head, key));
+    EXPECT_EQ(check_head(head, Secret::copy_of(Bytes(32, 8))).error().code, Code::Corrupt);
+}
+
+TEST_P(StoreContract, Invariant13_UsesMoveForwardOnlyAndMakeNoRevision) {
+    add_codex();
+    const auto use = [&](Instant at, const char* from) {
+        const Use uses[] = {{id, at, from}};
+        return store().record_uses(uses);
+    };
+    EXPECT_FALSE(read([&](const Reader& r) { return r.last_use(id); }));
+    ASSERT_TRUE(use(t0 + 2s, "b"));
+    ASSERT_TRUE(use(t0 + 1s, "a")) << "late, and so not the last";
+    const auto last = read([&](const Reader& r) { return r.last_use(id); });
+    EXPECT_EQ(last->at, t0 + 2s);
+    EXPECT_EQ(last->from, "b");
+    EXPECT_EQ(last->count, 2u);
+    EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 5u);
+}
+
+TEST_P(StoreContract, AnotherHandleSeesWhatIsCommitted) {
+    if (other() == nullptr) GTEST_SKIP() << "this backend lives in one process";
+    add_codex();
+    EXPECT_TRUE(read_from(*other(), [&](const Reader& r) { return r.credential(id); }).release());
+    ASSERT_TRUE(other()->change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{{audit::Revoked{ref, "pending"}, audit::OperatorActor{}, t0}};
+    }));
+    EXPECT_EQ(read([&](const Reader& r) { return r.credential(id); })->stored, CredentialStanding::Revoked);
+}
+
+TEST_P(StoreContract, ASnapshotDoesNotMoveWhileItIsRead) {
+    if (other() == nullptr) GTEST_SKIP() << "this backend lives in one process";
+    add_codex();
+    ASSERT_TRUE(store().read([&](const Reader& reader) -> Result<void> {
+        const std::uint64_t before = TRY(reader.head()).frontier.size();
+        TRY(other()->change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
+            return std::vector<audit::Draft>{{audit::Revoked{ref, "pending"}, audit::OperatorActor{}, t0}};
+        }));
+        EXPECT_EQ(TRY(reader.head()).frontier.size(), before);
+        EXPECT_EQ(TRY(reader.credential(id))->stored, CredentialStanding::Pending);
+        return {};
+    }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::ValuesIn(kinds),
+                         [](const auto& kind) { return kind.param.name; });
+
+TEST(SqliteMigrations, GoDownAndUpAgain) {
+    std::string pattern = std::filesystem::temp_directory_path() / "marque-migrate-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const std::string path = folder / "marque.db";
+    ASSERT_TRUE(sqlite::SqliteStore::create(path));
+    const auto maintenance = sqlite::open_maintenance(path, sealing_key()).release();
+    const auto no_event = [](const Reader&, int, int) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{};
+    };
+    const int newest = maintenance->status()->schema;
+    EXPECT_EQ(newest, maintenance->status()->supported_schema);
+    ASSERT_TRUE(maintenance->migrate(0, no_event)) << "an empty store may go all the way down";
+    EXPECT_EQ(maintenance->status()->schema, 0);
+    for (int version = 1; version <= newest; ++version) {
+        ASSERT_TRUE(maintenance->migrate(version, no_event));
+        ASSERT_TRUE(maintenance->migrate(version - 1, no_event));
+        ASSERT_TRUE(maintenance->migrate(version, no_event));
+        EXPECT_EQ(maintenance->status()->schema, version);
+    }
+    EXPECT_EQ(maintenance->migrate(newest + 1, no_event).error().code, Code::InvalidRequest);
+    // With an entry in the log, nothing goes below it.
+    const auto event = [](const Reader&, int from, int to) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{{audit::StoreMigrated{from, to}, audit::OperatorActor{}, t0}};
+    };
+    ASSERT_TRUE(maintenance->migrate(newest - 1, event));
+    EXPECT_EQ(sqlite::SqliteStore::open(path, sealing_key()).error().code, Code::StateRefuses)
+        << "an older schema is refused";
+    EXPECT_EQ(maintenance->migrate(0, event).error().code, Code::StateRefuses);
+    ASSERT_TRUE(maintenance->migrate(newest, event));
+    const auto store = sqlite::SqliteStore::open(path, sealing_key()).release();
+    EXPECT_EQ(read_from(*store, [](const Reader& r) { return r.head(); })->frontier.size(), 2u);
+    std::filesystem::remove_all(folder);
+}
+
+TEST(SqliteStore, IsFullySynchronousAndWritesAhead) {
+    std::string pattern = std::filesystem::temp_directory_path() / "marque-pragma-XXXXXX";
+    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const std::string path = folder / "marque.db";
+    ASSERT_TRUE(sqlite::SqliteStore::create(path));
+    auto database = sqlite::Database::open(path).release();
+    EXPECT_EQ(*database.number("PRAGMA synchronous"), 2) << "FULL";
+    EXPECT_EQ(*database.number("PRAGMA foreign_keys"), 1);
+    auto mode = database.prepare("PRAGMA journal_mode").release();
+    ASSERT_TRUE(*mode.step());
+    EXPECT_EQ(mode.text(0), "wal");
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+    std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace marque::store
