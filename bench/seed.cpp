@@ -34,7 +34,8 @@ Result<void> add(store::Store& store, std::size_t first, std::size_t count) {
         std::uint64_t number = 0;
         for (const std::uint8_t byte : bits) number = number << 8 | byte;
         const auto id = CredentialId::from_bits(number);
-        Credential credential{id, workspace, name, {}, scopes, CredentialStanding::Pending, now, now + std::chrono::days(365)};
+        Credential credential{
+            id, workspace, name, {}, scopes, CredentialStanding::Pending, now, now + std::chrono::days(365)};
         TRY(random.fill(credential.hash));
         draft(audit::IdentityCreated{{workspace, name, environment, MachineKind::Agent, scopes, "", {}, {}, now}});
         draft(audit::CredentialIssued{credential});
@@ -46,7 +47,8 @@ Result<void> add(store::Store& store, std::size_t first, std::size_t count) {
 
 Result<void> seed(const std::string& folder, std::size_t count) {
     const Secret root = TRY(read_root_key_file(folder + "/root.key"));
-    const auto store = TRY(store::sqlite::SqliteStore::open(folder + "/marque.db", authority::log_seal_key(root)));
+    const auto store = TRY(store::sqlite::SqliteStore::open(
+        folder + "/marque.db", store::SealingKey([&root] { return authority::log_seal_key(root); })));
     for (std::size_t done = 0; done < count; done += batch) TRY(add(*store, done, std::min(batch, count - done)));
     return {};
 }

@@ -8,9 +8,10 @@ int main(int argc, char** argv) {
     if (sqlite3_open_v2(argv[1], &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) != SQLITE_OK) return 1;
     int persist = 1;
     sqlite3_file_control(db, nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);
-    const char* const statements[] = {
-        "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b TEXT)",
-        "INSERT INTO t (b) VALUES (hex(randomblob(400)))", "INSERT INTO t (b) VALUES (hex(randomblob(400)))"};
+    const char* const statements[] = {"PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                                      "CREATE TABLE IF NOT EXISTS t (a INTEGER PRIMARY KEY, b TEXT)",
+                                      "INSERT INTO t (b) VALUES (hex(randomblob(400)))",
+                                      "INSERT INTO t (b) VALUES (hex(randomblob(400)))"};
     for (const char* sql : statements)
         if (sqlite3_exec(db, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return 1;
     return sqlite3_close(db) == SQLITE_OK ? 0 : 1;

@@ -209,7 +209,8 @@ class Authority {
                            const Planner& planner, Instant now, Plan& plan) const;
     Result<Done> run_and_deliver(const Intent& intent, const Order& order, const Planner& planner,
                                  std::vector<IssuedToken>& tokens, Delivery& delivery);
-    Result<void> withdraw_undelivered(std::span<const IssuedToken> tokens, const Error& cause, const std::string& plan);
+    Error withdraw(std::span<const IssuedToken> tokens, const std::string& plan, const std::string& what,
+                   const Error& cause);
     Result<std::vector<audit::Draft>> refusal_drafts(const store::Reader& reader, const std::string& event,
                                                      const domain::Subject& subject, const Order& order,
                                                      const Error& error) const;

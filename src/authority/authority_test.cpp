@@ -176,7 +176,7 @@ TEST_F(Invariant3, BornInactiveAndActiveOnlyAfterDelivery) {
 
 TEST_F(Invariant3, AnUndeliveredCredentialIsRevokedAtOnceAndSaysSo) {
     delivery.fails = true;
-    EXPECT_EQ(create("codex").error().code, Code::Unavailable);
+    EXPECT_EQ(create("codex").error().code, Code::Unexpected) << "not Unavailable: something did change";
     EXPECT_EQ(store.rows.credentials.begin()->second.stored, CredentialStanding::Revoked);
     EXPECT_EQ(last_entry().action, "credential.deliver");
     EXPECT_EQ(last_entry().outcome, "failed");
@@ -301,6 +301,9 @@ TEST_F(Invariant4, OfTwoRotationsOneWins) {
     delivery.meanwhile = [&](auto) { ASSERT_TRUE(ops().rotate({old_id}, confirmed(), inner)); };
     const auto outer = ops().rotate({old_id}, confirmed(), delivery);
     ASSERT_FALSE(outer);
+    EXPECT_EQ(outer.error().code, Code::StateRefuses) << "the outcome is known: it lost";
+    EXPECT_EQ(last_entry().action, "credential.deliver");
+    EXPECT_EQ(last_entry().outcome, "failed");
     EXPECT_TRUE(accepts(inner.delivered.back()));
     EXPECT_FALSE(accepts(delivery.delivered.back()));
     EXPECT_TRUE(accepts(old_token)) << "in its overlap";

@@ -90,6 +90,12 @@ Result<std::uint64_t> random_bits(Random& random) {
     return bits;
 }
 
+// Whether trying again can't help: as opposed to a store that was away for a moment.
+bool is_final(const Error& error) {
+    return error.code == Code::StateRefuses || error.code == Code::PermissionDenied || error.code == Code::NotFound ||
+           error.code == Code::ApprovalNeeded;
+}
+
 // The one credential that `rotate NAME` means.
 Result<Credential> rotatable_of(const store::Reader& reader, const Identity& identity, Instant now) {
     std::vector<Credential> candidates, all = TRY(reader.credentials(identity.workspace, identity.name));
@@ -265,10 +271,8 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
     Done done = TRY(run(intent, order, planner));
     if (done.progress != Progress::Applied) return done;
     const std::string plan = done.plan.digest();
-    if (auto delivered = delivery.deliver(tokens); !delivered) {
-        TRY(withdraw_undelivered(tokens, delivered.error(), plan));
-        return std::move(delivered).error();
-    }
+    if (auto delivered = delivery.deliver(tokens); !delivered)
+        return withdraw(tokens, plan, "the token could not be delivered", delivered.error());
     Order in_workspace = order;
     in_workspace.workspace = tokens.front().credential.workspace;
     auto revision = commit(
@@ -280,6 +284,8 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
             return events;
         },
         in_workspace, plan);
+    if (!revision && is_final(revision.error()))
+        return withdraw(tokens, plan, "the token was delivered but never comes into force", revision.error());
     if (!revision)
         return Error(
             Code::OutcomeUnknown,
@@ -290,11 +296,12 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
     return done;
 }
 
-Result<void> Authority::withdraw_undelivered(std::span<const IssuedToken> tokens, const Error& cause,
-                                             const std::string& plan) {
+// Ends what is pending, and says so: the world moved while the token was on its way, or the way was closed.
+Error Authority::withdraw(std::span<const IssuedToken> tokens, const std::string& plan, const std::string& what,
+                          const Error& cause) {
     Order order;
     order.workspace = tokens.front().credential.workspace;
-    auto withdrawn = commit(
+    const auto withdrawn = commit(
         [&](const Context&) -> Result<std::vector<audit::Event>> {
             std::vector<audit::Event> events;
             for (const IssuedToken& token : tokens)
@@ -302,12 +309,15 @@ Result<void> Authority::withdraw_undelivered(std::span<const IssuedToken> tokens
             return events;
         },
         order, plan);
-    if (withdrawn) return {};
-    return Error(cause.code,
-                 fmt::format("{}; the pending credential could not be revoked either ({}), and lapses by itself in ten"
-                             " minutes",
-                             cause.message, withdrawn.error().message),
-                 cause.hint);
+    // Not Unavailable: that would say that nothing changed, and a pending credential came and went.
+    const Code code = is_final(cause) ? cause.code : Code::Unexpected;
+    const std::string& name = tokens.front().credential.identity.text();
+    return Error(code,
+                 fmt::format("{}, and its credential {}: {}", what, withdrawn ? "is revoked" : "lapses in ten minutes",
+                             cause.message),
+                 tokens.size() == 1
+                     ? "see marque inspect " + name + "; marque issue " + name + " makes another credential"
+                     : "see marque list; marque issue makes another credential for each");
 }
 
 Result<std::vector<audit::Event>> Authority::activation_events(const Context& context, const CredentialRef& ref) const {

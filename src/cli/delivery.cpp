@@ -142,7 +142,11 @@ class QuietTerminal {
 Result<void> StdoutDelivery::prepare(std::span<const domain::IdentityName> names) {
     if (names.size() > 1)
         return Error(Code::InvalidRequest, "many tokens don't go to standard output", "say where with --token-dir");
-    if (::fcntl(STDOUT_FILENO, F_GETFD) < 0) return failed("standard output is closed");
+    // A closed one was replaced by something that can only be read (main/machine.h).
+    const int flags = ::fcntl(STDOUT_FILENO, F_GETFL);
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+        return Error(Code::InvalidRequest, "standard output is closed, and the token would go there",
+                     "or say where with --token-file");
     return {};
 }
 

@@ -139,8 +139,8 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
         return examination.finish();
     }
     const Secret& root_key = *TRY(shell.root_key());
-    const auto maintenance =
-        TRY(shell.system().open_maintenance(shell.store_folder(), authority::log_seal_key(root_key)));
+    const auto maintenance = TRY(shell.system().open_maintenance(
+        shell.store_folder(), store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     const auto damage = TRY(maintenance->check());
     examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
                     damage.empty() ? "" : "the database is damaged: " + damage.front());

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <new>
 
 #include "base/text.h"
@@ -129,9 +130,13 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
 }
 
 int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const char* const* argv) {
-    for (int i = 1; i < argc; ++i)
-        if (domain::mentions_token(argv[i])) {
-            shell.say_error(Error(Code::InvalidRequest, "a token is never given on the command line",
+    std::vector<std::string_view> words(argv + 1, argv + argc);
+    for (const char* variable : {"MARQUE_STORE", "MARQUE_WORKSPACE"})
+        if (const char* value = std::getenv(variable)) words.emplace_back(value);
+    for (const std::string_view word : words)
+        if (domain::mentions_token(word)) {
+            shell.say_error(Error(Code::InvalidRequest,
+                                  "a token is never given on the command line or in the environment",
                                   "others on this machine could see it there: treat it as leaked, and end it with "
                                   "marque revoke --token-stdin"));
             return static_cast<int>(Code::InvalidRequest);

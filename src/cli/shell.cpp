@@ -36,7 +36,8 @@ Result<const Secret*> Shell::root_key() {
 Result<store::Store*> Shell::open_store() {
     if (!store_) {
         const Secret& key = *TRY(root_key());
-        store_ = TRY(system_.open_store(store_folder(), authority::log_seal_key(key)));
+        store_ =
+            TRY(system_.open_store(store_folder(), store::SealingKey([&key] { return authority::log_seal_key(key); })));
     }
     return store_.get();
 }

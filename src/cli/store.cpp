@@ -18,7 +18,9 @@ struct Options {
 };
 
 Result<std::unique_ptr<store::Maintenance>> open_maintenance(Shell& shell) {
-    return shell.system().open_maintenance(shell.store_folder(), authority::log_seal_key(*TRY(shell.root_key())));
+    const Secret& key = *TRY(shell.root_key());  // the shell's, and so outlives what is opened
+    return shell.system().open_maintenance(shell.store_folder(),
+                                           store::SealingKey([&key] { return authority::log_seal_key(key); }));
 }
 
 Result<int> run_status(Shell& shell, const Options&) {

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "domain/entities.h"
 #include "store/maintenance.h"
+#include "store/sealing_key.h"
 #include "store/store.h"
 
 namespace marque::cli {
@@ -33,11 +34,12 @@ class System {
 
     // The folder used without --store and MARQUE_STORE.
     virtual std::string default_store() = 0;
-    virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, Secret sealing_key) = 0;
+    virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder,
+                                                             store::SealingKey sealing_key) = 0;
     // An empty store and its root key; finishes what an interrupted call left.
     virtual Result<void> create_store(const std::string& folder) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
-                                                                         Secret sealing_key) = 0;
+                                                                         store::SealingKey sealing_key) = 0;
     virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) = 0;
     virtual Result<Secret> read_root_key(const std::string& folder) = 0;

@@ -24,6 +24,14 @@ struct Free {
 template <class T>
 using Handle = std::unique_ptr<T, Free>;
 
+// Before OpenSSL's first use: without this it reads a configuration file, which costs more than all else a command
+// does with it, and through which the environment could name modules to load.
+const bool is_initialised = [] {
+    return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                                   OPENSSL_INIT_NO_ADD_ALL_DIGESTS | OPENSSL_INIT_NO_ATEXIT,
+                               nullptr) == 1;
+}();
+
 // Fetched once: looking an algorithm up by name costs more than hashing a token.
 const EVP_MD* sha256_algorithm() {
     static const Handle<EVP_MD> algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr)};

@@ -126,7 +126,7 @@ std::string Machine::default_store() {
     return std::string(home) + "/.local/share/marque";
 }
 
-Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, Secret sealing_key) {
+Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
     return std::unique_ptr<store::Store>(
         TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key))));
 }
@@ -149,7 +149,8 @@ Result<void> Machine::create_store(const std::string& folder) {
     return store::sqlite::SqliteStore::create(database_in(folder));
 }
 
-Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder, Secret sealing_key) {
+Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder,
+                                                                      store::SealingKey sealing_key) {
     return store::sqlite::open_maintenance(database_in(folder), std::move(sealing_key));
 }
 
@@ -158,7 +159,7 @@ Result<std::unique_ptr<store::Store>> Machine::open_backup(const std::string& fi
 }
 
 Result<std::unique_ptr<store::Maintenance>> Machine::check_backup(const std::string& file) {
-    return store::sqlite::open_maintenance(file, Secret());
+    return store::sqlite::open_maintenance(file, store::SealingKey([] { return Secret(); }));
 }
 
 Result<Secret> Machine::read_root_key(const std::string& folder) {

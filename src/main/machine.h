@@ -17,10 +17,10 @@ class Machine final : public cli::System {
     std::string login_name(std::uint32_t uid) override;
     Result<std::uint32_t> uid_of(const std::string& login_name) override;
     std::string default_store() override;
-    Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, Secret sealing_key) override;
+    Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key) override;
     Result<void> create_store(const std::string& folder) override;
     Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
-                                                                 Secret sealing_key) override;
+                                                                 store::SealingKey sealing_key) override;
     Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) override;
     Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) override;
     Result<Secret> read_root_key(const std::string& folder) override;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque activate: what is left to do when a command dies between delivery and activation.
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "activate: one that is in force already is nothing to do" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque audit: list, tail, show, verify, checkpoint, key, prove, export
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 check() {
@@ -23,7 +24,7 @@ some_log() {
     answers 0 audit list
     equal "${#lines[@]}" 12
     [[ "${lines[0]}" =~ ^\ +1\ \ .*\ ops\ \ installation\.create\ \ installation$ ]]
-    [[ "${lines[9]}" =~ ^\ +10\ \ .*\ ops\ \ identity\.pause\ \ identity\ codex\ \ “looks\ odd”$ ]]
+    has "${lines[9]}" "ops  identity.pause  identity codex  “looks odd”"
 }
 
 @test "audit list: --limit keeps the newest" {
@@ -80,6 +81,10 @@ some_log() {
     some_log
     "$MARQUE" audit tail -n 1 -f -o json > "$WORK/tail" &
     pid=$!
+    for _ in $(seq 300); do
+        [ -s "$WORK/tail" ] && break
+        sleep 0.01
+    done
     create pilot
     for _ in $(seq 300); do
         [ "$(wc -l < "$WORK/tail")" -ge 4 ] && break
@@ -236,7 +241,7 @@ some_log() {
     cp "$WORK/older.db" "$MARQUE_STORE/marque.db"
     answers 0 audit verify
     answers 10 audit verify --checkpoint "$WORK/checkpoint"
-    has "$output" "the log was cut or rolled back: the checkpoint has 15 entries, the log 12; entries 13 to 15 are gone"
+    has "$output" "the log was cut or rolled back: the checkpoint has 15 entries, the log 12; what came after entry 12 is gone"
 }
 
 @test "invariant 11: an older copy that went on differently is found by the checkpoint: 10" {
@@ -288,7 +293,7 @@ some_log() {
     some_log
     key=$("$MARQUE" audit key)
     "$MARQUE" audit export > "$WORK/export"
-    for n in $(seq 12); do
+    for n in 1 2 5 8 11 12; do
         equal "$("$MARQUE" audit prove --entry "$n" | check inclusion "$key" "$WORK/export")" "entry $n is in the log of 12"
     done
     sed -i '5s/environment/environmint/' "$WORK/export"
@@ -300,7 +305,7 @@ some_log() {
     some_log
     key=$("$MARQUE" audit key)
     "$MARQUE" audit export > "$WORK/export"
-    for n in $(seq 12); do
+    for n in 1 2 5 8 11 12; do
         equal "$("$MARQUE" audit prove --since "$n" | check consistency "$key" "$WORK/export")" \
             "the log of $n is the beginning of that of 12"
     done

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque completion
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 # What bash would offer for the words given; the last one is being typed.

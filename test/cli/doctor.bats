@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque doctor
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "doctor: an installation that is well: exit 0, nothing written" {
@@ -8,7 +9,7 @@ load helpers
     create codex
     leaves_store_alone 0 doctor
     has "$output" "ok       the log verifies: 9 entries"
-    has "$output" "ok       every row reads: 1 identities, 1 credentials"
+    has "$output" "ok       every row reads; identities: 1, credentials: 1"
     has "$output" "warning  no owner key is registered"
     lacks "$output" ILL
     leaves_store_alone 0 doctor -o json
@@ -38,7 +39,7 @@ load helpers
     init_store
     cut_off create codex --scope card:edit --confirm > /dev/null
     answers 0 doctor
-    has "$output" "warning  1 credentials are pending"
+    has "$output" "warning  pending credentials: 1"
     has "$output" "marque activate"
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque environment
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "environment list: a new workspace has dev, staging, and production, which is protected" {

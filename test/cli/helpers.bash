@@ -1,7 +1,7 @@
 # Shared by the scripts in this folder. Each test has a store of its own; nothing outlives it.
 #
 #   MARQUE   the binary under test (absolute path)
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154  # status, output and stderr are set by run
 
 bats_require_minimum_version 1.5.0
 
@@ -69,7 +69,6 @@ answers() {
     local code=$1
     shift
     run --separate-stderr "$MARQUE" "$@"
-    # shellcheck disable=SC2154  # stderr is set by run
     [ "$status" -eq "$code" ] && return
     printf 'expected exit %s, got %s of: marque %s\nstdout: %s\nstderr: %s\n' \
         "$code" "$status" "$*" "$output" "$stderr" >&2
@@ -96,7 +95,6 @@ writes_no_event() {
 }
 # json FILTER: of $output; fails when $output is not one document of our schema.
 json() {
-    # shellcheck disable=SC2154  # output is set by run
     jq -e -s 'length == 1 and .[0].schema == "marque/1"' <<< "$output" > /dev/null || {
         printf 'not one document of schema marque/1: %s\n' "$output" >&2
         return 1
@@ -109,7 +107,6 @@ newest_event() {
 }
 # The digest that the plan just shown wants.
 shown_digest() {
-    # shellcheck disable=SC2154
     grep -o -- '--confirm=[0-9a-f]\{16\}' <<< "$stderr" | tail -n 1 | cut -d= -f2
 }
 # credential_of NAME: the id of its only credential. credentials_of NAME FILTER: of the list.

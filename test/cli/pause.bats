@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque pause, marque resume
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "pause and resume: an identity stops and goes on, with who, when and why" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque revoke
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "revoke: an identity; its tokens are refused at once and it is there to be seen, with who, when and why" {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque rotate
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "rotate: prints the new token alone; old and new both work in the overlap" {

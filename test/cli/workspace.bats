@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # marque workspace
 
+# shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
 @test "workspace add: with its three environments; then -w is needed, and says so" {

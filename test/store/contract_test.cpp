@@ -45,8 +45,8 @@ class SqliteBackend final : public Backend {
         folder_ = ::mkdtemp(pattern.data());
         const std::string path = folder_ / "marque.db";
         EXPECT_TRUE(sqlite::SqliteStore::create(path));
-        store_ = sqlite::SqliteStore::open(path, sealing_key()).release();
-        other_ = sqlite::SqliteStore::open(path, sealing_key()).release();
+        store_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
+        other_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
     }
     ~SqliteBackend() override {
         store_.reset();
@@ -141,6 +141,14 @@ TEST_P(StoreContract, Invariant1_AFailedEventLeavesNothingOfTheOthers) {
     EXPECT_FALSE(read([&](const Reader& r) { return r.identity(workspace, codex); }));
     EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 3u);
     EXPECT_TRUE(read([&](const Reader& r) { return r.entries(3, 10); }).empty());
+}
+
+// An entry that is too long to be read again would make the whole log unreadable, for ever.
+TEST_P(StoreContract, Invariant11_NothingIsAppendedThatWouldNotReadBack) {
+    for (const std::string& path : {std::string(audit::max_canonical_bytes, 'x'), std::string("\xff")}) {
+        EXPECT_EQ(commit({audit::StoreBackedUp{path}}).error().code, Code::InvalidRequest);
+        EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 3u);
+    }
 }
 
 TEST_P(StoreContract, ADecisionThatFailsOrDecidesNothingWritesNothing) {
@@ -362,7 +370,7 @@ TEST(SqliteMigrations, GoDownAndUpAgain) {
     const std::filesystem::path folder = ::mkdtemp(pattern.data());
     const std::string path = folder / "marque.db";
     ASSERT_TRUE(sqlite::SqliteStore::create(path));
-    const auto maintenance = sqlite::open_maintenance(path, sealing_key()).release();
+    const auto maintenance = sqlite::open_maintenance(path, SealingKey(sealing_key)).release();
     const auto no_event = [](const Reader&, int, int) -> Result<std::vector<audit::Draft>> {
         return std::vector<audit::Draft>{};
     };
@@ -382,11 +390,11 @@ TEST(SqliteMigrations, GoDownAndUpAgain) {
         return std::vector<audit::Draft>{{audit::StoreMigrated{from, to}, audit::OperatorActor{}, t0}};
     };
     ASSERT_TRUE(maintenance->migrate(newest - 1, event));
-    EXPECT_EQ(sqlite::SqliteStore::open(path, sealing_key()).error().code, Code::StateRefuses)
+    EXPECT_EQ(sqlite::SqliteStore::open(path, SealingKey(sealing_key)).error().code, Code::StateRefuses)
         << "an older schema is refused";
     EXPECT_EQ(maintenance->migrate(0, event).error().code, Code::StateRefuses);
     ASSERT_TRUE(maintenance->migrate(newest, event));
-    const auto store = sqlite::SqliteStore::open(path, sealing_key()).release();
+    const auto store = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
     EXPECT_EQ(read_from(*store, [](const Reader& r) { return r.head(); })->frontier.size(), 2u);
     std::filesystem::remove_all(folder);
 }

@@ -55,9 +55,11 @@ Result<void> ensure_private_file(const std::string& path) {
     return {};
 }
 
-void keep_log_file(sqlite3* db) {
+// Kept, but emptied when the last process leaves: or the next one would read it through again.
+Result<void> keep_log_file(Database& database) {
     int persist = 1;
-    sqlite3_file_control(db, nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);
+    sqlite3_file_control(database.handle(), nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);
+    return database.execute("PRAGMA journal_size_limit = 0");
 }
 
 Result<void> update_head(Database& database, const Appended& appended) {
@@ -102,7 +104,7 @@ class ReadOnlyStore final : public Store {
 
 class SqliteMaintenance final : public Maintenance {
  public:
-    SqliteMaintenance(std::string path, Database database, Secret sealing_key)
+    SqliteMaintenance(std::string path, Database database, SealingKey sealing_key)
         : path_(std::move(path)), database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Result<StoreStatus> status() override {
@@ -153,13 +155,13 @@ class SqliteMaintenance final : public Maintenance {
         const auto drafts = TRY(decide(reader, from, to));
         TRY(apply_migrations(database_, from, to));
         if (drafts.empty()) return {};
-        TRY(write_events(database_, reader, drafts, sealing_key_));
+        TRY(write_events(database_, reader, drafts, sealing_key_.get()));
         return {};
     }
 
     std::string path_;
     Database database_;
-    Secret sealing_key_;
+    SealingKey sealing_key_;
 };
 
 Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(double)>& progress) {
@@ -217,11 +219,11 @@ Result<domain::Revision> write_events(Database& database, const Reader& reader, 
     return appended.head.size();
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Secret sealing_key) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key) {
     TRY(require_file(path));
     Database database = TRY(Database::open(path));
     TRY(require_newest_schema(database));
-    keep_log_file(database.handle());
+    TRY(keep_log_file(database));
     TRY(database.execute("PRAGMA journal_mode = WAL"));  // a restored backup has none
     return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database), std::move(sealing_key)));
 }
@@ -236,8 +238,8 @@ Result<void> SqliteStore::create(const std::string& path) {
             if (TRY(database.number("SELECT count(*) FROM installation")) > 0)
                 return Error(Code::StateRefuses, "there is an installation at " + quote(path, 200) + " already");
         } else {
-            keep_log_file(database.handle());
-            TRY(database.execute("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 0"));
+            TRY(keep_log_file(database));
+            TRY(database.execute("PRAGMA journal_mode = WAL"));
             TRY(database.begin_write());
             auto result = apply_migrations(database, 0, newest_schema());
             if (!result) {
@@ -258,13 +260,12 @@ Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>&
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
-    if (sealing_key_.empty()) return Error(Code::Unavailable, "the store is open without its key, for reading only");
     TRY(database_.begin_write());
     const auto decide_and_write = [&]() -> Result<domain::Revision> {
         const SqliteReader reader(database_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
-        return write_events(database_, reader, drafts, sealing_key_);
+        return write_events(database_, reader, drafts, sealing_key_.get());
     };
     auto revision = decide_and_write();
     if (!revision) {
@@ -296,11 +297,11 @@ Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
     return database_.commit();
 }
 
-Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, Secret sealing_key) {
+Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key) {
     TRY(require_file(path));
     Database database = TRY(Database::open(path));
     TRY(schema_of(database));
-    keep_log_file(database.handle());
+    TRY(keep_log_file(database));
     return std::unique_ptr<Maintenance>(new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "store/maintenance.h"
+#include "store/sealing_key.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
@@ -16,10 +17,10 @@ namespace marque::store::sqlite {
 
 class SqliteStore final : public Store {
  public:
-    // Opens the store in `path`, the database file. `sealing_key` seals the log; without one the
-    // store can be read but not changed. Errors: Unavailable (missing, unreadable, empty),
+    // Opens the store in `path`, the database file. `sealing_key` makes the key that seals the log, when it is first
+    // needed: most commands only read. Errors: Unavailable (missing, unreadable, empty),
     // PermissionDenied, Corrupt (not a store), StateRefuses (another schema version).
-    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Secret sealing_key);
+    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, SealingKey sealing_key);
 
     // Makes the database file with the newest schema and nothing in it; a second call on such a
     // file finishes what the first may have left. Errors: StateRefuses when an installation is
@@ -31,11 +32,11 @@ class SqliteStore final : public Store {
     Result<void> record_uses(std::span<const Use> uses) override;
 
  private:
-    SqliteStore(Database database, Secret sealing_key)
+    SqliteStore(Database database, SealingKey sealing_key)
         : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Database database_;
-    Secret sealing_key_;
+    SealingKey sealing_key_;
 };
 
 // Appends the drafts and applies them, inside the caller's transaction.
@@ -43,7 +44,7 @@ Result<domain::Revision> write_events(Database& database, const Reader& reader, 
                                       const Secret& sealing_key);
 
 // A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
-Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, Secret sealing_key);
+Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key);
 
 // A backup file, opened without locks and never written to. Errors as of open.
 Result<std::unique_ptr<Store>> open_backup(const std::string& path);
