@@ -65,7 +65,12 @@ Result<void> require_holds(const Operator& who, const Grant& grant) {
 
 Result<Operator> require_operator(const store::Reader& reader, const OperatorName& name) {
     auto found = TRY(reader.operator_named(name));
-    if (!found) return Error(Code::NotFound, "there is no operator " + name.text(), "see marque operator list");
+    if (!found) {
+        std::vector<std::string> names;
+        for (const Operator& other : TRY(reader.operators())) names.push_back(other.name.text());
+        return Error(Code::NotFound, "there is no operator " + name.text(),
+                     did_you_mean(name.text(), names, "see marque operator list"));
+    }
     if (found->is_removed)
         return Error(Code::StateRefuses, "operator " + name.text() + " was removed; names are not reused");
     return std::move(*found);
@@ -309,8 +314,13 @@ Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, c
 }
 
 Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
-    return run({"owner add", "owner.add", true}, order, [&](const Context&, Plan& plan) -> Result<void> {
+    return run({"owner add", "owner.add", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
         plan.about = OwnerRef{owner.fingerprint};
+        const auto owners = TRY(context.reader.owners());
+        if (std::ranges::find(owners, owner.fingerprint, &Owner::fingerprint) != owners.end()) {
+            plan.notes.push_back(describe(plan.about) + " is registered already");
+            return {};
+        }
         plan.changes.push_back({plan.about, {}, {{"public_key", owner.public_key}}});
         plan.gate = "who the owners are is for the owners to say";
         return {};

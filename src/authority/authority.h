@@ -152,6 +152,8 @@ class Authority {
     Result<Done> add_owner(const domain::Owner& owner, const Order& order);
     Result<Done> remove_owner(const std::string& fingerprint, const Order& order);
 
+    // For what is done to the store itself: refused, and recorded as `event`, without workspace:manage everywhere.
+    Result<void> require_manager(const std::string& event, const Order& order);
     // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator

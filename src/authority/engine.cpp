@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "authority/authority.h"
+#include "authority/resolve.h"
 #include "base/text.h"
 
 namespace marque::authority {
@@ -93,7 +94,11 @@ Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const
     if (name) {
         const auto workspace = TRY(reader.workspace(*name));
         if (workspace) return *workspace;
-        return Error(Code::NotFound, "there is no workspace " + name->text(), "see marque workspace list");
+        std::vector<std::string> names;
+        for (const Workspace& other : TRY(reader.workspaces()))
+            if (holds(who, other.name, Permission::View)) names.push_back(other.name.text());
+        return Error(Code::NotFound, "there is no workspace " + name->text(),
+                     did_you_mean(name->text(), names, "see marque workspace list"));
     }
     std::vector<Workspace> visible;
     for (const Workspace& workspace : TRY(reader.workspaces()))
@@ -143,20 +148,28 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
         done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Shown;
         return done;
     }
-    std::optional<Error> refusal;
+    std::optional<Error> refusal, unconfirmed;
     auto revision = store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         refusal.reset();
+        unconfirmed.reset();
         const Instant now = clock_.now();
         if (auto planned = make_plan(reader, intent, order, planner, now, plan); !planned) {
             refusal = std::move(planned).error();
             return refusal_drafts(reader, intent.event, plan.about, order, *refusal);
         }
         if (plan.events.empty()) return std::vector<audit::Draft>{};
-        TRY(order.confirmation.check(plan));
+        if (auto confirmed = order.confirmation.check(plan); !confirmed) {
+            unconfirmed = std::move(confirmed).error();
+            return std::vector<audit::Draft>{};
+        }
         return drafts_of(TRY(OperatorName::parse(plan.requester)), plan.events, order.reason, plan.digest(), now);
     });
     if (!revision) return std::move(revision).error();
     if (refusal) return *refusal;
+    if (unconfirmed) {  // the plan as it is now, to be confirmed again
+        plan.notes.push_back(unconfirmed->message);
+        return done;
+    }
     done.revision = *revision;
     done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Applied;
     return done;
@@ -204,6 +217,15 @@ Result<void> Authority::look(const std::optional<WorkspaceName>& workspace,
         const Subject subject = workspace ? Subject(WorkspaceRef{*workspace}) : Subject(InstallationRef{});
         record_refusal("workspace.view", subject, {}, result.error());
     }
+    return result;
+}
+
+Result<void> Authority::require_manager(const std::string& event, const Order& order) {
+    auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
+        TRY(authorise(reader, true, std::nullopt, Permission::Manage));
+        return {};
+    });
+    if (!result && !order.confirmation.is_dry_run()) record_refusal(event, StoreRef{}, order, result.error());
     return result;
 }
 

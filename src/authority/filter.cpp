@@ -28,9 +28,9 @@ bool matches_state(std::string_view wanted, const IdentityView& view) {
 }
 
 bool is_expiring(const IdentityView& view, Instant by) {
-    return std::ranges::any_of(view.credentials, [&](const CredentialView& c) {
-        return is_live(c.state) && c.credential.expires_at && *c.credential.expires_at <= by;
-    });
+    return view.state != Standing::Revoked && std::ranges::any_of(view.credentials, [&](const CredentialView& c) {
+               return is_live(c.state) && c.credential.expires_at && *c.credential.expires_at <= by;
+           });
 }
 
 bool is_unused(const IdentityView& view, Instant since) {
@@ -38,7 +38,8 @@ bool is_unused(const IdentityView& view, Instant since) {
     const auto is_idle = [&](const CredentialView& c) {
         return !is_live(c.state) || (c.credential.created_at < since && (!c.last_use || c.last_use->at < since));
     };
-    return std::ranges::any_of(view.credentials, is_live_one) && std::ranges::all_of(view.credentials, is_idle);
+    return view.state != Standing::Revoked && std::ranges::any_of(view.credentials, is_live_one) &&
+           std::ranges::all_of(view.credentials, is_idle);
 }
 
 }  // namespace
@@ -89,6 +90,12 @@ Result<void> Filter::add(std::string_view condition) {
     const std::size_t equals = condition.find('=');
     const std::string_view key = condition.substr(0, equals);
     const std::string_view value = equals == std::string_view::npos ? "" : condition.substr(equals + 1);
+    const bool is_given_already = (key == "env" && environment) || (key == "kind" && kind) ||
+                                  (key == "state" && !state.empty()) || (key == "expiring" && expiring) ||
+                                  (key == "unused" && unused) ||
+                                  (key.starts_with("label.") && labels.contains(std::string(key.substr(6))));
+    if (is_given_already)
+        return Error(Code::InvalidRequest, quote(key) + " is given twice, and all conditions have to hold");
     if (key == "env") {
         environment = TRY(EnvironmentName::parse(value));
     } else if (key == "kind") {

@@ -10,12 +10,12 @@ namespace {
 
 constexpr std::size_t suggestion_candidates = 2000;
 
+}  // namespace
+
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& names, const char* otherwise) {
     const std::string best = closest(word, names);
     return best.empty() ? otherwise : "did you mean " + best + "?";
 }
-
-}  // namespace
 
 Result<Identity> require_identity(const store::Reader& reader, const WorkspaceName& workspace,
                                   const IdentityName& name) {

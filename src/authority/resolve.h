@@ -21,6 +21,9 @@ Result<domain::Identity> require_identity(const store::Reader& reader, const dom
 Result<domain::Environment> require_environment(const store::Reader& reader, const domain::WorkspaceName& workspace,
                                                 const domain::EnvironmentName& name);
 
+// The hint of a NotFound: the closest of `names`, or else `otherwise`.
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& names, const char* otherwise);
+
 domain::CredentialRef ref_of(const domain::Credential& credential);
 domain::IdentityRef ref_of(const domain::Identity& identity);
 

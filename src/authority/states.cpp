@@ -233,7 +233,7 @@ Result<Done> Authority::pause(const Target& target, const std::optional<Ending>&
                 continue;
             }
             TRY(add_stops(context.reader, *context.workspace, thing.subject, context.now, plan));
-            plan.changes.push_back(planned(thing, {{"state", "paused"}}));
+            plan.changes.push_back(planned(thing, {{"state", "paused"}, {"until", until ? until->text() : "resumed"}}));
             plan.events.emplace_back(audit::Paused{thing.subject, thing.state, end});
         }
         set_count(plan, target);

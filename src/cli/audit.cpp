@@ -1,11 +1,13 @@
 // marque audit: reading, verifying, signing and proving the log.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
 #include "authority/log.h"
+#include "authority/resolve.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
@@ -106,13 +108,21 @@ Result<int> run_list(Shell& shell, const ListOptions& options) {
     } else {
         const auto name = TRY(domain::IdentityName::parse(options.identity));
         TRY(authority.look(TRY(shell.workspace()), [&](const Authority::Sight& sight) -> Result<void> {
+            TRY(authority::require_identity(sight.reader, sight.workspace.name, name));
             entries = TRY(select({sight.reader, sight.viewer, sight.now}, options,
                                  domain::IdentityRef{sight.workspace.name, name}));
             return {};
         }));
     }
-    for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) print_entry(shell, *entry, shell.now());
-    if (entries.empty() && !shell.is_json()) shell.say("no entry meets these conditions");
+    std::ranges::reverse(entries);
+    if (shell.is_json()) {
+        audit::JsonArray list;
+        for (const audit::Entry& entry : entries) list.emplace_back(entry.body);
+        shell.print_json({{"entries", std::move(list)}});
+        return 0;
+    }
+    for (const audit::Entry& entry : entries) print_entry(shell, entry, shell.now());
+    if (entries.empty()) shell.say("no entry meets these conditions");
     return 0;
 }
 

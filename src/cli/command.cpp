@@ -7,7 +7,11 @@
 namespace marque::cli {
 namespace {
 
+// An empty value is hardly ever meant: it is a variable that was not set, and would demand or limit nothing.
 void finish(CLI::Option* option, const std::string& type, Presence presence) {
+    if (!type.empty())
+        option->check(CLI::Validator(
+            [](std::string& value) { return value.empty() ? std::string("the value is empty") : std::string(); }, ""));
     option->type_name(type);
     if (presence == Presence::Required) option->required();
 }

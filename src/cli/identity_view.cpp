@@ -50,7 +50,13 @@ audit::JsonObject to_json(const IdentityView& view) {
     audit::JsonObject labels;
     for (const auto& [key, value] : i.labels) labels[key] = value;
     audit::JsonArray credentials;
-    for (const CredentialView& credential : view.credentials) credentials.emplace_back(to_json(credential));
+    for (const CredentialView& credential : view.credentials) {
+        audit::JsonObject one = to_json(credential);
+        // As for the identity: `state` is the strictest, what is in force; `own_state` the row's own.
+        one["own_state"] = name_of(credential.state);
+        if (view.state != Standing::Active && is_live(credential.state)) one["state"] = name_of(view.state);
+        credentials.emplace_back(std::move(one));
+    }
     audit::JsonObject object{{"identity", i.name.text()},
                              {"workspace", i.workspace.text()},
                              {"environment", i.environment.text()},

@@ -24,8 +24,14 @@ Result<int> run_init(Shell& shell, const Options& options) {
     const auto fallback = TRY(domain::WorkspaceName::parse("default"));
     const auto name = TRY(operator_name(shell, options));
     authority::InitRequest request{name, order.workspace.value_or(fallback), {}};
-    for (const std::string& path : options.owner_keys)
-        request.owners.push_back(TRY(shell.system().read_owner_key(path)));
+    for (const std::string& path : options.owner_keys) {
+        const auto owner = TRY(shell.system().read_owner_key(path));
+        for (const domain::Owner& other : request.owners)
+            if (other.fingerprint == owner.fingerprint)
+                return Error(Code::InvalidRequest, "owner key " + owner.fingerprint + " is given twice");
+        request.owners.push_back(owner);
+    }
+    TRY(shell.system().check_folder(shell.store_folder()));
     // With no store there yet, the plan is of an empty one; with one, its own answer counts.
     auto existing = shell.authority();
     if (!existing && existing.error().code != Code::Unavailable) return std::move(existing).error();
@@ -33,6 +39,7 @@ Result<int> run_init(Shell& shell, const Options& options) {
         const std::uint32_t uid = TRY(shell.system().caller()).uid;
         authority::Done shown;
         shown.plan = TRY(authority::plan_init(request, uid, shell.system().random(), shell.now()));
+        shown.plan.notes.push_back("the store will be " + shell.store_folder());
         if (!order.confirmation.is_given()) return shell.report(shown, options.change);
         TRY(order.confirmation.check(shown.plan));
     }

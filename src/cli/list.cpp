@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "authority/resolve.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
 
@@ -56,6 +57,8 @@ std::vector<std::string> row_of(const authority::IdentityView& view, Instant now
 
 Result<void> list(Shell& shell, const Options& options, const authority::Filter& filter,
                   const authority::Authority::Sight& sight) {
+    if (filter.environment)
+        TRY(authority::require_environment(sight.reader, sight.workspace.name, *filter.environment));
     Table table({"NAME", "KIND", "ENV", "STATE", "CREATED", "LIVE", "EXPIRES", "LAST USED"});
     audit::JsonArray identities;
     std::size_t count = 0;
@@ -63,15 +66,17 @@ Result<void> list(Shell& shell, const Options& options, const authority::Filter&
         const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
         if (!filter.matches(view, sight.now)) return true;
         ++count;
-        if (options.names_only)
+        if (options.names_only && !shell.is_json())
             shell.print(identity.name.text() + "\n");
+        else if (options.names_only)
+            identities.emplace_back(identity.name.text());
         else if (shell.is_json())
             identities.emplace_back(to_json(view));
         else
             table.add(row_of(view, sight.now, shell.paint()));
         return true;
     }));
-    if (options.names_only) return {};
+    if (options.names_only && !shell.is_json()) return {};
     if (shell.is_json())
         shell.print_json({{"workspace", sight.workspace.name.text()}, {"identities", std::move(identities)}});
     else if (count > 0)

@@ -23,9 +23,11 @@ Result<authority::Target> revocable(const Options& options) {
 Result<int> run_revoke(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     const auto target = TRY(revocable(options));
-    auto done = TRY(shell.authority())->revoke(target, order);
-    if (!done && order.confirmation.is_given() && done.error().code != Code::NotConfirmed &&
-        done.error().code != Code::NotFound && done.error().code != Code::InvalidRequest)
+    auto opened = shell.authority();
+    auto done = opened ? (*opened)->revoke(target, order) : Result<authority::Done>(opened.error());
+    // Loud when it fails: somebody believes that it is over.
+    if (!done && order.confirmation.is_given() && done.error().code != Code::NotFound &&
+        done.error().code != Code::InvalidRequest)
         shell.say(shell.paint_err().bad("NOT REVOKED") + (done.error().code == Code::OutcomeUnknown
                                                               ? ", as far as is known: look before you trust either"
                                                               : ": what worked before still works"));

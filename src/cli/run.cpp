@@ -53,8 +53,10 @@ std::vector<std::string> names_of_commands(const CLI::App& app) {
 std::vector<std::string> names_of_options(const CLI::App* app) {
     std::vector<std::string> names;
     for (; app != nullptr; app = app->get_parent())
-        for (const CLI::Option* option : app->get_options())
+        for (const CLI::Option* option : app->get_options()) {
             for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+            for (const std::string& name : option->get_snames()) names.push_back("-" + name);
+        }
     return names;
 }
 
@@ -73,7 +75,8 @@ Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
         if (word.starts_with("-")) {
             const std::string name = word.substr(0, word.find('='));
             const auto known = names_of_options(parsed.command);
-            if (parsed.option.empty() && name.starts_with("--") && std::ranges::find(known, name) == known.end())
+            if (parsed.option.empty() && (name.starts_with("--") || name.size() == 2) &&
+                std::ranges::find(known, name) == known.end())
                 parsed.option = name;
             continue;
         }
@@ -123,6 +126,10 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     if (!parsed.command->get_subcommands({}).empty())
         return Error(Code::InvalidRequest, "say what to do: " + path_of(parsed.command) + " COMMAND", help);
     std::string message = escaped(error.what());
+    // CLI11 calls what is missing by a name that help does not show.
+    for (const CLI::Option* option : parsed.command->get_options())
+        if (option->get_positional() && message == option->get_name() + " is required")
+            message = option->get_type_name() + " is missing";
     if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
         message[0] = static_cast<char>(message[0] + 'a' - 'A');
     if (message.size() > 300) message = message.substr(0, 300) + "…";
@@ -133,7 +140,11 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
     std::vector<std::string_view> words(argv + 1, argv + argc);
     for (const char* variable : {"MARQUE_STORE", "MARQUE_WORKSPACE"})
         if (const char* value = std::getenv(variable)) words.emplace_back(value);
-    for (const std::string_view word : words)
+    for (const std::string_view word : words) {
+        if (word.starts_with("--") && word.ends_with("=")) {
+            shell.say_error(Error(Code::InvalidRequest, quote(word) + " has no value"));
+            return static_cast<int>(Code::InvalidRequest);
+        }
         if (domain::mentions_token(word)) {
             shell.say_error(Error(Code::InvalidRequest,
                                   "a token is never given on the command line or in the environment",
@@ -141,6 +152,7 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
                                   "marque revoke --token-stdin"));
             return static_cast<int>(Code::InvalidRequest);
         }
+    }
     app.parse_complete_callback([&shell] { shell.set_colors(); });
     try {
         app.parse(argc, argv);

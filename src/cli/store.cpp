@@ -61,17 +61,27 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     auto maintenance = TRY(open_maintenance(shell));
     const auto status = TRY(maintenance->status());
     if (status.schema == to) {
-        shell.say(fmt::format("nothing to do: the store has schema {}", to));
+        if (shell.is_json())
+            shell.print_json({{"result", "already_so"}, {"from", to}, {"to", to}});
+        else
+            shell.say(fmt::format("nothing to do: the store has schema {}", to));
         return 0;
     }
+    // A store of this schema can be opened, and so a refusal be recorded.
+    if (status.schema == status.supported_schema) TRY(TRY(shell.authority())->require_manager("store.rollback", order));
+    const audit::Process caller = TRY(shell.system().caller());
     authority::Done done;
     done.plan = migration_plan(status, to, order.reason);
-    const audit::Process caller = TRY(shell.system().caller());
+    done.plan.requester = shell.system().login_name(caller.uid);
     auto migrated = maintenance->migrate(
         to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
             std::vector<audit::Draft> drafts;
             if (from > 0)
                 drafts = TRY(authority::permit_migration(reader, caller, shell.now(), {from, target}, order.reason));
+            for (const audit::Draft& draft : drafts)
+                if (const auto* actor = std::get_if<audit::OperatorActor>(&draft.actor);
+                    actor != nullptr && actor->name)
+                    done.plan.requester = actor->name->text();
             TRY(order.confirmation.check(done.plan));
             return drafts;
         });

@@ -36,6 +36,8 @@ class System {
     virtual std::string default_store() = 0;
     virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder,
                                                              store::SealingKey sealing_key) = 0;
+    // Whether a store may be made there. Errors: InvalidRequest, StateRefuses (open to others, or its key is gone).
+    virtual Result<void> check_folder(const std::string& folder) = 0;
     // An empty store and its root key; finishes what an interrupted call left.
     virtual Result<void> create_store(const std::string& folder) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,

@@ -131,6 +131,22 @@ Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& fol
         TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key))));
 }
 
+Result<void> Machine::check_folder(const std::string& folder) {
+    struct stat info{};
+    if (::stat(folder.c_str(), &info) != 0) return {};
+    if (!S_ISDIR(info.st_mode)) return Error(Code::InvalidRequest, quote(folder, 200) + " is not a folder");
+    if ((info.st_mode & 077) != 0)
+        return Error(Code::StateRefuses,
+                     fmt::format("{} is open to others (mode {:04o})", quote(folder, 200), info.st_mode & 07777),
+                     "chmod 700 it, or choose another folder with --store");
+    // The key is made before the database: a database without one has lost it, and a new key would not fit.
+    std::error_code error;
+    if (std::filesystem::exists(database_in(folder), error) && !std::filesystem::exists(key_in(folder), error))
+        return Error(Code::StateRefuses, "there is a store in " + quote(folder, 200) + ", but its root.key is gone",
+                     "put root.key back; a new one could not check a single token");
+    return {};
+}
+
 Result<void> Machine::create_store(const std::string& folder) {
     const std::filesystem::path path = folder;
     std::error_code error;
@@ -138,13 +154,7 @@ Result<void> Machine::create_store(const std::string& folder) {
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
         return Error(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
                      fmt::format("cannot create {}: {}", quote(folder, 200), std::strerror(errno)));
-    struct stat info{};
-    if (::stat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
-        return Error(Code::InvalidRequest, quote(folder, 200) + " is not a folder");
-    if ((info.st_mode & 077) != 0)
-        return Error(Code::StateRefuses,
-                     fmt::format("{} is open to others (mode {:04o})", quote(folder, 200), info.st_mode & 07777),
-                     "chmod 700 it, or choose another folder with --store");
+    TRY(check_folder(folder));
     TRY(ensure_root_key(key_in(folder), random()));
     return store::sqlite::SqliteStore::create(database_in(folder));
 }

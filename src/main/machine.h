@@ -18,6 +18,7 @@ class Machine final : public cli::System {
     Result<std::uint32_t> uid_of(const std::string& login_name) override;
     std::string default_store() override;
     Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key) override;
+    Result<void> check_folder(const std::string& folder) override;
     Result<void> create_store(const std::string& folder) override;
     Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
                                                                  store::SealingKey sealing_key) override;

@@ -38,7 +38,6 @@ owner_key() {
     [ ! -e "$MARQUE_STORE" ]
 }
 
-# FAILS TODAY: where the store would be is not said before it is made.
 @test "init: the plan names the folder" {
     answers 5 init --operator ops
     has "$stderr" "$MARQUE_STORE"
@@ -66,7 +65,6 @@ owner_key() {
     leaves_store_alone 3 init --operator ops
 }
 
-# FAILS TODAY: without --confirm the folder is not looked at.
 @test "invariant 9: --dry-run is the command: init into a folder that is open to others meets the same refusal" {
     mkdir -m 755 "$MARQUE_STORE"
     answers 3 init --operator ops --confirm
@@ -176,7 +174,6 @@ owner_key() {
     [ ! -e "$MARQUE_STORE" ]
 }
 
-# FAILS TODAY: refused as a duplicate row, in the database's words.
 @test "init --owner-key: the same key twice is one owner, or refused in our words" {
     owner_key
     run --separate-stderr "$MARQUE" init --operator ops --owner-key "$WORK/owner.pub" --owner-key "$WORK/owner.pub" --confirm

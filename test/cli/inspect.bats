@@ -24,7 +24,7 @@ load helpers
     answers 0 inspect codex -o json
     equal "$(json 'keys | join(" ")')" \
         "contact created_at credentials environment events identity kind labels own_state protected revision schema scopes state workspace"
-    equal "$(json '.credentials[0] | keys | join(" ")')" "created_at credential expires_at revision scopes state"
+    equal "$(json '.credentials[0] | keys | join(" ")')" "created_at credential expires_at own_state revision scopes state"
     accepted "$WORK/codex.token"
     answers 0 inspect codex -o json
     equal "$(json '.credentials[0] | [.last_used_from, .use_count]')" '["command line",1]'
@@ -132,7 +132,6 @@ load helpers
     lacks "$("$MARQUE" inspect "$(credential_in "$WORK/codex.token")" | grep "^$(credential_in "$WORK/codex.token")")" active
 }
 
-# FAILS TODAY: "active", with only the identity's state to tell that it isn't.
 @test "inspect -o json: the state in force is the strictest: no credential of a revoked identity is active" {
     init_store
     create codex

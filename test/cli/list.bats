@@ -83,14 +83,12 @@ three() {
     answers 2 list --env "No Env"
 }
 
-# FAILS TODAY: exit 0 and "nobody meets these conditions", as if there were an environment stagin.
 @test "list: --env of an environment that there isn't is 7, with which was meant" {
     three
     answers 7 list --env stagin
     has "$stderr" "did you mean staging?"
 }
 
-# FAILS TODAY: -o json is ignored with --names.
 @test "list: --names with -o json is JSON, or refused" {
     three
     run --separate-stderr "$MARQUE" list --names -o json
@@ -130,7 +128,6 @@ three() {
     equal "$(names --state revoked)" "busy idle young"
 }
 
-# FAILS TODAY: its credentials count as live, since only their own state is looked at.
 @test "list: who is revoked has nothing live, and is neither unused nor expiring" {
     needs_clock
     at 2026-11-01T00:00:00.000000Z

@@ -61,7 +61,6 @@ view_only() {
     answers 7 operator grant nobody --permission workspace:view --all-workspaces --confirm
 }
 
-# FAILS TODAY: the hint only says where operators are listed.
 @test "operator grant: a name that there isn't: whom was meant" {
     init_store
     view_only
@@ -226,5 +225,5 @@ view_only() {
     user_gets 12345 0 create codex --scope card:edit --confirm
     equal "$(newest_event '.actor.name, .actor.uid' | paste -sd' ')" "helper 12345"
     answers 0 audit list --operator helper -o json
-    equal "$(jq -s length <<< "$output")" 3
+    equal "$(jq '.entries | length' <<< "$output")" 3
 }

@@ -52,7 +52,6 @@ init_with_owner() {
     leaves_store_alone 7 owner remove SHA256:nobody --dry-run
 }
 
-# FAILS TODAY: 6 for a key that is there already, as if an owner could add it again.
 @test "owner add: a key that is registered already is nothing to do, or 3" {
     init_with_owner
     run --separate-stderr "$MARQUE" owner add "$WORK/owner.pub" --confirm

@@ -64,7 +64,6 @@ load helpers
     has "$stderr" "identity codex: paused → active"
 }
 
-# FAILS TODAY: the plan of a pause does not say until when.
 @test "pause: the plan says until when it would be paused" {
     init_store
     create codex

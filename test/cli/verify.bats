@@ -96,7 +96,6 @@ PYTHON
     done
 }
 
-# FAILS TODAY: an empty --scope demands nothing, so `--scope "$UNSET"` accepts every token.
 @test "verify --scope: an empty one is refused, not taken for none" {
     init_store
     create codex

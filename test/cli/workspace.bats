@@ -84,7 +84,6 @@ load helpers
     equal "$(json '.workspaces[0] | keys | join(" ")')" "created_at state workspace"
 }
 
-# FAILS TODAY: the hint only says where workspaces are listed.
 @test "workspace: one that there isn't is 7, with which was meant" {
     init_store
     for command in "remove defalt" "pause defalt --reason r" "resume defalt"; do
