@@ -126,12 +126,12 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     if (!parsed.command->get_subcommands({}).empty())
         return Error(Code::InvalidRequest, "say what to do: " + path_of(parsed.command) + " COMMAND", help);
     std::string message = escaped(error.what());
+    if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
+        message[0] = static_cast<char>(message[0] + 'a' - 'A');
     // CLI11 calls what is missing by a name that help does not show.
     for (const CLI::Option* option : parsed.command->get_options())
         if (option->get_positional() && message == option->get_name() + " is required")
             message = option->get_type_name() + " is missing";
-    if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
-        message[0] = static_cast<char>(message[0] + 'a' - 'A');
     if (message.size() > 300) message = message.substr(0, 300) + "…";
     return Error(Code::InvalidRequest, message, help);
 }

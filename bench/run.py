@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures whole processes: CPU time, memory, wall time; medians and spread, things compared in turn within one run.
 
-usage: bench/run [--quick]     --quick: 100,000 identities at most, fewer runs
+usage: bench/run.py [--quick]     --quick: 100,000 identities at most, fewer runs
 """
 
 import os
