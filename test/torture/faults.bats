@@ -43,10 +43,14 @@ check_delivered() { # check_delivered IDENTITY
             [ ! -e "$D/new.token" ] || complain "exit $CODE, and there is a token file"
             [[ $answer =~ \ $1=[a-z,]*active,active ]] && complain "exit $CODE, and two in force: $answer"
             if grew && ! was_withdrawn; then complain "exit $CODE, and the log grew without a withdrawal; it said: $(said)"; fi
-            [ "$CODE" -ne 8 ] || ! grew || echo "$POINT" >> "$WORK/eight-after-delivery"
+            [ "$CODE" -ne 8 ] || ! grew || complain "exit 8 says that nothing changed, and the log grew"
             ;;
     esac
-    case $CODE in 0 | 8 | 9) ;; *) complain "exit $CODE; it said: $(said)" ;; esac
+    case $CODE in
+        0 | 8 | 9) ;;
+        1) was_withdrawn || complain "exit 1, and no withdrawal; it said: $(said)" ;;
+        *) complain "exit $CODE; it said: $(said)" ;;
+    esac
     is_in_force "$D/old.token" || complain "the old token does not work"
 }
 check_created() {
@@ -88,8 +92,6 @@ fail() {
     [ -e "$WORK/base" ] || make_base
     strike "error=$error" "$operate" "$check"
     tell "$operate, $error${ONWARDS:+ from then on}: $STRIKES faults; $(codes)"
-    [ ! -e "$WORK/eight-after-delivery" ] ||
-        tell "    exit 8 although entries were written (issued, then withdrawn) at: $(sort -u "$WORK/eight-after-delivery" | paste -sd, -)"
     rm -f "$WORK/eight-after-delivery"
 }
 SYNCING='pwrite64 fsync fdatasync syncfs renameat2'
