@@ -187,8 +187,6 @@ class Authority {
     // The stored hash's key, for finding a pasted token without that counting as a use.
     Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
 
-    const Secret& root_key() const { return root_key_; }
-
  private:
     // What a planner may use; the transaction's snapshot.
     struct Context {
@@ -226,6 +224,7 @@ class Authority {
     Result<domain::Operator> authorise(const store::Reader& reader, bool is_installation_wide,
                                        const std::optional<domain::WorkspaceName>& workspace,
                                        domain::Permission permission) const;
+    const Secret& hashing_key() const;
     Result<domain::Workspace> choose_workspace(const store::Reader& reader, const domain::Operator& who,
                                                const std::optional<domain::WorkspaceName>& name) const;
     Result<IssuedToken> make_credential(const Context& context, const domain::Identity& identity,
@@ -239,6 +238,7 @@ class Authority {
     const Clock& clock_;
     Random& random_;
     const Secret& root_key_;
+    mutable Secret token_key_;  // made when it is first needed
     audit::Process caller_;
     std::string request_id_;
 };

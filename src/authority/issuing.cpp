@@ -7,7 +7,6 @@
 #include <set>
 
 #include "authority/authority.h"
-#include "authority/keys.h"
 #include "authority/resolve.h"
 #include "base/text.h"
 #include "domain/token.h"
@@ -128,7 +127,7 @@ Result<IssuedToken> Authority::make_credential(const Context& context, const Ide
     Credential credential{id,
                           identity.workspace,
                           identity.name,
-                          verify::hash_token(token_key(root_key_), token.reveal_text()),
+                          verify::hash_token(hashing_key(), token.reveal_text()),
                           std::move(scopes),
                           CredentialStanding::Pending,
                           context.now,

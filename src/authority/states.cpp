@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "authority/authority.h"
-#include "authority/keys.h"
 #include "authority/resolve.h"
 #include "base/overloaded.h"
 #include "base/text.h"
@@ -210,7 +209,7 @@ Result<Credential> Authority::find_by_token(const store::Reader& reader, std::st
         return Error(Code::NotFound,
                      "the token is well formed, but no credential here has its id, " + parts.id.string(),
                      "it may be of another installation");
-    if (!crypto::equal(credential->hash, verify::hash_token(token_key(root_key_), token)))
+    if (!crypto::equal(credential->hash, verify::hash_token(hashing_key(), token)))
         return Error(Code::NotFound,
                      "the token is not that of credential " + parts.id.string() + ", though it bears its id",
                      "to act on that credential all the same, name it");

@@ -8,11 +8,15 @@ namespace marque::authority {
 
 using namespace domain;
 
+const Secret& Authority::hashing_key() const {
+    if (token_key_.empty()) token_key_ = token_key(root_key_);
+    return token_key_;
+}
+
 Result<Authority::Answer> Authority::verify(std::string_view token, const Demand& demand) {
-    const Secret key = token_key(root_key_);
     return store::read_from(store_, [&](const store::Reader& reader) -> Result<Answer> {
         Answer answer;
-        answer.verdict = TRY(verify::verify(reader, key, token, demand, clock_.now()));
+        answer.verdict = TRY(verify::verify(reader, hashing_key(), token, demand, clock_.now()));
         const auto who = TRY(reader.operator_with_uid(caller_.uid));
         if (who && answer.verdict.whose)
             answer.tells_why = holds(*who, answer.verdict.whose->workspace.name, Permission::View);

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
+#include "cli/log_progress.h"
 #include "crypto/base64.h"
 
 namespace marque::cli {
@@ -171,12 +172,6 @@ Result<int> run_show(Shell& shell, const ShowOptions& options) {
     return 0;
 }
 
-authority::LogProgress log_progress(Shell& shell) {
-    return [show = shell.progress("reading the log")](std::uint64_t done, std::uint64_t all) mutable {
-        show(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
-    };
-}
-
 Result<std::optional<audit::Checkpoint>> earlier_checkpoint(const VerifyOptions& options,
                                                             const audit::VerifierKey& own) {
     if (options.checkpoint.empty()) return std::nullopt;
@@ -191,7 +186,7 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
     std::optional<audit::Checkpoint> earlier;
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         earlier = TRY(earlier_checkpoint(options, TRY(authority::log_verifier_key(overview.reader, root_key))));
-        report = TRY(authority::verify_log(overview.reader, root_key, earlier, log_progress(shell)));
+        report = TRY(authority::verify_log(overview.reader, root_key, earlier, log_progress(shell, "reading the log")));
         return {};
     }));
     if (shell.is_json()) {
@@ -215,8 +210,8 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
 
 // The log read whole and found sound, for what is to be signed over it.
 Result<authority::LogReport> sound_log(Shell& shell, const Authority::Overview& overview) {
-    auto report =
-        TRY(authority::verify_log(overview.reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell)));
+    auto report = TRY(authority::verify_log(overview.reader, *TRY(shell.root_key()), std::nullopt,
+                                            log_progress(shell, "reading the log")));
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what, "run marque audit verify");
     return report;

@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 
 namespace marque::cli {
@@ -31,20 +32,6 @@ Result<void> write_all(int fd, std::string_view text, const std::string& what) {
     return {};
 }
 
-class File {
- public:
-    explicit File(int fd) : fd_(fd) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int fd() const { return fd_; }
-
- private:
-    int fd_;
-};
-
 // A folder and the names of the files that are to appear in it, all or, at a failure, none.
 class NewFiles {
  public:
@@ -61,11 +48,11 @@ class NewFiles {
         return std::make_unique<NewFiles>(folder, fd);
     }
 
-    // Written under a temporary name; `is_one` syncs it alone.
+    // Under a temporary name.
     Result<void> write(const std::string& name, std::string_view text) {
         const std::string part = fmt::format(".{}.marque-{}", name, ::getpid());
         const File file(::openat(fd_.fd(), part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-        if (file.fd() < 0) return failed("cannot create a file in " + quote(folder_, 200));
+        if (!file.is_open()) return failed("cannot create a file in " + quote(folder_, 200));
         parts_.push_back(part);
         names_.push_back(name);
         const std::string what = quote(folder_ + "/" + name, 200);

@@ -5,6 +5,7 @@
 #include "authority/log.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/log_progress.h"
 
 namespace marque::cli {
 namespace {
@@ -109,11 +110,8 @@ Result<int> examine_backup(Shell& shell, const std::string& path) {
         return backup->read([&](const store::Reader& reader) -> Result<void> {
             const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
             if (mine != its) return Error(Code::InvalidRequest, "the backup is of another installation");
-            auto progress = shell.progress("reading the backup's log");
-            const auto its_log =
-                TRY(authority::verify_log(reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
-                    progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
-                }));
+            const auto its_log = TRY(
+                authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the backup's log")));
             examine_log(its_log, examination);
             const audit::Checkpoint then{its, its_log.size, its_log.root};
             const auto my_log =
@@ -145,11 +143,8 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
                     damage.empty() ? "" : "the database is damaged: " + damage.front());
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        auto progress = shell.progress("reading the log");
-        const auto report = TRY(
-            authority::verify_log(overview.reader, root_key, std::nullopt, [&](std::uint64_t done, std::uint64_t all) {
-                progress(all == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(all));
-            }));
+        const auto report =
+            TRY(authority::verify_log(overview.reader, root_key, std::nullopt, log_progress(shell, "reading the log")));
         examine_log(report, examination);
         TRY(examine_clock(overview, report.size, examination));
         return examine_rows(overview, examination);

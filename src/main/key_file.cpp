@@ -10,32 +10,13 @@
 #include <unistd.h>
 
 #include "authority/keys.h"
+#include "base/file.h"
 #include "base/text.h"
 
 namespace marque {
 namespace {
 
 constexpr std::size_t hex_length = authority::root_key_bytes * 2;
-
-Error system_error(const std::string& what) {
-    const int cause = errno;
-    return Error(cause == EACCES || cause == EPERM ? Code::PermissionDenied : Code::Unavailable,
-                 fmt::format("{}: {}", what, std::strerror(cause)));
-}
-
-class File {
- public:
-    explicit File(int fd) : fd_(fd) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int fd() const { return fd_; }
-
- private:
-    int fd_;
-};
 
 int digit(std::uint8_t c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -82,21 +63,21 @@ Result<void> ensure_root_key(const std::string& path, Random& random) {
     const std::string part = path + ".part";
     ::unlink(part.c_str());
     const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (file.fd() < 0) return system_error("cannot create " + quote(part, 200));
+    if (!file.is_open()) return system_error("cannot create " + quote(part, 200));
     const auto written = ::write(file.fd(), text.reveal().data(), text.size());
     if (written != static_cast<ssize_t>(text.size()) || ::fsync(file.fd()) != 0)
         return system_error("cannot write " + quote(part, 200));
     if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
         return system_error("cannot create " + quote(path, 200));
     const File folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder.fd() < 0 || ::fsync(folder.fd()) != 0)
+    if (!folder.is_open() || ::fsync(folder.fd()) != 0)
         return system_error("cannot sync the folder of " + quote(path, 200));
     return {};
 }
 
 Result<Secret> read_root_key_file(const std::string& path) {
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (file.fd() < 0) {
+    if (!file.is_open()) {
         if (errno == ENOENT || errno == ENOTDIR)
             return Error(Code::Unavailable, "there is no root key at " + quote(path, 200),
                          "make a store with marque init, or say where it is with --store or MARQUE_STORE");

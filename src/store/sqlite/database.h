@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <unordered_map>
 
 #include "base/bytes.h"
@@ -74,15 +75,28 @@ class Database {
     Result<void> execute(const char* sql);
     Result<std::int64_t> number(const char* sql);
 
-    // Errors of commit: OutcomeUnknown when the disk failed under it.
     Result<void> begin_read() { return execute("BEGIN"); }
-    Result<void> begin_write() { return execute("BEGIN IMMEDIATE"); }
-    Result<void> commit();
     void rollback() noexcept;
+
+    // Runs `body` in a write transaction: committed when it succeeds, rolled back when it fails. Errors: those of
+    // `body`; OutcomeUnknown when the disk failed under the commit.
+    template <class Body>
+    auto write(const Body& body) -> std::invoke_result_t<Body> {
+        TRY(execute("BEGIN IMMEDIATE"));
+        auto result = body();
+        if (!result) {
+            rollback();
+            return result;
+        }
+        TRY(commit());
+        return result;
+    }
 
     sqlite3* handle() const { return db_.get(); }
 
  private:
+    Result<void> commit();
+
     struct Close {
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };

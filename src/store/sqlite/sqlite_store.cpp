@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "store/append.h"
 #include "store/sqlite/apply.h"
@@ -19,19 +20,11 @@
 namespace marque::store::sqlite {
 namespace {
 
-Error system_error(const std::string& what) {
-    const int cause = errno;
-    return Error(cause == EACCES || cause == EPERM ? Code::PermissionDenied : Code::Unavailable,
-                 fmt::format("{}: {}", what, std::strerror(cause)));
-}
-
 Result<void> sync_folder_of(const std::string& path) {
     const std::string folder = std::filesystem::path(path).parent_path();
-    const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return system_error("cannot open " + quote(folder, 200));
-    const int result = ::fsync(fd);
-    ::close(fd);
-    if (result != 0) return system_error("cannot sync " + quote(folder, 200));
+    const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!file.is_open()) return system_error("cannot open " + quote(folder, 200));
+    if (::fsync(file.fd()) != 0) return system_error("cannot sync " + quote(folder, 200));
     return {};
 }
 
@@ -49,9 +42,8 @@ Result<void> require_file(const std::string& path) {
 
 // Creates the file with its final mode, before SQLite could make it with another.
 Result<void> ensure_private_file(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return system_error("cannot create " + quote(path, 200));
-    ::close(fd);
+    const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) return system_error("cannot create " + quote(path, 200));
     return {};
 }
 
@@ -120,13 +112,7 @@ class SqliteMaintenance final : public Maintenance {
         if (to < 0 || to > newest_schema())
             return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
                          fmt::format("this marque knows 1 to {}", newest_schema()));
-        TRY(database_.begin_write());
-        auto result = migrate_inside(to, decide);
-        if (!result) {
-            database_.rollback();
-            return result;
-        }
-        return database_.commit();
+        return database_.write([&] { return migrate_inside(to, decide); });
     }
 
     Result<void> backup(const std::string& to, const std::function<void(double)>& progress) override;
@@ -240,13 +226,7 @@ Result<void> SqliteStore::create(const std::string& path) {
         } else {
             TRY(keep_log_file(database));
             TRY(database.execute("PRAGMA journal_mode = WAL"));
-            TRY(database.begin_write());
-            auto result = apply_migrations(database, 0, newest_schema());
-            if (!result) {
-                database.rollback();
-                return result;
-            }
-            TRY(database.commit());
+            TRY(database.write([&] { return apply_migrations(database, 0, newest_schema()); }));
         }
     }
     return sync_folder_of(path);
@@ -260,25 +240,16 @@ Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>&
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
-    TRY(database_.begin_write());
-    const auto decide_and_write = [&]() -> Result<domain::Revision> {
+    return database_.write([&]() -> Result<domain::Revision> {
         const SqliteReader reader(database_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
         return write_events(database_, reader, drafts, sealing_key_.get());
-    };
-    auto revision = decide_and_write();
-    if (!revision) {
-        database_.rollback();
-        return revision;
-    }
-    TRY(database_.commit());
-    return revision;
+    });
 }
 
 Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
-    TRY(database_.begin_write());
-    const auto write = [&]() -> Result<void> {
+    return database_.write([&]() -> Result<void> {
         for (const Use& use : uses) {
             Statement statement =
                 TRY(database_.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, 1)"
@@ -288,13 +259,7 @@ Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
             TRY(statement.run());
         }
         return {};
-    };
-    auto result = write();
-    if (!result) {
-        database_.rollback();
-        return result;
-    }
-    return database_.commit();
+    });
 }
 
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key) {
