@@ -12,7 +12,7 @@
 #include "authority/authority.h"
 #include "authority/keys.h"
 #include "crypto/system_random.h"
-#include "main/key_file.h"
+#include "installation/key_file.h"
 #include "main/machine.h"
 #include "store/sqlite/sqlite_store.h"
 

@@ -44,16 +44,6 @@ std::string actor_name(const JsonObject& actor) {
     return uid != nullptr && uid->is_int64() ? fmt::format("uid {}", uid->get_int64()) : "unknown";
 }
 
-std::string target_name(const JsonObject& target) {
-    const std::string kind = text_at(target, "kind");
-    for (const char* key : {"name", "id", "fingerprint"})
-        if (const std::string name = text_at(target, key); !name.empty()) {
-            const std::string identity = text_at(target, "identity");
-            return identity.empty() ? kind + " " + name : kind + " " + name + " of " + identity;
-        }
-    return kind;
-}
-
 }  // namespace
 
 std::string encode(const Draft& draft, std::uint64_t seq) {
@@ -94,7 +84,8 @@ Result<Entry> decode(std::string_view bytes) {
     entry.outcome = text_at(entry.body, "outcome");
     entry.reason = text_at(entry.body, "reason");
     entry.actor = actor_name(*actor);
-    entry.target = target_name(*target);
+    entry.subject = TRY(subject_from(*target));
+    entry.target = describe(entry.subject);
     if (entry.action.empty() || entry.outcome.empty()) return malformed;
     return entry;
 }

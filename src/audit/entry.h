@@ -61,6 +61,7 @@ struct Entry {
     std::string outcome;
     std::string actor;   // operator's or identity's name, or "uid 1000"
     std::string target;  // for people: "identity codex"
+    domain::Subject subject;
     std::string reason;
     JsonObject body;  // all of it
 };

@@ -105,6 +105,7 @@ std::string action_of(const Event& event) {
             [](const PermissionGranted&) -> std::string { return "operator.grant"; },
             [](const PermissionWithdrawn&) -> std::string { return "operator.withdraw"; },
             [](const OwnerAdded&) -> std::string { return "owner.add"; },
+            [](const CredentialRefused&) -> std::string { return "credential.refuse"; },
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
             [](const Refused& e) { return e.action; },
@@ -133,6 +134,7 @@ Subject subject_of(const Event& event) {
             [](const PermissionGranted& e) -> Subject { return OperatorRef{e.name}; },
             [](const PermissionWithdrawn& e) -> Subject { return OperatorRef{e.name}; },
             [](const OwnerAdded& e) -> Subject { return OwnerRef{e.owner.fingerprint}; },
+            [](const CredentialRefused& e) -> Subject { return e.credential; },
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
             [](const Refused& e) { return e.subject; },
@@ -141,7 +143,8 @@ Subject subject_of(const Event& event) {
 }
 
 Outcome outcome_of(const Event& event) {
-    if (std::holds_alternative<Refused>(event)) return Outcome::Refused;
+    if (std::holds_alternative<Refused>(event) || std::holds_alternative<CredentialRefused>(event))
+        return Outcome::Refused;
     if (std::holds_alternative<CredentialUndelivered>(event)) return Outcome::Failed;
     return Outcome::Done;
 }
@@ -178,6 +181,12 @@ JsonObject change_of(const Event& event) {
             [](const PermissionGranted& e) { return only_after(to_json(e.grant)); },
             [](const PermissionWithdrawn& e) { return JsonObject{{"before", to_json(e.grant)}}; },
             [](const OwnerAdded& e) { return only_after({{"public_key", e.owner.public_key}}); },
+            [](const CredentialRefused& e) {
+                return JsonObject{{"error", e.reason},
+                                  {"count", e.count},
+                                  {"last_at", to_rfc3339(e.last_at)},
+                                  {"last_from", e.last_from}};
+            },
             [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
             [](const Refused& e) { return JsonObject{{"error", name_of(e.error.code)}, {"message", e.error.message}}; },
@@ -206,6 +215,41 @@ JsonObject to_json(const Subject& subject) {
         subject);
     object["kind"] = kind_of(subject);
     return object;
+}
+
+Result<Subject> subject_from(const JsonObject& object) {
+    const auto text = [&](const char* key) -> std::string_view {
+        const auto* value = object.if_contains(key);
+        const auto* string = value == nullptr ? nullptr : value->if_string();
+        return string == nullptr ? std::string_view() : std::string_view(*string);
+    };
+    const auto parse = [&]() -> Result<Subject> {
+        const std::string_view kind = text("kind");
+        if (kind == "installation") return InstallationRef{};
+        if (kind == "store") return StoreRef{};
+        if (kind == "owner") return OwnerRef{std::string(text("fingerprint"))};
+        if (kind == "operator") {
+            auto name = TRY(OperatorName::parse(text("name")));
+            return OperatorRef{std::move(name)};
+        }
+        auto workspace = TRY(WorkspaceName::parse(text(kind == "workspace" ? "name" : "workspace")));
+        if (kind == "workspace") return WorkspaceRef{std::move(workspace)};
+        if (kind == "environment") {
+            auto name = TRY(EnvironmentName::parse(text("name")));
+            return EnvironmentRef{std::move(workspace), std::move(name)};
+        }
+        if (kind == "identity") {
+            auto name = TRY(IdentityName::parse(text("name")));
+            return IdentityRef{std::move(workspace), std::move(name)};
+        }
+        auto identity = TRY(IdentityName::parse(text("identity")));
+        const auto id = TRY(CredentialId::parse(text("id")));
+        if (kind == "credential") return CredentialRef{std::move(workspace), std::move(identity), id};
+        return Error(Code::Corrupt, "an audit entry is about a thing of an unknown kind");
+    };
+    auto subject = parse();
+    if (!subject) return Error(Code::Corrupt, "an audit entry's target makes no sense: " + subject.error().message);
+    return subject;
 }
 
 const char* name_of(Outcome outcome) {

@@ -77,6 +77,16 @@ struct PermissionWithdrawn {
 struct OwnerAdded {
     domain::Owner owner;
 };
+// Credentials that were stopped are still presented, with the right secret: `count` times since the last such event,
+// at most one a minute for each. Written by the running system.
+struct CredentialRefused {
+    domain::CredentialRef credential;
+    std::string reason;  // such as credential_revoked
+    std::uint64_t count = 0;
+    Instant last_at;
+    std::string last_from;
+    Instant told_at;  // when this event is made: the next one is a minute away
+};
 struct StoreMigrated {
     int from;
     int to;  // smaller than `from`: a rollback
@@ -94,7 +104,7 @@ struct Refused {
 using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
                            CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
                            OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
-                           StoreMigrated, StoreBackedUp, Refused>;
+                           CredentialRefused, StoreMigrated, StoreBackedUp, Refused>;
 
 enum class Outcome { Done, Refused, Failed };
 
@@ -103,11 +113,13 @@ std::string action_of(const Event& event);
 domain::Subject subject_of(const Event& event);
 Outcome outcome_of(const Event& event);
 
-// {"before": …, "after": …}, or what was refused and why. Never a token, never a hash.
+// {"before": …, "after": …}, or what was refused, why and how often. Never a token, never a hash.
 JsonObject change_of(const Event& event);
 
 // The subject's place in the log: {"kind", and "workspace", "name" or "id" as it has them}.
 JsonObject to_json(const domain::Subject& subject);
+// The inverse. Errors: Corrupt.
+Result<domain::Subject> subject_from(const JsonObject& object);
 
 const char* name_of(Outcome outcome);
 

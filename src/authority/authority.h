@@ -159,12 +159,12 @@ class Authority {
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator
     // who may see the reason.
     struct Answer {
-        verify::Verdict verdict;
+        verify::Finding verdict;
         bool tells_why = false;
     };
     Result<Answer> verify(std::string_view token, const domain::Demand& demand);
     // Remembers an accepted verification, and ends what a rotation kept until this use.
-    Result<void> record_use(const verify::Verdict& verdict, const std::string& from);
+    Result<void> record_use(const verify::Finding& verdict, const std::string& from);
 
     // Runs `view` on a snapshot, for a caller with workspace:view in the workspace chosen. A
     // refusal leaves an event.

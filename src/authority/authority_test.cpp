@@ -6,6 +6,8 @@
 
 #include "authority/keys.h"
 #include "authority/log.h"
+#include "authority/runtime.h"
+#include "domain/token.h"
 #include "store/memory/memory_store.h"
 
 namespace marque::authority {
@@ -367,7 +369,12 @@ class FailingStore final : public store::Store {
     explicit FailingStore(Code code) : code_(code) {}
     Result<void> read(const std::function<Result<void>(const store::Reader&)>&) override { return error(); }
     Result<Revision> change(const store::Decide&) override { return error(); }
-    Result<void> record_uses(std::span<const store::Use>) override { return error(); }
+    Result<void> record_uses(std::span<const store::Use>, std::span<const store::RefusedUse>) override {
+        return error();
+    }
+    Result<void> mark() override { return error(); }
+    Result<bool> is_as_marked() const override { return false; }
+    Result<void> examine() override { return error(); }
 
  private:
     Error error() const { return {code_, "the store is gone"}; }

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "domain/span_of_time.h"
+#include "domain/verdict.h"
 
 namespace marque::authority {
 
@@ -133,7 +134,13 @@ Result<IdentityView> view_of(const store::Reader& reader, const Workspace& works
     for (Credential& credential : TRY(reader.credentials(identity.workspace, identity.name))) {
         const CredentialState state = state_at(credential, now);
         auto last_use = TRY(reader.last_use(credential.id));
-        view.credentials.push_back({std::move(credential), state, std::move(last_use)});
+        auto refused = TRY(reader.refused_uses(credential.id));
+        if (refused) {
+            const Standings standings{workspace, *environment, identity, credential};
+            const Reason reason = judge(standings, std::nullopt, now);
+            if (!is_stopped(reason) || refused->since != stopped_since(standings, reason)) refused.reset();
+        }
+        view.credentials.push_back({std::move(credential), state, std::move(last_use), std::move(refused)});
     }
     return view;
 }

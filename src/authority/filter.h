@@ -18,6 +18,8 @@ struct CredentialView {
     domain::Credential credential;
     domain::CredentialState state;
     std::optional<domain::LastUse> last_use;
+    // Uses refused since what stops it now does.
+    std::optional<domain::RefusedUses> refused;
 };
 
 struct IdentityView {

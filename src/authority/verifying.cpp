@@ -3,6 +3,7 @@
 
 #include "authority/authority.h"
 #include "authority/keys.h"
+#include "authority/runtime.h"
 
 namespace marque::authority {
 
@@ -26,31 +27,15 @@ Result<Authority::Answer> Authority::verify(std::string_view token, const Demand
     });
 }
 
-Result<void> Authority::record_use(const verify::Verdict& verdict, const std::string& from) {
+Result<void> Authority::record_use(const verify::Finding& verdict, const std::string& from) {
     if (!verdict.is_accepted() || !verdict.whose) return {};
     const Credential& credential = verdict.whose->credential;
     const Instant now = clock_.now();
     const store::Use uses[] = {{credential.id, now, from}};
-    TRY(store_.record_uses(uses));
+    TRY(record_uses(store_, uses, {}, now));
     const auto& succession = credential.succession;
     if (!succession || succession->old_credential != OldCredential::RetiresWhenNewIsUsed) return {};
-
-    auto is_waiting = [&](const store::Reader& reader) -> Result<std::optional<Credential>> {
-        auto old = TRY(reader.credential(succession->replaces));
-        if (!old || state_at(*old, now) != CredentialState::Retiring) return std::nullopt;
-        return old;
-    };
-    if (!TRY(store::read_from(store_, is_waiting))) return {};
-    TRY(store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
-        const auto old = TRY(is_waiting(reader));
-        if (!old) return std::vector<audit::Draft>{};
-        const CredentialRef old_ref{old->workspace, old->identity, old->id};
-        const CredentialRef new_ref{credential.workspace, credential.identity, credential.id};
-        return std::vector<audit::Draft>{{audit::CredentialRetiring{old_ref, now, credential.id},
-                                          audit::IdentityActor{new_ref}, now, audit::Mode::Runtime,
-                                          "its successor was used", "", request_id_}};
-    }));
-    return {};
+    return end_predecessor(store_, credential.id, now, request_id_);
 }
 
 }  // namespace marque::authority

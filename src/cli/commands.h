@@ -33,6 +33,7 @@ void add_owner(const Command& root, Shell& shell, Exit& exit);
 void add_environment(const Command& root, Shell& shell, Exit& exit);
 void add_workspace(const Command& root, Shell& shell, Exit& exit);
 void add_store(const Command& root, Shell& shell, Exit& exit);
+void add_serve(const Command& root, Shell& shell, Exit& exit);
 void add_doctor(const Command& root, Shell& shell, Exit& exit);
 void add_completion(const Command& root, Shell& shell, Exit& exit);
 

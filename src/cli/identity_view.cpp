@@ -42,6 +42,11 @@ audit::JsonObject to_json(const CredentialView& view) {
         object["last_used_from"] = view.last_use->from;
         object["use_count"] = view.last_use->count;
     }
+    if (view.refused)
+        object["refused"] = audit::JsonObject{{"reason", view.refused->reason},
+                                              {"count", view.refused->count},
+                                              {"last_at", to_rfc3339(view.refused->last_at)},
+                                              {"last_from", view.refused->last_from}};
     return object;
 }
 
@@ -94,6 +99,14 @@ std::optional<Instant> next_expiry(const IdentityView& view) {
 std::string use_in_words(const std::optional<LastUse>& use, Instant now) {
     if (!use) return "never used";
     return fmt::format("{} from {}", in_words(use->at, now), escaped(use->from));
+}
+
+std::string refused_in_words(const RefusedUses& refused, Instant now) {
+    // credential_revoked, identity_paused and so on end in the state.
+    const std::string state = refused.reason.substr(refused.reason.rfind('_') + 1);
+    return fmt::format("refused {} {} since it was {}, last from {}, {}", refused.count,
+                       refused.count == 1 ? "time" : "times", escaped(state), escaped(refused.last_from),
+                       in_words(refused.last_at, now));
 }
 
 std::string labels_in_words(const Labels& labels) {

@@ -15,6 +15,8 @@ std::optional<domain::LastUse> latest_use(const authority::IdentityView& view);
 std::optional<Instant> next_expiry(const authority::IdentityView& view);
 
 std::string use_in_words(const std::optional<domain::LastUse>& use, Instant now);
+// "refused 412 times since it was revoked, last from 10.0.0.7, 3 minutes ago"
+std::string refused_in_words(const domain::RefusedUses& refused, Instant now);
 std::string labels_in_words(const domain::Labels& labels);
 
 // An entry on one line: when, who, what, outcome, why.

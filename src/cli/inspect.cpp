@@ -101,6 +101,10 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
     shell.print("\n" + table.text(paint));
     if (view.credentials.size() > most_credentials_shown && !only)
         shell.print(fmt::format("… {} in all; -o json has them\n", view.credentials.size()));
+    for (const authority::CredentialView& credential : view.credentials)
+        if (credential.refused && (!only || credential.credential.id == *only))
+            shell.print(paint.warning(
+                fmt::format("\n{} {}\n", credential.credential.id.text(), refused_in_words(*credential.refused, now))));
     if (!events.empty()) shell.print("\n" + paint.dim("RECENT EVENTS") + "\n");
     for (const audit::Entry& event : events) shell.print(entry_line(event, now, paint) + "\n");
     return {};

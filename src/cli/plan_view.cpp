@@ -134,6 +134,7 @@ std::string in_past_tense(const audit::Event& event) {
                                    e.grant.workspace ? e.grant.workspace->text() : "all workspaces");
             },
             [](const audit::OwnerAdded& e) { return "registered owner key " + e.owner.fingerprint; },
+            [](const audit::CredentialRefused&) { return std::string(); },
             [](const audit::StoreMigrated&) { return std::string(); },
             [](const audit::StoreBackedUp&) { return std::string(); },
             [](const audit::Refused&) { return std::string(); },

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "audit/entry.h"
 #include "base/random.h"
@@ -19,6 +20,12 @@ namespace marque::cli {
 struct FileFinding {
     bool is_well = true;
     std::string what;
+};
+
+// What `marque serve` was told.
+struct ServeRequest {
+    std::string config;                  // file; empty: none
+    std::vector<std::string> overrides;  // key=value
 };
 
 class System {
@@ -47,6 +54,11 @@ class System {
     virtual Result<Secret> read_root_key(const std::string& folder) = 0;
     // Owners and modes of the store's folder and files.
     virtual std::vector<FileFinding> examine_files(const std::string& folder) = 0;
+
+    // The settings in force, as text. Errors: InvalidRequest.
+    virtual Result<std::string> check_settings(const ServeRequest& request) = 0;
+    // Serves the store in `folder` until asked to stop. Errors: InvalidRequest, and those of the store.
+    virtual Result<void> serve(const ServeRequest& request, const std::string& folder) = 0;
 
     // An OpenSSH public key, checked by OpenSSH. Errors: InvalidRequest, Unavailable.
     virtual Result<domain::Owner> read_owner_key(const std::string& path) = 0;

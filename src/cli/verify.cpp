@@ -13,7 +13,7 @@ struct Options {
 
 constexpr int refused = static_cast<int>(Code::StateRefuses);
 
-audit::JsonObject verdict_json(const verify::Verdict& verdict, bool tells_why) {
+audit::JsonObject verdict_json(const verify::Finding& verdict, bool tells_why) {
     audit::JsonObject object{{"accepted", verdict.is_accepted()}};
     if (tells_why) object["reason"] = name_of(verdict.reason);
     if (verdict.whose && (verdict.is_accepted() || tells_why)) {
@@ -32,7 +32,7 @@ audit::JsonObject verdict_json(const verify::Verdict& verdict, bool tells_why) {
 }
 
 void print_verdict(Shell& shell, const authority::Authority::Answer& answer) {
-    const verify::Verdict& verdict = answer.verdict;
+    const verify::Finding& verdict = answer.verdict;
     if (shell.is_json()) {
         shell.print_json(verdict_json(verdict, answer.tells_why));
         return;

@@ -5,6 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/kdf.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -69,6 +70,44 @@ Digest hmac_sha256(const Secret& key, ByteView message) {
     CHECK(EVP_MAC_update(context.get(), message.data(), message.size()) == 1);
     CHECK(EVP_MAC_final(context.get(), digest.data(), &written, digest.size()) == 1);
     CHECK(written == digest.size());
+    return digest;
+}
+
+// RFC 2104: H(key ⊕ opad ‖ H(key ⊕ ipad ‖ message)). The two padded keys are a block each, so that their hashing is
+// done once; copying the contexts costs less than OpenSSL's own reset of an HMAC.
+struct HmacSha256::State {
+    Handle<EVP_MD_CTX> inner{EVP_MD_CTX_new()};
+    Handle<EVP_MD_CTX> outer{EVP_MD_CTX_new()};
+    Handle<EVP_MD_CTX> work{EVP_MD_CTX_new()};
+};
+
+HmacSha256::HmacSha256(const Secret& key) : state_(std::make_unique<State>()) {
+    constexpr std::size_t block = 64;
+    CHECK(!key.empty() && key.size() <= block);
+    CHECK(state_->inner && state_->outer && state_->work);
+    const auto begin = [&](EVP_MD_CTX* context, std::uint8_t pad) {
+        Secret padded(block);
+        std::ranges::fill(padded.writable(), pad);
+        for (std::size_t i = 0; i < key.size(); ++i) padded.writable()[i] ^= key.reveal()[i];
+        CHECK(EVP_DigestInit_ex2(context, sha256_algorithm(), nullptr) == 1);
+        CHECK(EVP_DigestUpdate(context, padded.reveal().data(), block) == 1);
+    };
+    begin(state_->inner.get(), 0x36);
+    begin(state_->outer.get(), 0x5c);
+}
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+HmacSha256::~HmacSha256() = default;
+
+Digest HmacSha256::operator()(ByteView message) {
+    Digest digest;
+    EVP_MD_CTX* const work = state_->work.get();
+    CHECK(EVP_MD_CTX_copy_ex(work, state_->inner.get()) == 1);
+    CHECK(EVP_DigestUpdate(work, message.data(), message.size()) == 1);
+    CHECK(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
+    CHECK(EVP_MD_CTX_copy_ex(work, state_->outer.get()) == 1);
+    CHECK(EVP_DigestUpdate(work, digest.data(), digest.size()) == 1);
+    CHECK(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
     return digest;
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
 
 #include "base/bytes.h"
@@ -23,6 +24,22 @@ inline Digest sha256(ByteView bytes) {
 }
 
 Digest hmac_sha256(const Secret& key, ByteView message);
+
+// HMAC-SHA-256 with one key, many times: what depends on the key alone is hashed once. For one thread at a time; the
+// key's state lives in OpenSSL's memory, which is wiped when this goes.
+class HmacSha256 {
+ public:
+    explicit HmacSha256(const Secret& key);
+    HmacSha256(HmacSha256&&) noexcept;
+    HmacSha256& operator=(HmacSha256&&) noexcept;
+    ~HmacSha256();
+
+    Digest operator()(ByteView message);
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 // `length` bytes, at most 8160 (255 blocks).
 Secret hkdf_sha256(const Secret& input, ByteView salt, std::string_view info, std::size_t length);

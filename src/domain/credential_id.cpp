@@ -9,6 +9,15 @@ namespace {
 
 constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
+// Each character's five bits; 0xFF for what is none of the alphabet.
+constexpr auto values = [] {
+    std::array<std::uint8_t, 256> table{};
+    table.fill(0xFF);
+    for (std::size_t i = 0; i < alphabet.size(); ++i)
+        table[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+    return table;
+}();
+
 }  // namespace
 
 CredentialId::CredentialId(std::string_view text) {
@@ -16,7 +25,8 @@ CredentialId::CredentialId(std::string_view text) {
 }
 
 bool CredentialId::is_id(std::string_view text) {
-    return text.size() == length && text.find_first_not_of(alphabet) == std::string_view::npos;
+    return text.size() == length &&
+           std::ranges::all_of(text, [](char c) { return values[static_cast<std::uint8_t>(c)] != 0xFF; });
 }
 
 Result<CredentialId> CredentialId::parse(std::string_view text) {
@@ -31,6 +41,12 @@ CredentialId CredentialId::from_bits(std::uint64_t bits) {
         bits >>= 5;
     }
     return CredentialId(text);
+}
+
+std::uint64_t CredentialId::bits() const {
+    std::uint64_t bits = 0;
+    for (std::size_t i = length; i-- > 0;) bits = bits << 5 | values[static_cast<std::uint8_t>(text_[i])];
+    return bits;
 }
 
 }  // namespace marque::domain

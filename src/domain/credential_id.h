@@ -18,8 +18,9 @@ class CredentialId {
 
     // Exactly the form above; nothing is folded. Errors: InvalidRequest.
     static Result<CredentialId> parse(std::string_view text);
-    // From 60 of the 64 bits.
+    // From 60 of the 64 bits; `bits` gives them back.
     static CredentialId from_bits(std::uint64_t bits);
+    std::uint64_t bits() const;
     static bool is_id(std::string_view text);
 
     std::string_view text() const { return {text_.data(), text_.size()}; }

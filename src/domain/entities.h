@@ -139,6 +139,15 @@ struct LastUse {
     std::uint64_t count = 0;
 };
 
+// How often a credential that is stopped was presented all the same, with the right secret, since it is so.
+struct RefusedUses {
+    std::string reason;  // such as credential_revoked
+    Revision since = 0;  // of what stopped it
+    Instant last_at;
+    std::string last_from;
+    std::uint64_t count = 0;
+};
+
 const char* name_of(Standing standing);
 const char* name_of(MachineKind kind);
 const char* name_of(CredentialStanding standing);

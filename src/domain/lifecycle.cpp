@@ -86,15 +86,30 @@ bool has_passed(const std::optional<Instant>& end, Instant now) {
 
 }  // namespace
 
-CredentialState state_at(const Credential& credential, Instant now) {
-    if (credential.stored == CredentialStanding::Revoked) return CredentialState::Revoked;
-    if (credential.stored == CredentialStanding::Pending)
-        return now >= credential.created_at + delivery_window ? CredentialState::Lapsed : CredentialState::Pending;
-    if (has_passed(credential.expires_at, now)) return CredentialState::Expired;
-    if (credential.stored == CredentialStanding::Retiring)
-        return has_passed(credential.retire_at, now) ? CredentialState::Retired : CredentialState::Retiring;
-    if (credential.stored == CredentialStanding::Paused && !has_passed(credential.paused_until, now))
-        return CredentialState::Paused;
+Term term_of(const Credential& c) {
+    switch (c.stored) {
+        case CredentialStanding::Pending:
+            return {c.stored, c.created_at + delivery_window, c.expires_at};
+        case CredentialStanding::Paused:
+            return {c.stored, c.paused_until, c.expires_at};
+        case CredentialStanding::Retiring:
+            return {c.stored, c.retire_at, c.expires_at};
+        case CredentialStanding::Active:
+        case CredentialStanding::Revoked:
+            return {c.stored, std::nullopt, c.expires_at};
+    }
+    CHECK_UNREACHABLE();
+}
+
+CredentialState state_at(const Term& term, Instant now) {
+    if (term.stored == CredentialStanding::Revoked) return CredentialState::Revoked;
+    const bool has_turned = has_passed(term.turns_at, now);
+    if (term.stored == CredentialStanding::Pending)
+        return has_turned ? CredentialState::Lapsed : CredentialState::Pending;
+    if (has_passed(term.expires_at, now)) return CredentialState::Expired;
+    if (term.stored == CredentialStanding::Retiring)
+        return has_turned ? CredentialState::Retired : CredentialState::Retiring;
+    if (term.stored == CredentialStanding::Paused && !has_turned) return CredentialState::Paused;
     return CredentialState::Active;
 }
 

@@ -35,7 +35,18 @@ struct Rule {
     const char* because;
 };
 
-CredentialState state_at(const Credential& credential, Instant now);
+// What decides a credential's state: its row's standing and the two moments that time alone can bring.
+struct Term {
+    CredentialStanding stored;
+    std::optional<Instant> turns_at;  // pending: lapses; paused: resumes; retiring: retires
+    std::optional<Instant> expires_at;
+};
+Term term_of(const Credential& credential);
+
+CredentialState state_at(const Term& term, Instant now);
+inline CredentialState state_at(const Credential& credential, Instant now) {
+    return state_at(term_of(credential), now);
+}
 Standing standing_at(const Condition& condition, Instant now);
 
 // The two tables, total over their arguments (domain/lifecycle_test.cpp counts the rows).

@@ -1,9 +1,8 @@
 #include "domain/token.h"
 
-#include <boost/crc.hpp>
-
 #include <algorithm>
 #include <array>
+#include <libdeflate.h>
 
 #include "base/check.h"
 
@@ -11,6 +10,11 @@ namespace marque::domain {
 namespace {
 
 constexpr std::string_view base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+constexpr auto is_base62 = [] {
+    std::array<bool, 256> table{};
+    for (const char c : base62) table[static_cast<std::uint8_t>(c)] = true;
+    return table;
+}();
 constexpr std::string_view test_prefix = "mrq_test_";
 constexpr std::string_view live_prefix = "mrq_live_";
 constexpr std::size_t secret_at = test_prefix.size() + CredentialId::length + 1;
@@ -20,9 +24,7 @@ constexpr std::size_t checksum_length = 6;
 static_assert(checksum_at + checksum_length == token_length && test_prefix.size() == live_prefix.size());
 
 std::array<char, checksum_length> checksum(std::string_view text) {
-    boost::crc_32_type crc;
-    crc.process_bytes(text.data(), text.size());
-    std::uint32_t rest = crc.checksum();
+    std::uint32_t rest = libdeflate_crc32(0, text.data(), text.size());
     std::array<char, checksum_length> digits{};
     for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit) {
         *digit = base62[rest % 62];
@@ -60,20 +62,34 @@ Secret make_token(TokenClass token_class, const CredentialId& id, std::span<cons
     return token;
 }
 
-Result<TokenParts> parse_token(std::string_view text) {
-    const Error malformed(Code::InvalidRequest, "that is not a Marque token",
-                          "a token begins with mrq_live_ or mrq_test_ and has 71 characters");
-    if (text.size() != token_length) return malformed;
-    const bool is_live = text.starts_with(live_prefix);
-    if (!is_live && !text.starts_with(test_prefix)) return malformed;
-    const std::string_view id = text.substr(test_prefix.size(), CredentialId::length);
-    if (!CredentialId::is_id(id) || text[secret_at - 1] != '_') return malformed;
-    if (text.substr(secret_at).find_first_not_of(base62) != std::string_view::npos) return malformed;
+namespace {
+
+// The token's form; whether its checksum is right is another question.
+bool has_form(std::string_view text) {
+    return text.size() == token_length && (text.starts_with(test_prefix) || text.starts_with(live_prefix)) &&
+           CredentialId::is_id(text.substr(test_prefix.size(), CredentialId::length)) && text[secret_at - 1] == '_' &&
+           std::ranges::all_of(text.substr(secret_at), [](char c) { return is_base62[static_cast<std::uint8_t>(c)]; });
+}
+
+bool has_right_checksum(std::string_view text) {
     const auto expected = checksum(text.substr(0, checksum_at));
-    if (text.substr(checksum_at) != std::string_view(expected.data(), expected.size()))
-        return Error(Code::InvalidRequest, "the token's checksum is wrong: it was cut or mistyped");
-    const CredentialId credential_id = TRY(CredentialId::parse(id));
-    return TokenParts{is_live ? TokenClass::Live : TokenClass::Test, credential_id};
+    return text.substr(checksum_at) == std::string_view(expected.data(), expected.size());
+}
+
+}  // namespace
+
+std::optional<TokenParts> read_token(std::string_view text) noexcept {
+    if (!has_form(text) || !has_right_checksum(text)) return std::nullopt;
+    return TokenParts{text.starts_with(live_prefix) ? TokenClass::Live : TokenClass::Test,
+                      *CredentialId::parse(text.substr(test_prefix.size(), CredentialId::length))};
+}
+
+Result<TokenParts> parse_token(std::string_view text) {
+    if (!has_form(text))
+        return Error(Code::InvalidRequest, "that is not a Marque token",
+                     "a token begins with mrq_live_ or mrq_test_ and has 71 characters");
+    if (const auto parts = read_token(text)) return *parts;
+    return Error(Code::InvalidRequest, "the token's checksum is wrong: it was cut or mistyped");
 }
 
 bool mentions_token(std::string_view text) {

@@ -4,11 +4,15 @@
 
 namespace marque::domain {
 
-Reason judge(const Standings& s, const Demand& demand, Instant now) {
-    const Standing workspace = standing_at(s.workspace.condition, now);
-    const Standing environment = standing_at(s.environment.condition, now);
-    const Standing identity = standing_at(s.identity.condition, now);
-    const CredentialState credential = state_at(s.credential, now);
+Conditions conditions_of(const Standings& s) {
+    return {s.workspace.condition, s.environment.condition, s.identity.condition, term_of(s.credential)};
+}
+
+Reason judge(const Conditions& c, const ScopeSet& in_force, const Demand& demand, Instant now) {
+    const Standing workspace = standing_at(c.workspace, now);
+    const Standing environment = standing_at(c.environment, now);
+    const Standing identity = standing_at(c.identity, now);
+    const CredentialState credential = state_at(c.credential, now);
 
     if (credential == CredentialState::Revoked) return Reason::CredentialRevoked;
     if (identity == Standing::Revoked) return Reason::IdentityRevoked;
@@ -33,8 +37,52 @@ Reason judge(const Standings& s, const Demand& demand, Instant now) {
     if (identity == Standing::Paused) return Reason::IdentityPaused;
     if (environment == Standing::Paused) return Reason::EnvironmentPaused;
     if (workspace == Standing::Paused) return Reason::WorkspacePaused;
-    if (demand && !scopes_in_force(s.identity, s.credential).contains(*demand)) return Reason::ScopeMissing;
+    if (demand && !in_force.contains(*demand)) return Reason::ScopeMissing;
     return Reason::Accepted;
+}
+
+Reason judge(const Standings& s, const Demand& demand, Instant now) {
+    return judge(conditions_of(s), scopes_in_force(s.identity, s.credential), demand, now);
+}
+
+bool is_stopped(Reason reason) {
+    switch (reason) {
+        case Reason::Accepted:
+        case Reason::Malformed:
+        case Reason::Unknown:
+        case Reason::WrongSecret:
+        case Reason::NotInForce:
+        case Reason::ScopeMissing:
+            return false;
+        case Reason::Expired:
+        case Reason::Retired:
+        case Reason::CredentialPaused:
+        case Reason::IdentityPaused:
+        case Reason::EnvironmentPaused:
+        case Reason::WorkspacePaused:
+        case Reason::CredentialRevoked:
+        case Reason::IdentityRevoked:
+        case Reason::EnvironmentRevoked:
+        case Reason::WorkspaceRevoked:
+            return true;
+    }
+    CHECK_UNREACHABLE();
+}
+
+Revision stopped_since(const Standings& s, Reason reason) {
+    switch (reason) {
+        case Reason::IdentityPaused:
+        case Reason::IdentityRevoked:
+            return s.identity.revision;
+        case Reason::EnvironmentPaused:
+        case Reason::EnvironmentRevoked:
+            return s.environment.revision;
+        case Reason::WorkspacePaused:
+        case Reason::WorkspaceRevoked:
+            return s.workspace.revision;
+        default:
+            return s.credential.revision;
+    }
 }
 
 ScopeSet scopes_in_force(const Identity& identity, const Credential& credential) {

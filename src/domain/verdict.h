@@ -1,7 +1,7 @@
 // domain/verdict.h: the one rule of "whose token is this, and may it?".
 //
-// Every route asks this: the command line now, HTTP and the library later. There is no second
-// idea of "valid" (invariant 14). Pure.
+// Every route asks this, through verify/index.h: the command line, HTTP and the library. There is no second idea of
+// "valid" (invariant 14). Pure.
 #pragma once
 
 #include <optional>
@@ -43,9 +43,25 @@ struct Standings {
 // What is demanded beside being valid; none: nothing.
 using Demand = std::optional<Scope>;
 
-// The strictest of all four states, revoked before paused before the rest, and then the demand.
-// Says nothing about the secret: who asks has compared the hash before.
+// The four states that decide.
+struct Conditions {
+    Condition workspace;
+    Condition environment;
+    Condition identity;
+    Term credential;
+};
+Conditions conditions_of(const Standings& standings);
+
+// The strictest of all four states, revoked before paused before the rest, and then the demand against the scopes
+// in force. Says nothing about the secret: who asks has compared the hash before.
+Reason judge(const Conditions& conditions, const ScopeSet& in_force, const Demand& demand, Instant now);
 Reason judge(const Standings& standings, const Demand& demand, Instant now);
+
+// Whether a holder of the right secret is refused for good or for now: what counts as knocking in vain.
+bool is_stopped(Reason reason);
+
+// The revision at which what `reason` names last changed: for a revocation, that of the revocation.
+Revision stopped_since(const Standings& standings, Reason reason);
 
 // The scopes in force: the credential's, cut to what its identity may hold.
 ScopeSet scopes_in_force(const Identity& identity, const Credential& credential);

@@ -19,11 +19,17 @@
 #include "base/decimal.h"
 #include "base/text.h"
 #include "crypto/system_random.h"
-#include "main/key_file.h"
+#include "installation/key_file.h"
+#include "installation/open.h"
 #include "main/ssh_key.h"
+#include "server/server.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace marque {
+
+using installation::database_in;
+using installation::key_in;
+
 namespace {
 
 class SystemClock final : public Clock {
@@ -53,13 +59,6 @@ std::string terminal() {
         if (::ttyname_r(fd, name, sizeof name) == 0) return name;
     }
     return {};
-}
-
-std::string database_in(const std::string& folder) {
-    return folder + "/marque.db";
-}
-std::string key_in(const std::string& folder) {
-    return folder + "/root.key";
 }
 
 cli::FileFinding examine(const std::string& path, mode_t allowed) {
@@ -178,6 +177,19 @@ Result<Secret> Machine::read_root_key(const std::string& folder) {
 
 std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) {
     return {examine(folder, 0700), examine(database_in(folder), 0600), examine(key_in(folder), 0600)};
+}
+
+Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
+    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+    TRY(server::check_files(settings));
+    return server::to_toml(settings);
+}
+
+Result<void> Machine::serve(const cli::ServeRequest& request, const std::string& folder) {
+    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+    installation::Keys keys = TRY(installation::read_keys(folder));
+    return server::serve(
+        settings, {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key)}, clock_);
 }
 
 Result<domain::Owner> Machine::read_owner_key(const std::string& path) {

@@ -26,6 +26,8 @@ class Machine final : public cli::System {
     Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) override;
     Result<Secret> read_root_key(const std::string& folder) override;
     std::vector<cli::FileFinding> examine_files(const std::string& folder) override;
+    Result<std::string> check_settings(const cli::ServeRequest& request) override;
+    Result<void> serve(const cli::ServeRequest& request, const std::string& folder) override;
     Result<domain::Owner> read_owner_key(const std::string& path) override;
 
  private:

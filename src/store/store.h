@@ -21,6 +21,7 @@
 #include "audit/merkle.h"
 #include "base/result.h"
 #include "domain/entities.h"
+#include "domain/lifecycle.h"
 #include "domain/subject.h"
 
 namespace marque::store {
@@ -36,14 +37,38 @@ struct StoredEntry {
 struct StoredHead {
     audit::Frontier frontier;
     audit::Digest seal{};
+    // Rows written by other means than events: how many writes the log does not account for.
+    std::uint64_t unlogged_writes = 0;
 };
 
-// An accepted verification, to be remembered beside the state.
+// Accepted verifications, to be remembered beside the state: the latest of `count`.
 struct Use {
     domain::CredentialId credential;
     Instant at;
     std::string from;
+    std::uint64_t count = 1;
 };
+
+// The same for a credential that is stopped. What was counted under another `reason` or `since` begins anew.
+struct RefusedUse {
+    domain::CredentialId credential;
+    domain::RefusedUses uses;
+};
+
+// What a verdict rests on, row by row: the texts are valid during the call only.
+struct IdentityFacts {
+    std::string_view workspace, name, environment, scopes;
+    domain::Condition condition;
+};
+struct CredentialFacts {
+    domain::CredentialId id;
+    std::string_view workspace, identity, scopes;
+    domain::TokenHash hash;
+    domain::Term term;
+    bool ends_predecessor;  // when it is used: OldCredential::RetiresWhenNewIsUsed
+};
+template <class Facts>
+using Visit = std::function<Result<void>(const Facts&)>;
 
 // One consistent view. Every call may fail with Unavailable (the store can't be read now) or
 // Corrupt (what is stored makes no sense); an absent thing is no error but an empty optional.
@@ -72,6 +97,14 @@ class Reader {
     virtual Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
                                                                 const domain::IdentityName& identity) const = 0;
     virtual Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const = 0;
+    virtual Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const = 0;
+    // At most `limit` credentials with refused uses of which no event has told yet, while the latest that did is of
+    // `before` or older; `count` is how many uses that are.
+    virtual Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const = 0;
+
+    // Every identity, and every credential, of all workspaces, in any order. Errors: those of `visit` too.
+    virtual Result<void> visit_identities(const Visit<IdentityFacts>& visit) const = 0;
+    virtual Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const = 0;
 
     // Removed operators are found by name and not by uid.
     virtual Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const = 0;
@@ -106,7 +139,16 @@ class Store {
 
     // Remembers uses: forward only, no event, no revision. Durable at the next change at the
     // latest. Errors: Unavailable.
-    virtual Result<void> record_uses(std::span<const Use> uses) = 0;
+    virtual Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) = 0;
+
+    // Takes note of the store as it is; whatever is committed from now on, by anybody, is a change. To be called
+    // before reading, never after. Errors: Unavailable when what lies there is no longer what was opened.
+    virtual Result<void> mark() = 0;
+    // Whether nothing was committed since. Safe beside other calls of itself, unlike all else here. Errors: as of mark.
+    virtual Result<bool> is_as_marked() const = 0;
+    // What can be seen of the store's files without reading them through: that they are there, whole and writable.
+    // Safe beside is_as_marked. Errors: Unavailable, Corrupt.
+    virtual Result<void> examine() = 0;
 };
 
 // `view`'s value, read from one snapshot.

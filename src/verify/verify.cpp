@@ -1,6 +1,8 @@
 #include "verify/verify.h"
 
 #include "crypto/digest.h"
+#include "verify/facts.h"
+#include "verify/index.h"
 
 namespace marque::verify {
 
@@ -21,16 +23,21 @@ Result<Standings> standings_of(const store::Reader& reader, const Credential& cr
     return Standings{*workspace, *environment, *identity, credential};
 }
 
-Result<Verdict> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
+Result<Finding> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
                        const Demand& demand, Instant now) {
-    const auto parts = parse_token(token);
-    if (!parts) return Verdict{Reason::Malformed, std::nullopt};
-    const TokenHash hash = hash_token(token_key, token);  // for unknown ids too: the same work
-    const auto credential = TRY(reader.credential(parts->id));
-    if (!credential) return Verdict{Reason::Unknown, std::nullopt};
-    const Standings standings = TRY(standings_of(reader, *credential));
-    if (!crypto::equal(hash, credential->hash)) return Verdict{Reason::WrongSecret, standings};
-    return Verdict{judge(standings, demand, now), standings};
+    Index index;
+    std::optional<Standings> standings;
+    if (const auto parts = read_token(token))
+        if (const auto credential = TRY(reader.credential(parts->id))) {
+            standings = TRY(standings_of(reader, *credential));
+            index.put(standings->workspace);
+            TRY(index.put(standings->environment));
+            TRY(put_identity(index, standings->identity));
+            TRY(put_credential(index, standings->credential));
+        }
+    TokenHasher hasher(token_key);
+    const Verdict verdict = index.verify(hasher, token, demand, now);
+    return Finding{verdict.reason, std::move(standings)};
 }
 
 }  // namespace marque::verify

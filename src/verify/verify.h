@@ -1,16 +1,16 @@
-// verify/verify.h: whose token is this, and may it? The one gate (invariant 14).
+// verify/verify.h: one token against a store that is read for it alone, as a command does. The gate itself is
+// Index::verify (verify/index.h); this puts the one credential that may be meant into an index and asks it.
 #pragma once
 
 #include <optional>
 
 #include "base/secret.h"
-#include "domain/token.h"
 #include "domain/verdict.h"
 #include "store/store.h"
 
 namespace marque::verify {
 
-struct Verdict {
+struct Finding {
     domain::Reason reason = domain::Reason::Unknown;
     // Who it is, when the token is one of ours; for the operator also when it is not accepted.
     std::optional<domain::Standings> whose;
@@ -20,7 +20,7 @@ struct Verdict {
 
 // Writes nothing. A store that can't answer is an Error and so a denial, never a verdict
 // (invariant 7). Errors: Unavailable, Corrupt.
-Result<Verdict> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
+Result<Finding> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
                        const domain::Demand& demand, Instant now);
 
 // The hash that is stored for a token: HMAC-SHA-256 of its text.

@@ -24,6 +24,8 @@ MAY_INCLUDE = {
     "verify": PURE + ["store"],
     "authority": PURE + ["store", "verify"],
     "cli": PURE + ["store", "verify", "authority"],
+    "server": PURE + ["store", "verify", "authority"],
+    "installation": PURE + ["store", "store/sqlite", "verify", "authority"],
 }
 MAY_INCLUDE["main"] = list(MAY_INCLUDE)
 

@@ -1,4 +1,5 @@
 // What every store must keep, whatever it is made of. A backend passes by being listed below.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -326,7 +327,7 @@ TEST_P(StoreContract, Invariant13_UsesMoveForwardOnlyAndMakeNoRevision) {
     add_codex();
     const auto use = [&](Instant at, const char* from) {
         const Use uses[] = {{id, at, from}};
-        return store().record_uses(uses);
+        return store().record_uses(uses, {});
     };
     EXPECT_FALSE(read([&](const Reader& r) { return r.last_use(id); }));
     ASSERT_TRUE(use(t0 + 2s, "b"));
@@ -336,6 +337,78 @@ TEST_P(StoreContract, Invariant13_UsesMoveForwardOnlyAndMakeNoRevision) {
     EXPECT_EQ(last->from, "b");
     EXPECT_EQ(last->count, 2u);
     EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).frontier.size(), 5u);
+}
+
+TEST_P(StoreContract, RefusedUsesAddUpUntilWhatStopsItChanges) {
+    add_codex();
+    const auto refuse = [&](const char* reason, Revision since, Instant at, std::uint64_t count) {
+        const RefusedUse refused[] = {{id, {reason, since, at, "10.0.0.7", count}}};
+        return store().record_uses({}, refused);
+    };
+    EXPECT_FALSE(read([&](const Reader& r) { return r.refused_uses(id); }));
+    ASSERT_TRUE(refuse("credential_paused", 4, t0 + 2s, 3));
+    ASSERT_TRUE(refuse("credential_paused", 4, t0 + 1s, 2)) << "late: counts, and is not the last";
+    auto uses = read([&](const Reader& r) { return r.refused_uses(id); });
+    EXPECT_EQ(uses->count, 5u);
+    EXPECT_EQ(uses->last_at, t0 + 2s);
+    ASSERT_TRUE(refuse("credential_revoked", 5, t0 + 3s, 1));
+    uses = read([&](const Reader& r) { return r.refused_uses(id); });
+    EXPECT_EQ(uses->count, 1u) << "since it was revoked";
+    EXPECT_EQ(uses->reason, "credential_revoked");
+}
+
+TEST_P(StoreContract, RefusedUsesAreToldOnceAMinute) {
+    add_codex();
+    const auto refuse = [&] {
+        const RefusedUse refused[] = {{id, {"credential_revoked", 4, t0, "a", 2}}};
+        return store().record_uses({}, refused);
+    };
+    const auto untold = [&](Instant before) {
+        return read([&](const Reader& r) { return r.untold_refused_uses(before, 10); });
+    };
+    ASSERT_TRUE(refuse());
+    ASSERT_EQ(untold(t0).size(), 1u) << "never told of";
+    EXPECT_EQ(untold(t0)[0].uses.count, 2u);
+    (void)commit({audit::CredentialRefused{ref, "credential_revoked", 2, t0, "a", t0}});
+    EXPECT_TRUE(untold(t0 + 1h).empty()) << "nothing new";
+    ASSERT_TRUE(refuse());
+    EXPECT_TRUE(untold(t0 - 1s).empty()) << "told of at t0";
+    EXPECT_EQ(untold(t0).size(), 1u);
+    EXPECT_EQ(read([&](const Reader& r) { return r.refused_uses(id); })->count, 4u);
+}
+
+TEST_P(StoreContract, VisitsEveryRowThatAVerdictRestsOn) {
+    add_codex();
+    std::vector<std::string> seen;
+    ASSERT_TRUE(store().read([&](const Reader& r) -> Result<void> {
+        TRY(r.visit_identities([&](const IdentityFacts& i) -> Result<void> {
+            seen.push_back(fmt::format("{} {} {} {}", i.workspace, i.name, i.environment, i.scopes));
+            return {};
+        }));
+        return r.visit_credentials([&](const CredentialFacts& c) -> Result<void> {
+            seen.push_back(fmt::format("{} {} {}", c.id.text(), c.identity, name_of(c.term.stored)));
+            return {};
+        });
+    }));
+    ASSERT_EQ(seen.size(), 2u);
+    EXPECT_NE(seen[0].find("codex"), std::string::npos);
+    EXPECT_NE(seen[1].find("codex pending"), std::string::npos) << seen[1];
+}
+
+TEST_P(StoreContract, AMarkShowsEveryCommitAndNothingElse) {
+    add_codex();
+    Store& writer = other() == nullptr ? store() : *other();
+    ASSERT_TRUE(store().mark());
+    for (int i = 0; i < 1000 && !*store().is_as_marked(); ++i)
+        ASSERT_TRUE(store().mark());  // a folder just made settles
+    EXPECT_TRUE(*store().is_as_marked());
+    ASSERT_TRUE(read([&](const Reader& r) { return r.credential(id); }));
+    EXPECT_TRUE(*store().is_as_marked()) << "reading is no change";
+    ASSERT_TRUE(writer.record_uses(std::vector<Use>{{id, t0, "a"}}, {}));
+    EXPECT_FALSE(*store().is_as_marked());
+    ASSERT_TRUE(store().mark());
+    EXPECT_TRUE(*store().is_as_marked());
+    EXPECT_EQ(read([&](const Reader& r) { return r.head(); }).unlogged_writes, 0u) << "events account for every row";
 }
 
 TEST_P(StoreContract, AnotherHandleSeesWhatIsCommitted) {

@@ -64,6 +64,32 @@ class MemoryReader final : public Reader {
         return all;
     }
     Result<std::optional<LastUse>> last_use(const CredentialId& id) const override { return find(rows_.last_uses, id); }
+    Result<std::optional<RefusedUses>> refused_uses(const CredentialId& id) const override {
+        const auto found = rows_.refused_uses.find(id);
+        if (found == rows_.refused_uses.end()) return std::nullopt;
+        return found->second.uses;
+    }
+    Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override {
+        std::vector<RefusedUse> all;
+        for (const auto& [id, refused] : rows_.refused_uses)
+            if (refused.untold > 0 && (!refused.told_at || *refused.told_at <= before) && all.size() < limit) {
+                all.push_back({id, refused.uses});
+                all.back().uses.count = refused.untold;
+            }
+        return all;
+    }
+    Result<void> visit_identities(const Visit<IdentityFacts>& visit) const override {
+        for (const auto& [key, i] : rows_.identities)
+            TRY(visit({i.workspace.text(), i.name.text(), i.environment.text(), i.scopes.text(), i.condition}));
+        return {};
+    }
+    Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const override {
+        for (const auto& [id, c] : rows_.credentials) {
+            const bool ends = c.succession && c.succession->old_credential == OldCredential::RetiresWhenNewIsUsed;
+            TRY(visit({id, c.workspace.text(), c.identity.text(), c.scopes.text(), c.hash, term_of(c), ends}));
+        }
+        return {};
+    }
     Result<std::optional<Operator>> operator_with_uid(std::uint32_t uid) const override {
         for (const auto& [name, operator_] : rows_.operators)
             if (operator_.uid == uid && !operator_.is_removed) return operator_;
@@ -188,6 +214,12 @@ class Apply {
         return {};
     }
     Result<void> operator()(const audit::OwnerAdded& e) { return add(rows_.owners, e.owner.fingerprint, e.owner); }
+    Result<void> operator()(const audit::CredentialRefused& e) {
+        Rows::Refused& refused = rows_.refused_uses[e.credential.id];
+        refused.untold -= std::min(refused.untold, e.count);
+        refused.told_at = e.told_at;
+        return {};
+    }
     Result<void> operator()(const audit::StoreMigrated&) { return {}; }
     Result<void> operator()(const audit::StoreBackedUp&) { return {}; }
     Result<void> operator()(const audit::Refused&) { return {}; }
@@ -264,18 +296,41 @@ Result<Revision> MemoryStore::change(const Decide& decide) {
     std::ranges::move(appended.entries, std::back_inserter(next.entries));
     next.head = {appended.head, appended.head_seal};
     rows = std::move(next);
+    ++commits_;
     return rows.head.frontier.size();
 }
 
-Result<void> MemoryStore::record_uses(std::span<const Use> uses) {
+Result<void> MemoryStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
     for (const Use& use : uses) {
         LastUse& last = rows.last_uses[use.credential];
-        ++last.count;
+        last.count += use.count;
         if (use.at < last.at) continue;
         last.at = use.at;
         last.from = use.from;
     }
+    for (const auto& [credential, one] : refused) {
+        Rows::Refused& all = rows.refused_uses[credential];
+        const bool goes_on = all.uses.reason == one.reason && all.uses.since == one.since;
+        const RefusedUses before = all.uses;
+        all.uses = one;
+        all.uses.count += goes_on ? before.count : 0;
+        all.untold = one.count + (goes_on ? all.untold : 0);
+        if (before.last_at > one.last_at) {
+            all.uses.last_at = before.last_at;
+            all.uses.last_from = before.last_from;
+        }
+    }
+    ++commits_;
     return {};
+}
+
+Result<void> MemoryStore::mark() {
+    marked_ = commits_;
+    return {};
+}
+
+Result<bool> MemoryStore::is_as_marked() const {
+    return marked_ == commits_;
 }
 
 }  // namespace marque::store::memory

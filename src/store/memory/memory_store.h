@@ -19,6 +19,12 @@ struct Rows {
     std::map<domain::OperatorName, domain::Operator> operators;
     std::map<std::string, domain::Owner> owners;
     std::map<domain::CredentialId, domain::LastUse> last_uses;
+    struct Refused {
+        domain::RefusedUses uses;
+        std::uint64_t untold = 0;
+        std::optional<Instant> told_at;
+    };
+    std::map<domain::CredentialId, Refused> refused_uses;
     std::vector<StoredEntry> entries;
     std::vector<std::optional<domain::IdentityRef>> subjects;  // of the entries
     StoredHead head;
@@ -31,11 +37,16 @@ class MemoryStore final : public Store {
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
     Result<domain::Revision> change(const Decide& decide) override;
-    Result<void> record_uses(std::span<const Use> uses) override;
+    Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) override;
+    Result<void> mark() override;
+    Result<bool> is_as_marked() const override;
+    Result<void> examine() override { return {}; }
 
     Rows rows;
 
  private:
+    std::uint64_t commits_ = 0;
+    std::optional<std::uint64_t> marked_;
     Secret sealing_key_;
 };
 

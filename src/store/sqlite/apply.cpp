@@ -191,6 +191,12 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
                                    "INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES (?,?,?,?)",
                                    e.owner.fingerprint, e.owner.public_key, e.owner.comment, revision));
             },
+            [&](const audit::CredentialRefused& e) {
+                return discard(run(database,
+                                   "UPDATE refused_use SET untold = max(0, untold - ?), told_at = ?"
+                                   " WHERE credential = ?",
+                                   e.count, e.told_at, e.credential.id.text()));
+            },
             [](const audit::StoreMigrated&) -> Result<void> { return {}; },
             [](const audit::StoreBackedUp&) -> Result<void> { return {}; },
             [](const audit::Refused&) -> Result<void> { return {}; },

@@ -11,12 +11,11 @@
 namespace marque::store::sqlite {
 namespace {
 
-constexpr int longest_wait_ms = 60'000;
 constexpr int retry_ms = 2;
 
-// Another process is writing. Short waits: a writer holds the lock for about one fsync.
-int wait_for_lock(void*, int tries) {
-    if (tries > longest_wait_ms / retry_ms) return 0;
+// Another process is writing. Short waits: a writer holds the lock for about one fsync. `most_tries` is a number.
+int wait_for_lock(void* most_tries, int tries) {
+    if (tries > static_cast<int>(reinterpret_cast<std::intptr_t>(most_tries))) return 0;
     const timespec pause{0, retry_ms * 1'000'000L};
     ::nanosleep(&pause, nullptr);
     return 1;
@@ -52,7 +51,7 @@ const char* advice_for(int result) {
         case SQLITE_READONLY:
             return "the store's folder and files must be writable, for reading too";
         case SQLITE_BUSY:
-            return "another process has held the store for a minute; see who with fuser";
+            return "another process holds the store; see who with fuser";
         case SQLITE_CORRUPT:
             return "stop, keep a copy of the folder, and run marque doctor";
         case SQLITE_NOTADB:
@@ -122,10 +121,14 @@ Result<int> Statement::run() {
     return sqlite3_changes(db_);
 }
 
-std::string Statement::text(int column) const {
+std::string_view Statement::view(int column) const {
     const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return text == nullptr ? std::string()
-                           : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+    return text == nullptr ? std::string_view()
+                           : std::string_view(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
+}
+
+std::string Statement::text(int column) const {
+    return std::string(view(column));
 }
 
 std::int64_t Statement::number(int column) const {
@@ -152,7 +155,7 @@ std::optional<Duration> Statement::maybe_duration(int column) const {
     return Duration(number(column));
 }
 
-Result<Database> Database::open(const std::string& path, OpenMode mode) {
+Result<Database> Database::open(const std::string& path, OpenMode mode, Duration longest_wait) {
     sqlite3* handle = nullptr;
     const bool is_immutable = mode == OpenMode::ReadOnlyImmutable;
     std::string name = path;
@@ -168,7 +171,8 @@ Result<Database> Database::open(const std::string& path, OpenMode mode) {
     Database database(handle);
     sqlite3_extended_result_codes(handle, 1);
     if (result != SQLITE_OK) return error_from(handle);
-    sqlite3_busy_handler(handle, wait_for_lock, nullptr);
+    const auto most_tries = longest_wait / std::chrono::milliseconds(retry_ms);
+    sqlite3_busy_handler(handle, wait_for_lock, reinterpret_cast<void*>(static_cast<std::intptr_t>(most_tries)));
     // What is stored is not trusted to call functions, and indexes are checked as they are read.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);

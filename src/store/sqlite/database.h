@@ -49,6 +49,8 @@ class Statement {
     Result<int> run();
 
     std::string text(int column) const;
+    // The same without a copy: valid until the next step.
+    std::string_view view(int column) const;
     std::int64_t number(int column) const;
     Bytes bytes(int column) const;
     bool is_null(int column) const;
@@ -64,10 +66,14 @@ class Statement {
 
 enum class OpenMode { Existing, ReadOnlyImmutable };
 
+// For a lock that another process holds.
+inline constexpr Duration default_longest_wait = std::chrono::minutes(1);
+
 class Database {
  public:
     // Errors: Unavailable, Corrupt (not a database), PermissionDenied.
-    static Result<Database> open(const std::string& path, OpenMode mode = OpenMode::Existing);
+    static Result<Database> open(const std::string& path, OpenMode mode = OpenMode::Existing,
+                                 Duration longest_wait = default_longest_wait);
 
     // `sql` must outlive the database: a literal. Prepared once and kept.
     Result<Statement> prepare(const char* sql);

@@ -112,6 +112,43 @@ Result<std::optional<LastUse>> SqliteReader::last_use(const CredentialId& id) co
     });
 }
 
+Result<std::optional<RefusedUses>> SqliteReader::refused_uses(const CredentialId& id) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT reason, since, at, source, count FROM refused_use WHERE credential = ?"));
+    statement.bind(id.text());
+    return one_row(std::move(statement),
+                   [](const Statement& row) -> Result<RefusedUses> { return refused_uses_from(row, 0); });
+}
+
+Result<std::vector<RefusedUse>> SqliteReader::untold_refused_uses(Instant before, std::size_t limit) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT credential, reason, since, at, source, untold FROM refused_use"
+                              " WHERE untold > 0 AND (told_at IS NULL OR told_at <= ?) ORDER BY credential LIMIT ?"));
+    statement.bind(before).bind(std::uint64_t{limit});
+    return all_rows(std::move(statement), [](const Statement& row) -> Result<RefusedUse> {
+        const auto id = TRY(CredentialId::parse(row.text(0)));
+        return RefusedUse{id, refused_uses_from(row, 1)};
+    });
+}
+
+Result<void> SqliteReader::visit_identities(const Visit<IdentityFacts>& visit) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT workspace, name, environment, scopes, state, paused_until FROM identity"));
+    while (TRY(statement.step())) {
+        const Condition condition = TRY(condition_from(statement, 4));
+        TRY(visit({statement.view(0), statement.view(1), statement.view(2), statement.view(3), condition}));
+    }
+    return {};
+}
+
+Result<void> SqliteReader::visit_credentials(const Visit<CredentialFacts>& visit) const {
+    Statement statement =
+        TRY(database_.prepare("SELECT id, workspace, identity, hash, scopes, state, created_at, expires_at,"
+                              " paused_until, retire_at, old_credential FROM credential"));
+    while (TRY(statement.step())) TRY(visit(TRY(facts_from(statement))));
+    return {};
+}
+
 Result<std::optional<Operator>> SqliteReader::operator_with_uid(std::uint32_t uid) const {
     Statement statement =
         TRY(database_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE uid = ? AND is_removed = 0"));
@@ -147,6 +184,10 @@ Result<StoredHead> SqliteReader::head() const {
     head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(statement.number(0)), statement.bytes(1)));
     const Bytes seal = statement.bytes(2);
     if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
+    // Not there before schema 3.
+    if (auto counts = database_.prepare("SELECT count - by_event FROM row_write"))
+        if (Statement row = counts.release(); TRY(row.step()))
+            head.unlogged_writes = static_cast<std::uint64_t>(row.number(0));
     return head;
 }
 

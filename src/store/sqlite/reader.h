@@ -26,6 +26,10 @@ class SqliteReader final : public Reader {
     Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
                                                         const domain::IdentityName& identity) const override;
     Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override;
+    Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const override;
+    Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override;
+    Result<void> visit_identities(const Visit<IdentityFacts>& visit) const override;
+    Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const override;
     Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const override;
     Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const override;
     Result<std::vector<domain::Operator>> operators() const override;

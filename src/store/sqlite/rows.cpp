@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "audit/json.h"
+#include "base/text.h"
 
 namespace marque::store::sqlite {
 namespace {
@@ -19,15 +20,10 @@ Result<T> stored(Result<T> parsed) {
 }
 
 template <class E>
-Result<E> one_of(const std::string& text, std::initializer_list<E> values) {
+Result<E> one_of(std::string_view text, std::initializer_list<E> values) {
     for (const E value : values)
         if (text == name_of(value)) return value;
-    return stored(Result<E>(Error(Code::InvalidRequest, "unknown word " + text)));
-}
-
-Result<Condition> condition_from(const Statement& row, int state, int paused_until) {
-    const Standing standing = TRY(one_of(row.text(state), {Standing::Active, Standing::Paused, Standing::Revoked}));
-    return Condition{standing, row.maybe_instant(paused_until)};
+    return stored(Result<E>(Error(Code::InvalidRequest, "unknown word " + quote(text))));
 }
 
 Result<Labels> labels_from(const std::string& text) {
@@ -42,7 +38,12 @@ Result<Labels> labels_from(const std::string& text) {
     return labels;
 }
 
-Result<std::array<std::uint8_t, 32>> digest_from(const Bytes& bytes) {
+Result<CredentialStanding> credential_standing_from(std::string_view text) {
+    using enum CredentialStanding;
+    return one_of(text, {Active, Revoked, Pending, Paused, Retiring});
+}
+
+Result<std::array<std::uint8_t, 32>> digest_from(ByteView bytes) {
     std::array<std::uint8_t, 32> digest{};
     if (bytes.size() != digest.size()) return Error(Code::Corrupt, "a stored hash has a wrong length");
     std::ranges::copy(bytes, digest.begin());
@@ -51,9 +52,32 @@ Result<std::array<std::uint8_t, 32>> digest_from(const Bytes& bytes) {
 
 }  // namespace
 
+Result<Condition> condition_from(const Statement& row, int first) {
+    const Standing standing = TRY(one_of(row.view(first), {Standing::Active, Standing::Paused, Standing::Revoked}));
+    return Condition{standing, row.maybe_instant(first + 1)};
+}
+
+RefusedUses refused_uses_from(const Statement& row, int first) {
+    return {row.text(first), static_cast<Revision>(row.number(first + 1)), row.instant(first + 2), row.text(first + 3),
+            static_cast<std::uint64_t>(row.number(first + 4))};
+}
+
+Result<CredentialFacts> facts_from(const Statement& row) {
+    const auto id = TRY(stored(CredentialId::parse(row.view(0))));
+    const auto hash = TRY(digest_from(bytes_of(row.view(3))));
+    const CredentialStanding standing = TRY(credential_standing_from(row.view(5)));
+    std::optional<Instant> turns_at;
+    if (standing == CredentialStanding::Pending) turns_at = row.instant(6) + delivery_window;
+    if (standing == CredentialStanding::Paused) turns_at = row.maybe_instant(8);
+    if (standing == CredentialStanding::Retiring) turns_at = row.maybe_instant(9);
+    const bool ends_predecessor = row.view(10) == name_of(OldCredential::RetiresWhenNewIsUsed);
+    return CredentialFacts{
+        id, row.view(1), row.view(2), row.view(4), hash, {standing, turns_at, row.maybe_instant(7)}, ends_predecessor};
+}
+
 Result<Workspace> workspace_from(const Statement& row) {
     const auto name = TRY(stored(WorkspaceName::parse(row.text(0))));
-    const Condition condition = TRY(condition_from(row, 1, 2));
+    const Condition condition = TRY(condition_from(row, 1));
     return Workspace{name, condition, row.instant(3), static_cast<Revision>(row.number(4))};
 }
 
@@ -61,7 +85,7 @@ Result<Environment> environment_from(const Statement& row) {
     const auto workspace = TRY(stored(WorkspaceName::parse(row.text(0))));
     const auto name = TRY(stored(EnvironmentName::parse(row.text(1))));
     const Protection protection = row.number(2) == 0 ? Protection::Open : Protection::Protected;
-    const Condition condition = TRY(condition_from(row, 4, 5));
+    const Condition condition = TRY(condition_from(row, 4));
     return Environment{workspace,
                        name,
                        protection,
@@ -78,7 +102,7 @@ Result<Identity> identity_from(const Statement& row) {
     const MachineKind kind = TRY(stored(parse_kind(row.text(3))));
     const ScopeSet scopes = TRY(stored(ScopeSet::parse(row.text(4))));
     const Labels labels = TRY(labels_from(row.text(6)));
-    const Condition condition = TRY(condition_from(row, 7, 8));
+    const Condition condition = TRY(condition_from(row, 7));
     return Identity{workspace,   name,   environment, kind,           scopes,
                     row.text(5), labels, condition,   row.instant(9), static_cast<Revision>(row.number(10))};
 }
@@ -98,7 +122,7 @@ Result<Credential> credential_from(const Statement& row) {
     const auto identity = TRY(stored(IdentityName::parse(row.text(2))));
     const auto hash = TRY(digest_from(row.bytes(3)));
     const ScopeSet scopes = TRY(stored(ScopeSet::parse(row.text(4))));
-    const auto standing = TRY(one_of(row.text(5), {Pending, Active, Paused, Retiring, Revoked}));
+    const auto standing = TRY(credential_standing_from(row.view(5)));
     const auto succession = TRY(succession_from(row));
     return Credential{id,
                       workspace,

@@ -26,6 +26,14 @@ Result<domain::Operator> operator_from(const Statement& row);  // without its gr
 Result<domain::Grant> grant_from(const Statement& row);        // workspace, permission
 Result<StoredEntry> entry_from(const Statement& row);          // seq, bytes, seal
 
+// state and paused_until, from column `first` on.
+Result<domain::Condition> condition_from(const Statement& row, int first);
+// reason, since, at, source, count, from column `first` on.
+domain::RefusedUses refused_uses_from(const Statement& row, int first);
+// id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, retire_at, old_credential.
+// Valid until the next step.
+Result<CredentialFacts> facts_from(const Statement& row);
+
 std::string labels_text(const domain::Labels& labels);
 std::string workspace_text(const domain::Grant& grant);
 

@@ -76,6 +76,20 @@ Result<void> insert_entry(Database& database, const StoredEntry& entry, const au
     return {};
 }
 
+// Schema 3 counts them; before it and after a rollback there is nothing to count.
+Result<std::int64_t> count_row_writes(Database& database) {
+    if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return 0;
+    return database.number("SELECT count FROM row_write");
+}
+
+Result<void> account_for(Database& database, std::int64_t writes) {
+    if (writes == 0) return {};
+    Statement statement = TRY(database.prepare("UPDATE row_write SET by_event = by_event + ?"));
+    statement.bind(writes);
+    TRY(statement.run());
+    return {};
+}
+
 class ReadOnlyStore final : public Store {
  public:
     explicit ReadOnlyStore(Database database) : database_(std::move(database)) {}
@@ -86,9 +100,12 @@ class ReadOnlyStore final : public Store {
     Result<domain::Revision> change(const Decide&) override {
         return Error(Code::StateRefuses, "a backup is not changed");
     }
-    Result<void> record_uses(std::span<const Use>) override {
+    Result<void> record_uses(std::span<const Use>, std::span<const RefusedUse>) override {
         return Error(Code::StateRefuses, "a backup is not changed");
     }
+    Result<void> mark() override { return Error(Code::StateRefuses, "a backup is not verified against"); }
+    Result<bool> is_as_marked() const override { return false; }
+    Result<void> examine() override { return {}; }
 
  private:
     Database database_;
@@ -197,21 +214,24 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
                                       const Secret& sealing_key) {
     const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
+    const auto writes_before = TRY(count_row_writes(database));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         TRY(insert_entry(database, appended.entries[i], drafts[i].event));
         TRY(apply(database, drafts[i].event, appended.entries[i].seq));
     }
     TRY(update_head(database, appended));
+    TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
     return appended.head.size();
 }
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,
+                                                       Duration longest_wait) {
     TRY(require_file(path));
-    Database database = TRY(Database::open(path));
+    Database database = TRY(Database::open(path, OpenMode::Existing, longest_wait));
     TRY(require_newest_schema(database));
     TRY(keep_log_file(database));
     TRY(database.execute("PRAGMA journal_mode = WAL"));  // a restored backup has none
-    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database), std::move(sealing_key)));
+    return std::unique_ptr<SqliteStore>(new SqliteStore(path, std::move(database), std::move(sealing_key)));
 }
 
 Result<void> SqliteStore::create(const std::string& path) {
@@ -248,18 +268,68 @@ Result<domain::Revision> SqliteStore::change(const Decide& decide) {
     });
 }
 
-Result<void> SqliteStore::record_uses(std::span<const Use> uses) {
+Result<void> SqliteStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
     return database_.write([&]() -> Result<void> {
         for (const Use& use : uses) {
             Statement statement =
-                TRY(database_.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, 1)"
-                                      " ON CONFLICT (credential) DO UPDATE SET count = count + 1, at = max(at, ?2),"
+                TRY(database_.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, ?4)"
+                                      " ON CONFLICT (credential) DO UPDATE SET count = count + ?4, at = max(at, ?2),"
                                       " source = CASE WHEN at <= ?2 THEN ?3 ELSE source END"));
-            statement.bind(use.credential.text()).bind(use.at).bind(use.from);
+            statement.bind(use.credential.text()).bind(use.at).bind(use.from).bind(use.count);
+            TRY(statement.run());
+        }
+        for (const auto& [credential, uses_] : refused) {
+            Statement statement =
+                TRY(database_.prepare("INSERT INTO refused_use (credential, reason, since, at, source, count, untold)"
+                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (credential) DO UPDATE SET"
+                                      " count = CASE WHEN reason = ?2 AND since = ?3 THEN count + ?6 ELSE ?6 END,"
+                                      " untold = CASE WHEN reason = ?2 AND since = ?3 THEN untold + ?6 ELSE ?6 END,"
+                                      " source = CASE WHEN at <= ?4 THEN ?5 ELSE source END, at = max(at, ?4),"
+                                      " reason = ?2, since = ?3"));
+            statement.bind(credential.text()).bind(uses_.reason).bind(uses_.since).bind(uses_.last_at);
+            statement.bind(uses_.last_from).bind(uses_.count);
             TRY(statement.run());
         }
         return {};
     });
+}
+
+Result<void> SqliteStore::mark() {
+    if (!watch_) {
+        // Opening maps the wal-index; only then is there something to watch.
+        TRY(database_.begin_read());
+        const auto read = database_.number("SELECT count(*) FROM log_head");
+        database_.rollback();
+        TRY(std::move(read));
+        watch_.emplace(TRY(ChangeWatch::open(path_, database_.handle())));
+    }
+    return watch_->mark();
+}
+
+Result<bool> SqliteStore::is_as_marked() const {
+    if (!watch_) return false;
+    return watch_->is_as_marked();
+}
+
+// A file that changed without a commit may be a checkpoint's, or somebody's garbage: a connection of its own reads the
+// pages anew, where this one would find them in its cache.
+Result<void> SqliteStore::examine() {
+    if (!watch_) return {};
+    if (TRY(watch_->is_file_as_examined())) return {};
+    Database database = TRY(Database::open(path_));
+    TRY(require_newest_schema(database));
+    const SqliteReader reader(database);
+    TRY(check_head(TRY(reader.head()), sealing_key_.get()));
+    // Read through when that is a moment's work; of a larger file, what is broken shows when it is read.
+    constexpr std::int64_t read_through_bytes = 32 * 1024 * 1024;
+    const auto pages = TRY(database.number("PRAGMA page_count"));
+    const auto page_bytes = TRY(database.number("PRAGMA page_size"));
+    if (pages * page_bytes > read_through_bytes) return {};
+    Statement check = TRY(database.prepare("PRAGMA quick_check(1)"));
+    if (TRY(check.step()) && check.view(0) != "ok")
+        return Error(Code::Corrupt, "the store is damaged: " + quote(check.text(0), 200),
+                     "stop, keep a copy of the folder, and run marque doctor");
+    return {};
 }
 
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key) {

@@ -10,6 +10,7 @@
 
 #include "store/maintenance.h"
 #include "store/sealing_key.h"
+#include "store/sqlite/change_watch.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
 
@@ -20,7 +21,9 @@ class SqliteStore final : public Store {
     // Opens the store in `path`, the database file. `sealing_key` makes the key that seals the log, when it is first
     // needed: most commands only read. Errors: Unavailable (missing, unreadable, empty),
     // PermissionDenied, Corrupt (not a store), StateRefuses (another schema version).
-    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, SealingKey sealing_key);
+    // `longest_wait`: for a lock that another process holds.
+    static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, SealingKey sealing_key,
+                                                     Duration longest_wait = default_longest_wait);
 
     // Makes the database file with the newest schema and nothing in it; a second call on such a
     // file finishes what the first may have left. Errors: StateRefuses when an installation is
@@ -29,14 +32,19 @@ class SqliteStore final : public Store {
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
     Result<domain::Revision> change(const Decide& decide) override;
-    Result<void> record_uses(std::span<const Use> uses) override;
+    Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) override;
+    Result<void> mark() override;
+    Result<bool> is_as_marked() const override;
+    Result<void> examine() override;
 
  private:
-    SqliteStore(Database database, SealingKey sealing_key)
-        : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
+    SqliteStore(std::string path, Database database, SealingKey sealing_key)
+        : path_(std::move(path)), database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
+    std::string path_;
     Database database_;
     SealingKey sealing_key_;
+    std::optional<ChangeWatch> watch_;  // since the first mark
 };
 
 // Appends the drafts and applies them, inside the caller's transaction.

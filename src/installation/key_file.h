@@ -1,4 +1,4 @@
-// main/key_file.h: the root key in a file of its own beside the database, 0600.
+// installation/key_file.h: the root key in a file of its own beside the database, 0600.
 #pragma once
 
 #include <string>

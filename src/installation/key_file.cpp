@@ -1,4 +1,4 @@
-#include "main/key_file.h"
+#include "installation/key_file.h"
 
 #include <fmt/format.h>
 

@@ -1,0 +1,72 @@
+// marque/verifier.h: verify tokens within your own process: whose is it, and may it?
+//
+//     auto verifier = marque::Verifier::open("/var/lib/marque");          // std::expected<…, marque::Failure>
+//     auto answer = (*verifier)->verify(token, "card:edit");
+//     if (answer && answer->is_accepted()) serve(answer->identity); else refuse();
+//
+// No answer is a denial. A revocation that has returned is seen by the next call: nothing is cached but the cost of
+// looking. The process must be one that may open the store: its folder is 0700, its files 0600.
+//
+// Needs a C++23 compiler and libmarque_verifier; includes nothing of Marque's inside.
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace marque {
+
+// Why there is no verdict: the store is away, is not what it was, or can't be read. Deny, and tell the operator.
+struct Failure {
+    std::string message;  // for the operator; never a secret
+    std::string hint;     // what to do about it; may be empty
+};
+
+enum class Outcome {
+    Accepted,
+    InvalidToken,       // malformed, unknown, expired, paused, revoked: the caller is not told which
+    InsufficientScope,  // whose it is is known; what was demanded is not theirs
+};
+
+struct Verification {
+    Outcome outcome = Outcome::InvalidToken;
+    std::string reason;  // for the operator's log alone: accepted, expired, credential_revoked, …
+    // With Accepted only:
+    std::string identity, workspace, environment, credential;
+    std::vector<std::string> scopes;
+    std::optional<std::chrono::sys_time<std::chrono::microseconds>> expires_at;
+    // The size of the audit log that the verdict rests on.
+    std::uint64_t revision = 0;
+
+    bool is_accepted() const { return outcome == Outcome::Accepted; }
+};
+
+class Verifier {
+ public:
+    // Opens the store in `folder` and reads all of it: about a microsecond and a hundred bytes for each credential.
+    static std::expected<std::unique_ptr<Verifier>, Failure> open(const std::string& folder);
+    ~Verifier();
+    Verifier(const Verifier&) = delete;
+    Verifier& operator=(const Verifier&) = delete;
+
+    // `scope`: what is demanded beside being valid, `resource:verb`; empty: nothing. One that is not of that form is
+    // held by nobody. `from`: where the request came from, for `marque inspect`; at most 47 bytes are kept.
+    // Thread-safe. Writes nothing; an accepted use is remembered until record_uses.
+    std::expected<Verification, Failure> verify(std::string_view token, std::string_view scope = {},
+                                                std::string_view from = "library");
+
+    // Writes who was seen since the last call, and ends what a rotation kept until then. To be called every few
+    // seconds, on a thread that may wait for the disk. What could not be written is kept for the next call.
+    std::expected<void, Failure> record_uses();
+
+ private:
+    struct Inside;
+    explicit Verifier(std::unique_ptr<Inside> inside);
+    std::unique_ptr<Inside> inside_;
+};
+
+}  // namespace marque

@@ -1,0 +1,39 @@
+// authority/runtime.h: what the running system writes by itself: who was seen, who knocks in vain, what a use ends, and
+// what a holder gives up. Nobody's permission is asked: an accepted use is its own, and whoever holds a secret may end
+// it. Events carry the mode `runtime`, and the identity as the actor.
+//
+// Errors of all: those of the store. Verification waits for none of this (invariant 13).
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/secret.h"
+#include "store/store.h"
+
+namespace marque::authority {
+
+// At most one event a credential in this time, for the uses that were refused since the last.
+inline constexpr Duration refusal_event_interval = std::chrono::minutes(1);
+
+// Remembers accepted uses, and refused ones of credentials that are stopped (domain::is_stopped), of which `since` is
+// filled in here.
+Result<void> record_uses(store::Store& store, std::span<const store::Use> uses, std::vector<store::RefusedUse> refused,
+                         Instant now);
+
+// Writes the events that are due: at most one a credential and refusal_event_interval.
+Result<void> tell_refused_uses(store::Store& store, Instant now, const std::string& request);
+
+// `credential` was used: ends what a rotation kept until then, if it still works.
+Result<void> end_predecessor(store::Store& store, const domain::CredentialId& credential, Instant now,
+                             const std::string& request);
+
+enum class HolderRevocation { Revoked, NotOne, AnothersToken };
+
+// Revokes the credential whose token this is (RFC 7009), whatever state it is in; a repeat succeeds. `client`: the
+// identity that authenticated itself, if any did; then the token has to be one of its own. NotOne: no such token.
+Result<HolderRevocation> revoke_by_holder(store::Store& store, const Secret& token_key, std::string_view token,
+                                          const std::optional<domain::IdentityRef>& client, Instant now,
+                                          const std::string& request);
+
+}  // namespace marque::authority

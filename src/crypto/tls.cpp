@@ -1,0 +1,109 @@
+#include "crypto/tls.h"
+
+#include <climits>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/text.h"
+
+namespace marque::crypto {
+namespace {
+
+Error cannot_use(const char* what, const std::string& path) {
+    const unsigned long code = ERR_get_error();
+    ERR_clear_error();
+    const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+    return Error(Code::InvalidRequest, std::string(what) + " " + quote(path, 200) + " can't be used" +
+                                           (reason ? ": " : "") + (reason ? reason : ""));
+}
+
+// The process begins without OpenSSL's tables of all algorithms (crypto/digest.cpp); judging a certificate looks the
+// digest of its signature up there.
+void add_signature_digests() {
+    static const bool is_done = [] {
+        for (const EVP_MD* digest : {EVP_sha256(), EVP_sha384(), EVP_sha512()}) CHECK(EVP_add_digest(digest) == 1);
+        return true;
+    }();
+    CHECK(is_done);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
+    add_signature_digests();
+    SSL_CTX* const context = SSL_CTX_new(TLS_server_method());
+    CHECK(context != nullptr);
+    const std::shared_ptr<const TlsContext> owner(new TlsContext(context));
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    // Sessions are bound to this context, so that a client certificate is asked for again after a reload.
+    static constexpr unsigned char session_context[] = "marque";
+    SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
+        return cannot_use("the certificate", files.certificate);
+    if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_check_private_key(context) != 1)
+        return cannot_use("the key", files.key);
+    if (!files.client_ca.empty()) {
+        if (SSL_CTX_load_verify_file(context, files.client_ca.c_str()) != 1)
+            return cannot_use("the client CA", files.client_ca);
+        SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    }
+    return owner;
+}
+
+TlsContext::~TlsContext() {
+    SSL_CTX_free(context_);
+}
+
+TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int fd)
+    : context_(std::move(context)), session_(SSL_new(context_->context_)) {
+    CHECK(session_ != nullptr && SSL_set_fd(session_, fd) == 1);
+    SSL_set_accept_state(session_);
+}
+
+TlsSession::~TlsSession() {
+    SSL_free(session_);
+}
+
+Transfer TlsSession::outcome(int result) {
+    if (result > 0) return {Transfer::Kind::Done, static_cast<std::size_t>(result)};
+    switch (SSL_get_error(session_, result)) {
+        case SSL_ERROR_WANT_READ:
+            return {Transfer::Kind::WantsRead};
+        case SSL_ERROR_WANT_WRITE:
+            return {Transfer::Kind::WantsWrite};
+        default:
+            ERR_clear_error();
+            return {Transfer::Kind::Closed};
+    }
+}
+
+Transfer TlsSession::read(std::span<char> into) {
+    ERR_clear_error();
+    return outcome(SSL_read(session_, into.data(), static_cast<int>(std::min<std::size_t>(into.size(), INT_MAX))));
+}
+
+Transfer TlsSession::write(std::string_view bytes) {
+    ERR_clear_error();
+    return outcome(SSL_write(session_, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX))));
+}
+
+bool TlsSession::has_pending() const {
+    return SSL_pending(session_) > 0;
+}
+
+void TlsSession::shutdown() {
+    ERR_clear_error();
+    SSL_shutdown(session_);
+    ERR_clear_error();
+}
+
+}  // namespace marque::crypto

@@ -1,0 +1,59 @@
+#include "server/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "base/text.h"
+
+namespace marque::server {
+namespace {
+
+constexpr std::uint32_t most_a_second = 100;
+constexpr const char* names[] = {"debug", "info", "warning", "error"};
+
+}  // namespace
+
+Log::Log(LogLevel least, LogFormat format, const Clock& clock)
+    : least_(least),
+      format_(format),
+      clock_(clock),
+      out_(std::make_shared<spdlog::logger>("marque", std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
+    out_->set_pattern("%v");
+    out_->set_level(spdlog::level::trace);
+    out_->flush_on(spdlog::level::trace);
+}
+
+Log::~Log() = default;
+
+void Log::say(LogLevel level, const char* event, audit::JsonObject fields) {
+    if (level < least_) return;
+    const std::string at = to_rfc3339(clock_.now());
+    const char* const name = names[static_cast<std::size_t>(level)];
+    if (format_ == LogFormat::Json) {
+        fields["at"] = at;
+        fields["level"] = name;
+        fields["event"] = event;
+        out_->info("{}", audit::canonical(fields));
+        return;
+    }
+    std::string line = fmt::format("{} {:<7} {}", at, name, event);
+    for (const auto& member : fields) {
+        const auto* text = member.value().if_string();
+        line += fmt::format(" {}={}", std::string(member.key()),
+                            text == nullptr ? audit::canonical(member.value()) : escaped(std::string(*text)));
+    }
+    out_->info("{}", line);
+}
+
+void Log::say_bounded(LogLevel level, const char* event, audit::JsonObject fields) {
+    const std::int64_t second = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
+    if (second_.exchange(second) != second) said_ = 0;
+    if (said_.fetch_add(1) >= most_a_second) {
+        ++left_out_;
+        return;
+    }
+    if (const std::uint64_t left_out = left_out_.exchange(0)) fields["left_out"] = left_out;
+    say(level, event, std::move(fields));
+}
+
+}  // namespace marque::server

@@ -1,0 +1,150 @@
+#include "server/recorder.h"
+
+#include "authority/runtime.h"
+#include "server/worker.h"
+
+namespace marque::server {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace domain;
+
+// A transaction holds the write lock, and an operator waits for that: so many rows are a few milliseconds.
+constexpr std::size_t uses_at_a_time = 2000;
+constexpr std::size_t credentials_at_a_time = 50'000;
+constexpr auto count_interval = 60s;
+
+constexpr const char* request_name = "serve";
+
+}  // namespace
+
+Recorder::Recorder(Needs needs) : needs_(std::move(needs)) {
+    count_expiring();
+    thread_ = std::thread([this] { run(); });
+}
+
+Recorder::~Recorder() {
+    {
+        const std::lock_guard lock(mutex_);
+        is_stopping_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void Recorder::revoke(Revocation revocation, std::function<void(Answer)> done) {
+    {
+        const std::lock_guard lock(mutex_);
+        jobs_.push_back({std::move(revocation), std::move(done)});
+    }
+    changed_.notify_one();
+}
+
+void Recorder::run() {
+    const auto interval = std::chrono::duration_cast<std::chrono::steady_clock::duration>(needs_.flush_interval);
+    Time next_flush = std::chrono::steady_clock::now() + interval;
+    for (;;) {
+        std::vector<Job> jobs;
+        bool is_last = false;
+        {
+            std::unique_lock lock(mutex_);
+            changed_.wait_until(lock, next_flush, [&] { return is_stopping_ || !jobs_.empty(); });
+            jobs.swap(jobs_);
+            is_last = is_stopping_;
+        }
+        for (Job& job : jobs) carry_out(job);
+        const Time now = std::chrono::steady_clock::now();
+        if (is_last || now >= next_flush) {
+            flush();
+            next_flush = now + interval;
+        }
+        if (is_last) return;
+        if (now >= next_count_) {
+            count_expiring();
+            // What takes no time can be done often.
+            const bool is_small = needs_.verifier.status().credentials <= credentials_at_a_time;
+            next_count_ = now + (is_small ? interval : count_interval);
+        }
+    }
+}
+
+Result<store::Store*> Recorder::store() {
+    // Another store may have been put in its place.
+    if (store_ && !store_->mark()) store_.reset();
+    if (!store_) {
+        store_ = TRY(needs_.open_store());
+        TRY(store_->mark());
+    }
+    return store_.get();
+}
+
+void Recorder::carry_out(Job& job) {
+    const auto result = [&]() -> Result<authority::HolderRevocation> {
+        store::Store* const store = TRY(this->store());
+        return authority::revoke_by_holder(*store, needs_.token_key, job.revocation.token.reveal_text(),
+                                           job.revocation.client, needs_.clock.now(), request_name);
+    }();
+    if (!result)
+        needs_.log.say(LogLevel::Error, "revocation_failed",
+                       {{"reason", result.error().message}, {"outcome", name_of(result.error().code)}});
+    job.done(revoked_answer(result.has_value(), result && *result == authority::HolderRevocation::AnothersToken));
+}
+
+Result<void> Recorder::write(const Uses& uses) {
+    store::Store* const store = TRY(this->store());
+    const Instant now = needs_.clock.now();
+    std::vector<store::Use> accepted;
+    std::vector<store::RefusedUse> refused;
+    const auto commit = [&]() -> Result<void> {
+        TRY(authority::record_uses(*store, accepted, std::move(refused), now));
+        accepted.clear();
+        refused.clear();
+        return {};
+    };
+    for (const auto& [bits, seen] : uses.accepted) {
+        accepted.push_back({CredentialId::from_bits(bits), seen.at, std::string(seen.from.text()), seen.count});
+        if (accepted.size() >= uses_at_a_time) TRY(commit());
+    }
+    for (const auto& [bits, seen] : uses.refused) {
+        refused.push_back({CredentialId::from_bits(bits),
+                           {name_of(seen.reason), 0, seen.at, std::string(seen.from.text()), seen.count}});
+        if (refused.size() >= uses_at_a_time) TRY(commit());
+    }
+    if (!accepted.empty() || !refused.empty()) TRY(commit());
+    for (const auto& [bits, seen] : uses.accepted)
+        if (seen.ends_predecessor)
+            TRY(authority::end_predecessor(*store, CredentialId::from_bits(bits), now, request_name));
+    return authority::tell_refused_uses(*store, now, request_name);
+}
+
+void Recorder::flush() {
+    for (Worker* worker : needs_.workers) {
+        Uses uses = worker->take_uses();
+        const auto written = write(uses);
+        if (written) {
+            told_.clear();
+            continue;
+        }
+        ++flush_failures_;
+        worker->give_back(std::move(uses));
+        if (written.error().message != told_)
+            needs_.log.say(LogLevel::Warning, "uses_not_written", {{"reason", written.error().message}});
+        told_ = written.error().message;
+    }
+}
+
+void Recorder::count_expiring() {
+    const Instant now = needs_.clock.now();
+    std::uint64_t day = 0, week = 0;
+    for (std::size_t at = 0;; at += credentials_at_a_time) {
+        const auto session = needs_.verifier.session();
+        if (!session) return;
+        if (at >= session->index().credentials()) break;
+        day += session->index().count_ending(now, std::chrono::days(1), at, credentials_at_a_time);
+        week += session->index().count_ending(now, std::chrono::days(7), at, credentials_at_a_time);
+    }
+    expiring_day_ = day;
+    expiring_week_ = week;
+}
+
+}  // namespace marque::server

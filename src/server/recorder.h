@@ -1,0 +1,70 @@
+// server/recorder.h: the one thread that writes: last uses every few seconds, refused ones, what a use ends, and
+// revocations by holders at once. It has a store of its own, so that nothing that answers waits for the disk.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/secret.h"
+#include "server/log.h"
+#include "server/routes.h"
+#include "verify/verifier.h"
+
+namespace marque::server {
+
+class Worker;
+
+class Recorder {
+ public:
+    struct Needs {
+        verify::Verifier::OpenStore open_store;
+        const Secret& token_key;
+        const Clock& clock;
+        Log& log;
+        Duration flush_interval;
+        std::vector<Worker*> workers;
+        verify::Verifier& verifier;
+    };
+    explicit Recorder(Needs needs);
+    // Writes what is left, then ends.
+    ~Recorder();
+
+    void revoke(Revocation revocation, std::function<void(Answer)> done);
+
+    std::uint64_t flush_failures() const { return flush_failures_; }
+    std::uint64_t expiring_day() const { return expiring_day_; }
+    std::uint64_t expiring_week() const { return expiring_week_; }
+
+ private:
+    using Time = std::chrono::steady_clock::time_point;
+    struct Job {
+        Revocation revocation;
+        std::function<void(Answer)> done;
+    };
+
+    void run();
+    void carry_out(Job& job);
+    void flush();
+    Result<void> write(const Uses& uses);
+    Result<store::Store*> store();
+    void count_expiring();
+
+    const Needs needs_;
+    std::unique_ptr<store::Store> store_;
+    std::string told_;  // the failure that was told last
+    std::atomic<std::uint64_t> flush_failures_{0}, expiring_day_{0}, expiring_week_{0};
+    Time next_count_{};
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<Job> jobs_;
+    bool is_stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace marque::server

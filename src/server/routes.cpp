@@ -1,0 +1,454 @@
+#include "server/routes.h"
+
+#include <boost/json/parse.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <arpa/inet.h>
+
+#include "audit/json.h"
+#include "base/text.h"
+#include "server/oauth.h"
+
+namespace marque::server {
+
+using namespace domain;
+using audit::JsonArray;
+using audit::JsonObject;
+using verify::Holder;
+using verify::Verdict;
+
+namespace {
+
+constexpr const char* json_type = "application/json";
+
+JsonObject error_object(const char* error, std::string_view description = {}) {
+    JsonObject object{{"error", error}, {"schema", "marque/1"}};
+    if (!description.empty()) object["error_description"] = description;
+    return object;
+}
+
+void refuse(Answer& answer, int status, const char* error, std::string_view description = {}) {
+    answer.json(status, audit::canonical(error_object(error, description)));
+    answer.reason = error;
+}
+
+void cannot_tell(Answer& answer) {
+    refuse(answer, 503, "temporarily_unavailable");
+    answer.add("Retry-After", "1");
+    answer.reason = "not_fresh";
+}
+
+// RFC 6750, section 3: no error code for who presented nothing.
+void challenge(Answer& answer, bool was_token_given) {
+    answer.status = 401;
+    answer.add("WWW-Authenticate", was_token_given ? "Bearer error=\"invalid_token\"" : "Bearer");
+}
+
+void add_revision(const Call& call, Answer& answer) {
+    answer.add("X-Marque-Revision", fmt::format_int(call.session->revision()).c_str());
+}
+
+JsonArray scopes_json(const ScopeSet& scopes) {
+    JsonArray array;
+    for (const Scope& scope : scopes.scopes()) array.emplace_back(scope.text());
+    return array;
+}
+
+std::string spaced(const ScopeSet& scopes) {
+    std::string text = scopes.text();
+    std::ranges::replace(text, ',', ' ');
+    return text;
+}
+
+JsonObject holder_json(const Holder& holder, Revision revision) {
+    JsonObject object{{"identity", holder.identity},
+                      {"workspace", holder.workspace},
+                      {"environment", holder.environment},
+                      {"credential", holder.credential.text()},
+                      {"scopes", scopes_json(holder.scopes)},
+                      {"revision", revision},
+                      {"schema", "marque/1"}};
+    if (holder.term.expires_at) object["expires_at"] = to_rfc3339(*holder.term.expires_at);
+    return object;
+}
+
+// `?scope=…`, nothing else. Errors: InvalidRequest.
+Result<Demand> demand_of(const std::optional<std::string_view>& query) {
+    if (!query) return Demand{};
+    const auto parameters = parse_parameters(*query);
+    if (!parameters || parameters->size() > 1 || (parameters->size() == 1 && parameters->front().first != "scope"))
+        return Error(Code::InvalidRequest, "the query may be scope=…, and nothing else");
+    if (parameters->empty()) return Demand{};
+    return Demand(TRY(Scope::parse(parameters->front().second)));
+}
+
+// nginx drops its connection to us after an answer with a body, so there is none here, whatever the status.
+std::optional<Revocation> auth(const Call& call, Answer& answer) {
+    const auto demand = demand_of(call.request.query);
+    if (!demand) {
+        answer.status = 400;
+        answer.reason = "invalid_request";
+        return {};
+    }
+    const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
+    if (!call.session) {
+        answer.status = 503;
+        answer.add("Retry-After", "1");
+        answer.reason = "not_fresh";
+        return {};
+    }
+    const Verdict verdict = call.verify(token.value_or(std::string_view()), *demand);
+    answer.reason = name_of(verdict.reason);
+    if (verdict.is_accepted()) {
+        const Holder holder = call.session->index().holder(*verdict.line);
+        answer.add("X-Marque-Identity", holder.identity);
+        answer.add("X-Marque-Workspace", holder.workspace);
+        answer.add("X-Marque-Environment", holder.environment);
+        answer.headers += "X-Marque-Scopes:";
+        for (const Scope& scope : holder.scopes.scopes()) (answer.headers += ' ') += scope.text();
+        answer.headers += "\r\n";
+        answer.add("X-Marque-Credential", holder.credential.text());
+    } else if (verdict.reason == Reason::ScopeMissing) {
+        answer.status = 403;
+        answer.add("WWW-Authenticate",
+                   fmt::format("Bearer error=\"insufficient_scope\", scope=\"{}\"", (*demand)->text()));
+    } else {
+        challenge(answer, call.request.authorization.has_value());
+    }
+    add_revision(call, answer);
+    return {};
+}
+
+// Members of a well-formed object whose values are no objects or arrays: one more than the commas outside of strings.
+std::size_t count_members(std::string_view object) {
+    std::size_t commas = 0;
+    bool is_in_string = false;
+    for (std::size_t i = 0; i < object.size(); ++i) {
+        if (is_in_string && object[i] == '\\')
+            ++i;
+        else if (object[i] == '"')
+            is_in_string = !is_in_string;
+        else if (object[i] == ',' && !is_in_string)
+            ++commas;
+    }
+    return commas + 1;
+}
+
+std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
+    boost::json::error_code error;
+    boost::json::parse_options options;
+    options.max_depth = 4;
+    const auto value = boost::json::parse({call.request.body.data(), call.request.body.size()}, error, {}, options);
+    const auto* object = error ? nullptr : value.if_object();
+    std::size_t known = 0;
+    const auto text = [&](const char* name) -> const boost::json::string* {
+        const auto* member = object == nullptr ? nullptr : object->if_contains(name);
+        if (member != nullptr) ++known;
+        return member == nullptr ? nullptr : member->if_string();
+    };
+    const auto* token = text("token");
+    const auto* scope = text("scope");
+    // Boost.JSON keeps the last of two members of one name; another reader may not.
+    const bool is_ambiguous = object != nullptr && object->size() != count_members(call.request.body);
+    const bool has_bad_scope = object != nullptr && object->contains("scope") && scope == nullptr;
+    if (token == nullptr || has_bad_scope || is_ambiguous || object->size() != known) {
+        refuse(answer, 400, "invalid_request", "the body is {\"token\":\"…\"} or {\"token\":\"…\",\"scope\":\"…\"}");
+        return {};
+    }
+    Demand demand;
+    if (scope != nullptr) {
+        auto parsed = Scope::parse({scope->data(), scope->size()});
+        if (!parsed) {
+            refuse(answer, 400, "invalid_request", "scope is not resource:verb");
+            return {};
+        }
+        demand = parsed.release();
+    }
+    if (!call.session) {
+        cannot_tell(answer);
+        return {};
+    }
+    const Verdict verdict = call.verify({token->data(), token->size()}, demand);
+    answer.reason = name_of(verdict.reason);
+    JsonObject body{{"accepted", false},
+                    {"error", verdict.reason == Reason::ScopeMissing ? "insufficient_scope" : "invalid_token"},
+                    {"revision", call.session->revision()},
+                    {"schema", "marque/1"}};
+    if (verdict.is_accepted()) {
+        body = holder_json(call.session->index().holder(*verdict.line), call.session->revision());
+        body["accepted"] = true;
+    }
+    answer.json(200, audit::canonical(body));
+    add_revision(call, answer);
+    return {};
+}
+
+std::optional<Revocation> whoami(const Call& call, Answer& answer) {
+    const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
+    const Verdict verdict = call.verify(token.value_or(std::string_view()), std::nullopt);
+    answer.reason = name_of(verdict.reason);
+    if (!verdict.is_accepted()) {
+        challenge(answer, call.request.authorization.has_value());
+        return {};
+    }
+    const Holder holder = call.session->index().holder(*verdict.line);
+    JsonObject body = holder_json(holder, call.session->revision());
+    body["state"] = name_of(state_at(holder.term, call.now));
+    if (holder.term.stored == CredentialStanding::Retiring && holder.term.turns_at)
+        body["retire_at"] = to_rfc3339(*holder.term.turns_at);
+    answer.json(200, audit::canonical(body));
+    add_revision(call, answer);
+    return {};
+}
+
+// Who calls, by a token of their own: as a bearer, or as the secret of Basic.
+struct Authenticated {
+    Verdict verdict;
+    bool was_given = false;
+};
+Authenticated authenticate(const Call& call, const Demand& demand) {
+    if (!call.request.authorization) return {};
+    if (const auto token = bearer_token(*call.request.authorization)) return {call.verify(*token, demand), true};
+    const auto secret = basic_secret(*call.request.authorization);
+    if (!secret) return {{Reason::Malformed, std::nullopt}, true};
+    Verdict verdict = call.verify(secret->secret, demand);
+    if (verdict.line) {
+        const Holder holder = call.session->index().holder(*verdict.line);
+        if (secret->id != holder.identity && secret->id != holder.credential.text()) return {{}, true};
+    }
+    return {verdict, true};
+}
+
+void unknown_client(Answer& answer) {
+    refuse(answer, 401, "invalid_client");
+    answer.add("WWW-Authenticate", "Basic realm=\"marque\"");
+    answer.add("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+}
+
+std::optional<Revocation> introspect(const Call& call, Answer& answer) {
+    const auto parameters = parse_parameters(call.request.body);
+    const std::string* token = parameters ? find(*parameters, "token") : nullptr;
+    if (token == nullptr || token->empty()) {
+        refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
+        return {};
+    }
+    // Checked by dispatch before; again, because the answer depends on whose it is.
+    const Authenticated caller = authenticate(call, std::nullopt);
+    const std::string workspace(call.session->index().holder(*caller.verdict.line).workspace);
+    JsonObject body{{"active", false}};
+    const Verdict verdict = call.verify(*token, std::nullopt);
+    answer.reason = name_of(verdict.reason);
+    if (verdict.is_accepted()) {
+        const Holder holder = call.session->index().holder(*verdict.line);
+        // What is another workspace's is nothing to this one.
+        if (holder.workspace == workspace) {
+            body = {{"active", true},
+                    {"scope", spaced(holder.scopes)},
+                    {"client_id", holder.identity},
+                    {"sub", holder.identity},
+                    {"token_type", "Bearer"},
+                    {"jti", holder.credential.text()},
+                    {"workspace", holder.workspace},
+                    {"environment", holder.environment}};
+            if (holder.term.expires_at)
+                body["exp"] =
+                    std::chrono::floor<std::chrono::seconds>(*holder.term.expires_at).time_since_epoch().count();
+            if (!call.issuer.empty()) body["iss"] = call.issuer;
+        }
+    }
+    answer.json(200, audit::canonical(body));
+    add_revision(call, answer);
+    return {};
+}
+
+std::optional<Revocation> revoke(const Call& call, Answer& answer) {
+    const auto parameters = parse_parameters(call.request.body);
+    const std::string* token = parameters ? find(*parameters, "token") : nullptr;
+    if (token == nullptr || token->empty()) {
+        refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
+        return {};
+    }
+    std::optional<IdentityRef> client;
+    if (call.request.authorization) {
+        if (!call.session) {
+            cannot_tell(answer);
+            return {};
+        }
+        const Authenticated caller = authenticate(call, std::nullopt);
+        if (!caller.verdict.is_accepted()) {
+            unknown_client(answer);
+            return {};
+        }
+        const Holder holder = call.session->index().holder(*caller.verdict.line);
+        client = IdentityRef{*WorkspaceName::parse(holder.workspace), *IdentityName::parse(holder.identity)};
+    }
+    return Revocation{Secret::copy_of(bytes_of(*token)), std::move(client)};
+}
+
+std::optional<Revocation> metadata(const Call& call, Answer& answer) {
+    if (call.issuer.empty()) {
+        refuse(answer, 404, "not_found", "no issuer is set");
+        return {};
+    }
+    answer.json(200, audit::canonical(JsonObject{
+                         {"issuer", call.issuer},
+                         {"introspection_endpoint", call.issuer + "/oauth2/introspect"},
+                         {"introspection_endpoint_auth_methods_supported", JsonArray{"client_secret_basic", "Bearer"}},
+                         {"revocation_endpoint", call.issuer + "/oauth2/revoke"},
+                         {"revocation_endpoint_auth_methods_supported", JsonArray{"none", "client_secret_basic"}},
+                         {"response_types_supported", JsonArray{}},
+                         {"grant_types_supported", JsonArray{}}}));
+    return {};
+}
+
+std::optional<Revocation> healthz(const Call&, Answer& answer) {
+    answer.body = "ok\n";
+    answer.content_type = "text/plain";
+    return {};
+}
+
+std::optional<Revocation> readyz(const Call& call, Answer& answer) {
+    answer.status = call.session ? 200 : 503;
+    answer.body = call.session ? "ready\n" : "not ready: the store can't be asked; the log says why\n";
+    answer.content_type = "text/plain";
+    return {};
+}
+
+// A browser on this machine can be made to ask a loopback address by another name; it then sends that name.
+bool has_loopback_host(std::string_view host) {
+    if (host.starts_with("[::1]")) return true;
+    const std::string_view name = host.substr(0, host.find(':'));
+    in_addr v4{};
+    return name == "localhost" ||
+           (::inet_pton(AF_INET, std::string(name).c_str(), &v4) == 1 && name.starts_with("127."));
+}
+
+// Whether the caller may; else the answer is written.
+bool is_admitted(const Route& route, const Call& call, Answer& answer) {
+    const auto demand_scope = [&](const char* scope) {
+        if (!call.session) {
+            cannot_tell(answer);
+            return false;
+        }
+        const Authenticated caller = authenticate(call, *Scope::parse(scope));
+        answer.reason = name_of(caller.verdict.reason);
+        if (caller.verdict.is_accepted()) return true;
+        if (caller.verdict.reason == Reason::ScopeMissing)
+            refuse(answer, 403, "insufficient_scope", scope);
+        else
+            unknown_client(answer);
+        return false;
+    };
+    switch (route.who) {
+        case Caller::Anyone:
+            return true;
+        case Caller::Holder:
+            if (!call.session) cannot_tell(answer);
+            return call.session != nullptr;  // the handler judges the token once
+        case Caller::Introspector:
+            return demand_scope("marque:introspect");
+        case Caller::LocalOrMetrics:
+            if (call.peer.is_unix || (call.peer.is_local && has_loopback_host(call.request.host))) return true;
+            return demand_scope("marque:metrics");
+    }
+    return false;
+}
+
+bool has_type(std::string_view content_type, std::string_view wanted) {
+    const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
+    return std::ranges::equal(type, wanted, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+bool has_right_body(const Route& route, const Call& call, Answer& answer) {
+    if (route.body == Body::None) {
+        if (!call.request.has_body) return true;
+        answer.status = 413;
+        answer.close = true;
+        return false;
+    }
+    const bool is_json = route.body == Body::Json;
+    if (has_type(call.request.content_type, is_json ? json_type : "application/x-www-form-urlencoded")) return true;
+    refuse(answer, 415, "invalid_request", is_json ? "the body is application/json" : "the body is a form");
+    return false;
+}
+
+void note(SeenById& seen, CredentialId id, Instant now, const Call& call, Reason reason, bool ends_predecessor) {
+    Seen& one = seen[id.bits()];
+    ++one.count;
+    one.at = now;
+    one.reason = reason;
+    one.ends_predecessor = ends_predecessor;
+    one.from = call.trusted_client_address.empty() ? call.peer.address : AddressText(call.trusted_client_address);
+}
+
+}  // namespace
+
+Verdict Call::verify(std::string_view token, const Demand& demand) const {
+    const verify::Index& index = session->index();
+    const Verdict verdict = index.verify(hasher, token, demand, now);
+    counters.verdicts[static_cast<std::size_t>(verdict.reason)].add();
+    if (verdict.is_accepted()) {
+        const Holder holder = index.holder(*verdict.line);
+        note(uses.accepted, holder.credential, now, *this, verdict.reason, holder.ends_predecessor);
+    } else if (is_stopped(verdict.reason)) {
+        note(uses.refused, index.holder(*verdict.line).credential, now, *this, verdict.reason, false);
+    }
+    return verdict;
+}
+
+std::span<const Route> routes(const std::function<std::string()>& metrics) {
+    static const std::vector<Route> table = {
+        {"GET", "/auth", Body::None, Caller::Anyone, auth},
+        {"POST", "/v1/verify", Body::Json, Caller::Anyone, v1_verify},
+        {"GET", "/v1/whoami", Body::None, Caller::Holder, whoami},
+        {"POST", "/oauth2/introspect", Body::Form, Caller::Introspector, introspect},
+        {"POST", "/oauth2/revoke", Body::Form, Caller::Anyone, revoke},
+        {"GET", "/.well-known/oauth-authorization-server", Body::None, Caller::Anyone, metadata},
+        {"GET", "/healthz", Body::None, Caller::Anyone, healthz},
+        {"GET", "/readyz", Body::None, Caller::Anyone, readyz},
+        {"GET", "/metrics", Body::None, Caller::LocalOrMetrics,
+         [metrics](const Call&, Answer& answer) -> std::optional<Revocation> {
+             answer.body = metrics();
+             answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+             return {};
+         }},
+        {"", "other", Body::None, Caller::Anyone, [](const Call&, Answer&) { return std::optional<Revocation>(); }},
+    };
+    return table;
+}
+
+std::optional<Revocation> dispatch(std::span<const Route> table, const Call& call, Answer& answer, std::size_t& at) {
+    const auto found = std::ranges::find(table, call.request.path, &Route::path);
+    at = static_cast<std::size_t>(found - table.begin());
+    if (call.request.method != "GET" && call.request.method != "POST") answer.close = true;
+    if (at + 1 >= table.size()) {
+        at = table.size() - 1;
+        answer.status = call.request.method == "GET" || call.request.method == "POST" ? 404 : 405;
+        if (answer.status == 405) answer.add("Allow", "GET, POST");
+        return {};
+    }
+    const Route& route = *found;
+    if (call.request.method != route.method) {
+        answer.status = 405;
+        answer.add("Allow", route.method);
+        return {};
+    }
+    if (call.request.query && route.path != "/auth") {
+        refuse(answer, 400, "invalid_request", "this path takes no query");
+        return {};
+    }
+    if (!has_right_body(route, call, answer) || !is_admitted(route, call, answer)) return {};
+    return route.handle(call, answer);
+}
+
+Answer revoked_answer(bool is_done, bool is_anothers) {
+    Answer answer;
+    if (is_anothers)
+        refuse(answer, 400, "invalid_request", "the token is not this client's");
+    else if (!is_done)
+        cannot_tell(answer);
+    return answer;
+}
+
+}  // namespace marque::server

@@ -1,0 +1,295 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <cerrno>
+#include <csignal>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <thread>
+
+#include "base/check.h"
+#include "server/listener.h"
+#include "server/recorder.h"
+#include "server/worker.h"
+
+namespace marque::server {
+namespace {
+
+using namespace std::chrono_literals;
+using Time = std::chrono::steady_clock::time_point;
+
+constexpr auto examine_interval = 250ms;
+// When no descriptor is left: a level-triggered listener would be asked again at once.
+constexpr auto rest_after_failure = 100ms;
+
+LogLevel level_of(const std::string& name) {
+    if (name == "debug") return LogLevel::Debug;
+    if (name == "warning") return LogLevel::Warning;
+    return name == "error" ? LogLevel::Error : LogLevel::Info;
+}
+
+// Threads inherit the mask: signals come through the descriptor alone.
+Result<std::unique_ptr<File>> take_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+    auto file = std::make_unique<File>(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!file->is_open()) return system_error("cannot take signals");
+    return file;
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+Peer peer_of(const sockaddr_storage& address) {
+    char text[INET6_ADDRSTRLEN] = {};
+    if (address.ss_family == AF_INET) {
+        const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
+        ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+        return {AddressText(text), ntohl(v4.sin_addr.s_addr) >> 24 == 127, false};
+    }
+    if (address.ss_family == AF_INET6) {
+        const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
+        ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+        return {AddressText(text), IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0, false};
+    }
+    return {AddressText("unix socket"), true, true};
+}
+
+class Server {
+ public:
+    Server(const Settings& settings, Installation installation, const Clock& clock)
+        : settings_(settings),
+          clock_(clock),
+          started_at_(clock.now()),
+          open_store_(std::move(installation.open_store)),
+          token_key_(std::move(installation.token_key)),
+          log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
+          verifier_(open_store_, std::move(installation.sealing_key), clock,
+                    [this](const verify::Notice& n) { hear(n); }),
+          routes_(routes([this] { return metrics(); })),
+          service_{settings_,
+                   verifier_,
+                   log_,
+                   clock,
+                   token_key_,
+                   routes_,
+                   [this](Revocation revocation, std::function<void(Answer)> done) {
+                       recorder_->revoke(std::move(revocation), std::move(done));
+                   }},
+          epoll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+
+    Result<void> run();
+
+ private:
+    void hear(const verify::Notice& notice);
+    std::string metrics();
+    Result<void> load_tls();
+    void watch(int fd);
+    void accept_from(const Listener& listener);
+    void handle_signals(int fd);
+    void loop(int signal_fd);
+    void stop();
+
+    const Settings& settings_;
+    const Clock& clock_;
+    const Instant started_at_;
+    const verify::Verifier::OpenStore open_store_;
+    const Secret token_key_;
+    Log log_;
+    verify::Verifier verifier_;
+    std::span<const Route> routes_;
+    Service service_;
+    File epoll_;
+    std::vector<Listener> listeners_;
+    std::shared_ptr<const crypto::TlsContext> tls_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+    std::unique_ptr<Recorder> recorder_;
+    std::atomic<std::uint64_t> connections_refused_{0};
+    std::size_t next_worker_ = 0;
+    bool is_stopping_ = false, has_ready_been_said_ = false;
+    Time accept_again_{};
+};
+
+void Server::hear(const verify::Notice& notice) {
+    using enum verify::Notice::Kind;
+    if (notice.kind == Fresh && !has_ready_been_said_) return;
+    const char* const event = notice.kind == NotFresh ? "not_fresh" : notice.kind == Fresh ? "fresh" : "reloaded";
+    audit::JsonObject fields{{"revision", notice.revision}};
+    if (!notice.what.empty()) fields["reason"] = notice.what;
+    log_.say(notice.kind == Fresh ? LogLevel::Info : LogLevel::Warning, event, std::move(fields));
+}
+
+std::string Server::metrics() {
+    std::vector<const Counters*> counters;
+    Gauges gauges;
+    for (const auto& worker : workers_) {
+        counters.push_back(&worker->counters());
+        gauges.uses_pending += worker->uses_pending();
+    }
+    gauges.verifier = verifier_.status();
+    gauges.connections_refused = connections_refused_;
+    gauges.use_flush_failures = recorder_->flush_failures();
+    gauges.expiring_day = recorder_->expiring_day();
+    gauges.expiring_week = recorder_->expiring_week();
+    gauges.started_at = started_at_;
+    std::vector<std::string> names;
+    for (const Route& route : routes_) names.push_back(route.path);
+    return metrics_text(counters, gauges, names);
+}
+
+Result<void> Server::load_tls() {
+    if (settings_.tls_listen.empty()) return {};
+    tls_ = TRY(crypto::TlsContext::load({settings_.tls_certificate, settings_.tls_key, settings_.tls_client_ca}));
+    return {};
+}
+
+void Server::watch(int fd) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    CHECK(::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+Result<void> Server::run() {
+    raise_descriptor_limit();
+    const auto signals = TRY(take_signals());
+    TRY(load_tls());
+    verify::VerifierStatus status;
+    {
+        const auto session = verifier_.session();  // loads everything
+        if (!session) return session.error();
+    }
+    status = verifier_.status();
+    listeners_ = TRY(open_listeners(settings_));
+    for (unsigned i = 0; i < settings_.worker_count(); ++i) workers_.push_back(std::make_unique<Worker>(service_));
+    std::vector<Worker*> workers;
+    for (const auto& worker : workers_) workers.push_back(worker.get());
+    recorder_ = std::make_unique<Recorder>(
+        Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_});
+    for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
+    for (const Listener& listener : listeners_) {
+        watch(listener.fd());
+        log_.say(LogLevel::Info, "listening", {{"address", listener.address()}});
+    }
+    watch(signals->fd());
+    log_.say(LogLevel::Info, "ready",
+             {{"revision", status.revision}, {"credentials", status.credentials}, {"workers", workers_.size()}});
+    has_ready_been_said_ = true;
+    notify_system("READY=1");
+    loop(signals->fd());
+    stop();
+    return {};
+}
+
+void Server::loop(int signal_fd) {
+    epoll_event events[64];
+    Time next_examination = std::chrono::steady_clock::now() + examine_interval;
+    while (!is_stopping_) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now >= next_examination) {
+            verifier_.examine();
+            next_examination = now + examine_interval;
+        }
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_examination - now).count();
+        const int count =
+            ::epoll_wait(epoll_.fd(), events, std::size(events), static_cast<int>(std::max<long>(wait, 0)));
+        for (int i = 0; i < count; ++i) {
+            if (events[i].data.fd == signal_fd) {
+                handle_signals(signal_fd);
+                continue;
+            }
+            for (const Listener& listener : listeners_)
+                if (listener.fd() == events[i].data.fd) accept_from(listener);
+        }
+        if (std::chrono::steady_clock::now() < accept_again_) std::this_thread::sleep_until(accept_again_);
+    }
+}
+
+void Server::accept_from(const Listener& listener) {
+    for (int tries = 0; tries < 64; ++tries) {
+        sockaddr_storage address{};
+        socklen_t length = sizeof address;
+        auto socket = std::make_unique<File>(
+            ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
+        if (!socket->is_open()) {
+            if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+            log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", system_error("a connection").message}});
+            accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
+            return;
+        }
+        if (service_.connections >= settings_.connections) {
+            ++connections_refused_;
+            log_.say_bounded(LogLevel::Warning, "too_many_connections", {{"limit", settings_.connections}});
+            continue;  // closes it
+        }
+        const Transport transport = listener.transport();
+        if (transport != Transport::Unix) {
+            const int on = 1;
+            ::setsockopt(socket->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        }
+        const std::string& client_address = transport == Transport::Unix  ? settings_.unix_client_address
+                                            : transport == Transport::Tcp ? settings_.tcp_client_address
+                                                                          : settings_.tls_client_address;
+        ++service_.connections;
+        workers_[next_worker_++ % workers_.size()]->add(
+            {std::move(socket), peer_of(address), client_address, transport == Transport::Tls ? tls_ : nullptr});
+    }
+}
+
+void Server::handle_signals(int fd) {
+    signalfd_siginfo info{};
+    while (::read(fd, &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGHUP) {
+            is_stopping_ = true;
+            continue;
+        }
+        notify_system("RELOADING=1");
+        if (auto loaded = load_tls(); !loaded)
+            log_.say(LogLevel::Error, "tls_not_reloaded", {{"reason", loaded.error().message}});
+        else
+            log_.say(LogLevel::Info, "reloaded_tls");
+        notify_system("READY=1");
+    }
+}
+
+void Server::stop() {
+    log_.say(LogLevel::Info, "stopping");
+    notify_system("STOPPING=1");
+    for (const Listener& listener : listeners_) ::epoll_ctl(epoll_.fd(), EPOLL_CTL_DEL, listener.fd(), nullptr);
+    listeners_.clear();
+    const Time deadline = std::chrono::steady_clock::now() + settings_.shutdown_grace;
+    for (const auto& worker : workers_) worker->drain(deadline);
+    for (std::thread& thread : threads_) thread.join();
+    recorder_.reset();  // writes what is left
+    log_.say(LogLevel::Info, "stopped");
+}
+
+}  // namespace
+
+Result<void> check_files(const Settings& settings) {
+    if (settings.tls_listen.empty()) return {};
+    TRY(crypto::TlsContext::load({settings.tls_certificate, settings.tls_key, settings.tls_client_ca}));
+    return {};
+}
+
+Result<void> serve(const Settings& settings, Installation installation, const Clock& clock) {
+    Server server(settings, std::move(installation), clock);
+    return server.run();
+}
+
+}  // namespace marque::server

@@ -1,0 +1,113 @@
+// server/worker.h: one thread's loop over its connections.
+//
+//     wait ─▶ read every connection that has something ─▶ one session (verify/verifier.h) ─▶ answer all that has
+//       ▲                                                                                   arrived whole
+//       └────────────────── send, one write a connection ◀──────────────────────────────────────┘
+//
+// The session is asked for after the last byte was read, so no request is answered from a memory older than its own
+// arrival; and once for the round, so that its price is shared. Two system calls a request remain, the read and the
+// write. Level-triggered epoll(7); TLS connections differ only in how bytes are read and written. One coarse tick
+// sweeps out the slow and the idle.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/file.h"
+#include "base/secret.h"
+#include "base/time.h"
+#include "crypto/tls.h"
+#include "server/log.h"
+#include "server/routes.h"
+#include "server/settings.h"
+
+namespace marque::server {
+
+// What all workers share. All outlives them.
+struct Service {
+    const Settings& settings;
+    verify::Verifier& verifier;
+    Log& log;
+    const Clock& clock;
+    const Secret& token_key;
+    std::span<const Route> routes;
+    // Carries a revocation out on another thread, then calls back there.
+    std::function<void(Revocation, std::function<void(Answer)>)> revoke;
+    std::atomic<std::uint64_t> connections{0};  // of all workers: counted when accepted, until closed
+};
+
+// A connection as it was accepted.
+struct Accepted {
+    std::unique_ptr<File> socket;
+    Peer peer;
+    std::string_view client_address;  // the field that is trusted for it; of the settings
+    std::shared_ptr<const crypto::TlsContext> tls;
+};
+
+class Worker {
+ public:
+    explicit Worker(Service& service);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // The thread's whole life: until drained.
+    void run();
+
+    // From any thread.
+    void add(Accepted accepted);
+    // No new requests: those under way are answered, then connections close; whatever is left at `deadline` is cut.
+    void drain(std::chrono::steady_clock::time_point deadline);
+    Uses take_uses();
+    void give_back(Uses uses);
+    std::size_t uses_pending() const { return uses_pending_.load(std::memory_order_relaxed); }
+    const Counters& counters() const { return counters_; }
+
+ private:
+    struct Connection;
+    using Time = std::chrono::steady_clock::time_point;
+
+    void post(std::function<void()> task);
+    void run_posted();
+    void open(Accepted accepted);
+    void read(Connection& connection);
+    void answer_ready();
+    void process(Connection& connection, const verify::Verifier::Session* session, Instant now);
+    void answer(Connection& connection, const Request& request, const verify::Verifier::Session* session, Instant now);
+    void finish(Connection& connection, const Answer& answer, std::string_view method, bool keep_alive,
+                std::string_view request_id, std::size_t route);
+    void carry_out(Connection& connection, Revocation revocation, bool keep_alive, std::string request_id,
+                   std::size_t route);
+    void log_request(const Answer& answer, std::size_t route, std::string_view request_id, const Peer& peer);
+    void flush(Connection& connection);
+    void update_interest(Connection& connection);
+    void close(Connection& connection);
+    void sweep();
+
+    Service& service_;
+    File epoll_, wakeup_;
+    verify::TokenHasher hasher_;
+    Counters counters_;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
+    std::uint64_t next_id_ = 1;
+    std::vector<std::uint64_t> ready_, closed_;
+    Time now_, next_sweep_;
+    bool is_draining_ = false;
+    Time drain_deadline_;
+    std::string id_prefix_;
+    std::uint64_t next_request_ = 0;
+
+    std::mutex mutex_;  // of what other threads touch
+    std::vector<std::function<void()>> posted_;
+    Uses uses_;
+    std::atomic<std::size_t> uses_pending_{0};
+};
+
+}  // namespace marque::server

@@ -1,0 +1,16 @@
+DROP TRIGGER entry_update;
+DROP TRIGGER entry_delete;
+DROP TRIGGER workspace_insert;
+DROP TRIGGER workspace_update;
+DROP TRIGGER workspace_delete;
+DROP TRIGGER environment_insert;
+DROP TRIGGER environment_update;
+DROP TRIGGER environment_delete;
+DROP TRIGGER identity_insert;
+DROP TRIGGER identity_update;
+DROP TRIGGER identity_delete;
+DROP TRIGGER credential_insert;
+DROP TRIGGER credential_update;
+DROP TRIGGER credential_delete;
+DROP TABLE row_write;
+DROP TABLE refused_use;

@@ -1,0 +1,72 @@
+// verify/chunked.h: a long array in pieces: it grows without being copied, so that ten million rows never need room
+// for twenty, and never make a request wait for a move.
+//
+// Pieces are 2 MiB and aligned to it: one huge page each, where the system has them, and so one entry of the
+// processor's address cache. The first is left in small pages: most uses are small.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <span>
+#include <string_view>
+#include <sys/mman.h>
+#include <type_traits>
+#include <vector>
+
+namespace marque::verify {
+
+template <class T>
+class Chunked {
+    static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+    static constexpr std::size_t chunk_bytes = 2 * 1024 * 1024;
+
+ public:
+    static constexpr std::size_t per_chunk = std::bit_floor(chunk_bytes / sizeof(T));
+
+    T& operator[](std::size_t at) { return chunks_[at / per_chunk].get()[at % per_chunk]; }
+    const T& operator[](std::size_t at) const { return chunks_[at / per_chunk].get()[at % per_chunk]; }
+    std::size_t size() const { return size_; }
+    std::size_t bytes() const { return chunks_.size() * chunk_bytes; }
+
+    void push_back(const T& value) {
+        if (size_ == chunks_.size() * per_chunk) add_chunk();
+        (*this)[size_++] = value;
+    }
+
+    // Puts `values` where they lie behind one another; returns where. At most per_chunk of them.
+    std::size_t append(std::span<const T> values) {
+        const std::size_t room = chunks_.size() * per_chunk - size_;
+        if (room < values.size()) {
+            size_ += room;
+            add_chunk();
+        }
+        const std::size_t at = size_;
+        for (const T& value : values) (*this)[size_++] = value;
+        return at;
+    }
+
+ private:
+    struct Unmap {
+        void operator()(T* chunk) const { ::munmap(chunk, chunk_bytes); }
+    };
+
+    void add_chunk() {
+        // Twice the size, and what is not aligned given back.
+        void* const pages = ::mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (pages == MAP_FAILED) throw std::bad_alloc();
+        auto* const begin = static_cast<std::byte*>(pages);
+        const std::size_t before = (chunk_bytes - reinterpret_cast<std::uintptr_t>(begin) % chunk_bytes) % chunk_bytes;
+        if (before > 0) ::munmap(begin, before);
+        ::munmap(begin + before + chunk_bytes, chunk_bytes - before);
+        if (!chunks_.empty()) ::madvise(begin + before, chunk_bytes, MADV_HUGEPAGE);
+        chunks_.emplace_back(reinterpret_cast<T*>(begin + before));
+    }
+
+    std::vector<std::unique_ptr<T, Unmap>> chunks_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace marque::verify

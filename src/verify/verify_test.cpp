@@ -1,0 +1,274 @@
+// verify: the index judges as the domain does, and the verifier is never older than the question.
+#include "verify/verify.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "store/memory/memory_store.h"
+#include "verify/facts.h"
+#include "verify/verifier.h"
+
+namespace marque::verify {
+namespace {
+
+using namespace domain;
+using namespace std::chrono_literals;
+
+const Instant t0(Duration(1'800'000'000'000'000));
+
+class FixedClock final : public Clock {
+ public:
+    Instant now() const override { return t0; }
+};
+
+Secret key(std::uint8_t fill) {
+    return Secret::copy_of(Bytes(32, fill));
+}
+
+const WorkspaceName workspace = *WorkspaceName::parse("default");
+const EnvironmentName dev = *EnvironmentName::parse("dev");
+
+struct Token {
+    CredentialId id;
+    std::string text;
+    TokenHash hash;
+};
+Token token(std::uint64_t bits) {
+    const auto id = CredentialId::from_bits(bits);
+    const std::string text(make_token(TokenClass::Test, id, Bytes(token_entropy_bytes, 5)).reveal_text());
+    return {id, text, hash_token(key(1), text)};
+}
+
+Identity identity(const std::string& name, const char* scopes = "a:b,c:d") {
+    return {workspace, *IdentityName::parse(name), dev, MachineKind::Agent, *ScopeSet::parse(scopes), "", {}, {}, t0};
+}
+Credential credential(const Token& of, const std::string& name, const char* scopes = "a:b") {
+    return {of.id,
+            workspace,
+            *IdentityName::parse(name),
+            of.hash,
+            *ScopeSet::parse(scopes),
+            CredentialStanding::Active,
+            t0,
+            t0 + 1h,
+            {},
+            {},
+            {}};
+}
+
+TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
+    std::mt19937_64 random(7);
+    const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<std::uint64_t>(n)); };
+    const auto condition = [&] {
+        Condition c{static_cast<Standing>(pick(3)), {}};
+        if (c.stored == Standing::Paused && pick(2) == 0) c.paused_until = t0 + std::chrono::seconds(pick(3) - 1);
+        return c;
+    };
+    TokenHasher hasher(key(1));
+    int accepted = 0;
+    for (int round = 0; round < 5000; ++round) {
+        Standings s{{workspace, condition(), t0},
+                    {workspace, dev, Protection::Open, {}, condition(), t0},
+                    identity("codex", pick(2) == 0 ? "a:b" : "a:b,c:d"),
+                    credential(token(42), "codex", "a:b,c:d")};
+        if (pick(3) != 0) s.workspace.condition = s.environment.condition = {};
+        s.identity.condition = pick(2) == 0 ? Condition{} : condition();
+        s.credential.stored = static_cast<CredentialStanding>(pick(5));
+        if (pick(2) == 0) s.credential.stored = CredentialStanding::Active;
+        s.credential.created_at = t0 - std::chrono::minutes(pick(20));
+        s.credential.expires_at = t0 + std::chrono::seconds(pick(4) - 1);
+        s.credential.retire_at = t0 + std::chrono::seconds(pick(3) - 1);
+        if (pick(2) == 0) s.credential.paused_until = t0 + std::chrono::seconds(pick(3) - 1);
+        const Demand demand = pick(2) == 0 ? Demand{} : Demand(*Scope::parse("c:d"));
+
+        Index index;
+        index.put(s.workspace);
+        ASSERT_TRUE(index.put(s.environment));
+        ASSERT_TRUE(put_identity(index, s.identity));
+        ASSERT_TRUE(put_credential(index, s.credential));
+        const Verdict verdict = index.verify(hasher, token(42).text, demand, t0);
+        EXPECT_EQ(name_of(verdict.reason), std::string(name_of(judge(s, demand, t0))));
+        accepted += verdict.is_accepted();
+    }
+    EXPECT_GT(accepted, 100) << "the test reaches what it is about";
+}
+
+TEST(Index, TellsTokensApart) {
+    Index index;
+    index.put(Workspace{workspace, {}, t0});
+    ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
+    ASSERT_TRUE(put_identity(index, identity("codex")));
+    for (std::uint64_t i = 1; i <= 3000; ++i) ASSERT_TRUE(put_credential(index, credential(token(i), "codex")));
+    TokenHasher hasher(key(1));
+    for (const std::uint64_t i : {1, 1500, 3000}) {
+        const Verdict verdict = index.verify(hasher, token(i).text, {}, t0);
+        ASSERT_TRUE(verdict.is_accepted());
+        EXPECT_EQ(index.holder(*verdict.line).credential, token(i).id);
+        EXPECT_EQ(index.holder(*verdict.line).identity, "codex");
+    }
+    EXPECT_EQ(index.verify(hasher, token(3001).text, {}, t0).reason, Reason::Unknown);
+    EXPECT_EQ(index.verify(hasher, token(1).text + "x", {}, t0).reason, Reason::Malformed);
+    TokenHasher other(key(2));
+    EXPECT_EQ(index.verify(other, token(1).text, {}, t0).reason, Reason::WrongSecret);
+}
+
+TEST(Index, RefusesWhatStandsUnderNothing) {
+    Index index;
+    EXPECT_EQ(put_credential(index, credential(token(1), "codex")).error().code, Code::Corrupt);
+    EXPECT_EQ(put_identity(index, identity("codex")).error().code, Code::Corrupt);
+    EXPECT_EQ(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}).error().code, Code::Corrupt);
+}
+
+// A memory store behind the pointer that a verifier owns.
+class Shared final : public store::Store {
+ public:
+    explicit Shared(store::memory::MemoryStore& store) : store_(store) {}
+    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
+        return store_.read(view);
+    }
+    Result<Revision> change(const store::Decide& decide) override { return store_.change(decide); }
+    Result<void> record_uses(std::span<const store::Use> a, std::span<const store::RefusedUse> b) override {
+        return store_.record_uses(a, b);
+    }
+    Result<void> mark() override { return store_.mark(); }
+    Result<bool> is_as_marked() const override { return store_.is_as_marked(); }
+    Result<void> examine() override { return {}; }
+
+ private:
+    store::memory::MemoryStore& store_;
+};
+
+class VerifierTest : public testing::Test {
+ protected:
+    void commit(std::vector<audit::Event> events) {
+        ASSERT_TRUE(store.change([&](const store::Reader&) -> Result<std::vector<audit::Draft>> {
+            std::vector<audit::Draft> drafts;
+            for (const audit::Event& event : events)
+                drafts.push_back({event, audit::OperatorActor{}, t0, audit::Mode::Setup, "", "", ""});
+            return drafts;
+        }));
+    }
+    void SetUp() override {
+        commit({audit::InstallationCreated{{"zj1ag1skkg2n4mac8rsbvkm3y4", t0}},
+                audit::WorkspaceAdded{{workspace, {}, t0}},
+                audit::EnvironmentAdded{{workspace, dev, Protection::Open, {}, {}, t0}},
+                audit::IdentityCreated{identity("codex")}, audit::CredentialIssued{credential(codex, "codex")}});
+    }
+    std::string verdict(const Token& of) {
+        const auto session = verifier.session();
+        if (!session) return std::string("none: ") + name_of(session.error().code);
+        return name_of(session->index().verify(hasher, of.text, {}, t0).reason);
+    }
+
+    const Token codex = token(1);
+    const CredentialRef ref{workspace, *IdentityName::parse("codex"), codex.id};
+    FixedClock clock;
+    store::memory::MemoryStore store{key(9)};
+    std::vector<std::string> notices;
+    bool is_away = false;
+    Verifier verifier{[this]() -> Result<std::unique_ptr<store::Store>> {
+                          if (is_away) return Error(Code::Unavailable, "away");
+                          return std::make_unique<Shared>(store);
+                      },
+                      key(9), clock, [this](const Notice& n) { notices.push_back(n.what); }};
+    TokenHasher hasher{key(1)};
+};
+
+TEST_F(VerifierTest, Invariant6_EveryChangeIsSeenByTheNextQuestion) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    commit({audit::Paused{IdentityRef{workspace, ref.identity}, "active", {}}});
+    EXPECT_EQ(verdict(codex), "identity_paused");
+    commit({audit::Resumed{IdentityRef{workspace, ref.identity}, "paused"}});
+    EXPECT_EQ(verdict(codex), "accepted");
+    commit({audit::Paused{EnvironmentRef{workspace, dev}, "active", {}}});
+    EXPECT_EQ(verdict(codex), "environment_paused");
+    commit({audit::Resumed{EnvironmentRef{workspace, dev}, "paused"}});
+    commit({audit::Paused{WorkspaceRef{workspace}, "active", {}}});
+    EXPECT_EQ(verdict(codex), "workspace_paused");
+    commit({audit::Resumed{WorkspaceRef{workspace}, "paused"}});
+    const Token second = token(2);
+    EXPECT_EQ(verdict(second), "unknown");
+    commit({audit::CredentialIssued{credential(second, "codex")}});
+    EXPECT_EQ(verdict(second), "accepted");
+    commit({audit::Revoked{ref, "active"}});
+    EXPECT_EQ(verdict(codex), "credential_revoked");
+    EXPECT_EQ(verdict(second), "accepted");
+    EXPECT_EQ(verifier.status().reloads, 0u) << "by the events, not by reading all again";
+}
+
+TEST_F(VerifierTest, Invariant7_NoStoreIsNoVerdict) {
+    is_away = true;
+    EXPECT_EQ(verdict(codex), "none: unavailable");
+    EXPECT_EQ(verdict(codex), "none: unavailable");
+    EXPECT_EQ(notices, std::vector<std::string>{"away"}) << "why is said once";
+}
+
+TEST_F(VerifierTest, Invariant11_ALogThatWentBackIsRefused) {
+    const auto before = store.rows;
+    EXPECT_EQ(verdict(codex), "accepted");
+    commit({audit::Revoked{ref, "active"}});
+    EXPECT_EQ(verdict(codex), "credential_revoked");
+    store.rows = before;  // an older copy, put back
+    ASSERT_TRUE(store.record_uses({}, {}));
+    EXPECT_EQ(verdict(codex), "none: corrupt");
+    EXPECT_FALSE(verifier.status().log_verifies);
+}
+
+TEST_F(VerifierTest, Invariant11_AForkedLogIsRefused) {
+    const auto before = store.rows;
+    commit({audit::Revoked{ref, "active"}});
+    EXPECT_EQ(verdict(codex), "credential_revoked");
+    store.rows = before;
+    commit({audit::Paused{ref, "active", {}}, audit::Resumed{ref, "paused"}});  // as long, and longer
+    EXPECT_EQ(verdict(codex), "none: corrupt");
+}
+
+TEST_F(VerifierTest, Invariant12_AnEntryThatNobodySealedIsRefused) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    commit({audit::Paused{ref, "active", {}}});
+    store.rows.entries.back().seal[0] ^= 1;
+    EXPECT_EQ(verdict(codex), "none: corrupt");
+    EXPECT_FALSE(verifier.status().log_verifies);
+}
+
+TEST_F(VerifierTest, RowsWrittenWithoutAnEventAreReadAgain) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    store.rows.credentials.at(codex.id).stored = CredentialStanding::Revoked;
+    store.rows.head.unlogged_writes = 1;
+    ASSERT_TRUE(store.record_uses({}, {}));  // a commit
+    EXPECT_EQ(verdict(codex), "credential_revoked");
+    EXPECT_EQ(verifier.status().reloads, 1u);
+}
+
+TEST_F(VerifierTest, ReadersAndAWriterShareIt) {
+    std::atomic<bool> is_revoked{false};
+    std::mutex store_mutex;  // the memory store is for one thread
+    store::memory::MemoryStore& rows = store;
+    Verifier shared([&]() -> Result<std::unique_ptr<store::Store>> { return std::make_unique<Shared>(rows); }, key(9),
+                    clock, [](const Notice&) {});
+    std::vector<std::thread> threads;
+    std::atomic<int> wrong{0};
+    for (int i = 0; i < 3; ++i)
+        threads.emplace_back([&] {
+            TokenHasher own(key(1));
+            for (int n = 0; n < 300; ++n) {
+                const bool was_revoked = is_revoked;
+                const std::lock_guard lock(store_mutex);
+                const auto session = shared.session();
+                if (!session || (was_revoked && session->index().verify(own, codex.text, {}, t0).is_accepted()))
+                    ++wrong;
+            }
+        });
+    {
+        const std::lock_guard lock(store_mutex);
+        commit({audit::Revoked{ref, "active"}});
+        is_revoked = true;
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace marque::verify
