@@ -151,7 +151,7 @@ class Example(StoreTest):
         self.assertEqual(keys, set(self.settings()))
 
     def test_what_it_says_are_the_defaults(self):
-        example = self.settings("--config", str(PACKAGING / "marque.toml"))
+        example = self.settings("--config", str(PACKAGING / "marque.toml"), "--set", "unix.group=")
         self.assertEqual(example.pop("unix.group"), "")
         defaults = self.settings()
         defaults.pop("unix.group")
