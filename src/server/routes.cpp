@@ -317,7 +317,7 @@ std::optional<Revocation> readyz(const Call& call, Answer& answer) {
 
 // A browser on this machine can be made to ask a loopback address by another name; it then sends that name.
 bool has_loopback_host(std::string_view host) {
-    if (host.starts_with("[::1]")) return true;
+    if (host.starts_with("[::1]")) return host.size() == 5 || host[5] == ':';
     const std::string_view name = host.substr(0, host.find(':'));
     in_addr v4{};
     return name == "localhost" ||

@@ -57,6 +57,7 @@ struct Worker::Connection {
     std::uint64_t answered = 0;  // in this round
     std::size_t lingered = 0;
     bool is_ready = false;
+    bool has_more = false;    // whole requests, put off until what is unsent is taken
     bool is_waiting = false;  // for a revocation: no more requests meanwhile
     bool is_closing = false;  // after what is to be sent
     bool is_lingering = false;
@@ -162,8 +163,8 @@ void Worker::run() {
     next_sweep_ = now_ + sweep_interval;
     while (!is_draining_ || !connections_.empty()) {
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_sweep_ - now_).count();
-        const int count =
-            ::epoll_wait(epoll_.fd(), events, std::size(events), static_cast<int>(std::max<long>(wait, 0)));
+        const int count = ::epoll_wait(epoll_.fd(), events, std::size(events),
+                                       static_cast<int>(ready_.empty() ? std::max<long>(wait, 0) : 0));
         CHECK(count >= 0 || errno == EINTR);
         now_ = std::chrono::steady_clock::now();
         bool has_posted = false;
@@ -248,12 +249,13 @@ void Worker::read(Connection& c) {
 }
 
 void Worker::answer_ready() {
+    const auto round = std::exchange(ready_, {});
     {
         // After the last byte of all of them was read: nothing that was committed before is missed.
         const auto session = service_.verifier.session();
         const Instant now = service_.clock.now();
         const std::lock_guard lock(mutex_);  // of the uses: nobody waits for it but their flush
-        for (const std::uint64_t id : ready_) {
+        for (const std::uint64_t id : round) {
             Connection& connection = *connections_.at(id);
             connection.is_ready = false;
             if (!connection.is_closed) process(connection, session ? &*session : nullptr, now);
@@ -261,7 +263,7 @@ void Worker::answer_ready() {
         uses_pending_.store(uses_.accepted.size() + uses_.refused.size(), std::memory_order_relaxed);
     }
     const Time arrived = now_;
-    for (const std::uint64_t id : ready_) {
+    for (const std::uint64_t id : round) {
         Connection& connection = *connections_.at(id);
         if (connection.is_closed) continue;
         flush(connection);
@@ -270,14 +272,17 @@ void Worker::answer_ready() {
             connection.answered = 0;
         }
     }
-    ready_.clear();
 }
 
 void Worker::process(Connection& c, const verify::Verifier::Session* session, Instant now) {
     std::size_t at = 0;
+    bool needs_more = false;
     while (!c.is_waiting && !c.is_closing && at < c.in.size() && c.out.size() - c.sent < most_unsent) {
         const Parsed parsed = c.parser.parse(std::string_view(c.in).substr(at), c.scanned);
-        if (parsed.kind == Parsed::Kind::NeedMore) break;
+        if (parsed.kind == Parsed::Kind::NeedMore) {
+            needs_more = true;
+            break;
+        }
         c.scanned = 0;
         if (parsed.kind == Parsed::Kind::Refused) {
             finish(c, refusal(parsed.status), "", false, "", service_.routes.size() - 1);
@@ -290,6 +295,7 @@ void Worker::process(Connection& c, const verify::Verifier::Session* session, In
     // Tokens do not stay.
     ::explicit_bzero(c.in.data(), at);
     c.in.erase(0, at);
+    c.has_more = !needs_more && !c.is_waiting && !c.is_closing && !c.in.empty();
     if (at > 0) c.deadline = now_ + (c.in.empty() ? service_.settings.idle_timeout : service_.settings.request_timeout);
 }
 
@@ -369,6 +375,10 @@ void Worker::flush(Connection& c) {
     }
     c.out.clear();
     c.sent = 0;
+    if (std::exchange(c.has_more, false) && !c.is_ready) {
+        c.is_ready = true;
+        ready_.push_back(c.id);
+    }
     if (c.has_ended && !c.is_waiting && !c.is_ready) return close(c);
     if (c.is_closing && !c.is_waiting && !c.is_lingering) {
         if (c.tls) return close(c);

@@ -8,7 +8,7 @@ import time
 import unittest
 
 from harness import WAIT_S, StoreTest
-from http_test import all_read
+from wire import all_read
 from routes_test import id_of
 
 WHY = ("--reason", "a test", "--confirm")

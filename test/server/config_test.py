@@ -240,6 +240,12 @@ class ConfigTest(StoreTest):
             self.assertNotEqual(code, 0)
             self.assertIn(address, said)
 
+    def test_a_store_of_another_schema(self):
+        self.marque("store", "rollback", "--confirm")
+        code, _, said = self.run_serve("--unix", str(self.folder / "s.sock"))
+        self.assertNotEqual(code, 0)
+        self.assertIn("marque store migrate", said)
+
     def test_no_store(self):
         self.store.rename(self.folder / "elsewhere")
         code, _, said = self.run_serve("--unix", str(self.folder / "s.sock"))

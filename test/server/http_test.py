@@ -5,50 +5,10 @@ the row was, and never when the row was refused, or somebody could hide a reques
 queries and paths are in input_test.py.
 """
 
-import fcntl
-import json
-import select
-import socket
-import struct
-import termios
-import threading
-import time
 import unittest
 
-from harness import WAIT_S, Connection, StoreTest
-
-# As long as a token, so that a row's lengths hold when the token is put in.
-TOKEN, OTHER, CALLER = ("T" * 71, "O" * 71, "C" * 71)
-PROBE = "GET /healthz HTTP/1.1\r\nHost: marque\r\nConnection: close\r\n\r\n"
-ANSWER_S = 5
-
-
-def head(*lines):
-    return "\r\n".join([*lines, "", ""])
-
-
-def auth(*headers, line="GET /auth HTTP/1.1"):
-    return head(line, "Host: marque", f"Authorization: Bearer {TOKEN}", *headers)
-
-
-def verify(body, *headers):
-    return head("POST /v1/verify HTTP/1.1", "Host: marque", "Content-Type: application/json", *headers) + body
-
-
-def chunked(body, coding="chunked"):
-    return verify(body, f"Transfer-Encoding: {coding}")
-
-
-GOOD = f'{{"token":"{TOKEN}"}}'
-SIZE = len(GOOD)
-CHUNK = f"{SIZE:x}\r\n{GOOD}\r\n"
-END = "0\r\n\r\n"
-PADDED = GOOD + " " * (4096 - SIZE)
-
-
-def lengths(*values):
-    return verify(GOOD, *(f"Content-Length: {v}" for v in values))
-
+from wire import (CHUNK, END, GOOD, OTHER, PADDED, PROBE, SIZE, TOKEN, WireTest, auth, chunked, exchange, head, lengths,
+                  verify)
 
 # because, status, request: refused, closed.
 MESSAGES = [
@@ -219,6 +179,10 @@ IN_STEP = [
     ("leading zeros of a size", (200, 400), chunked("00" + CHUNK + END)),
     ("a control character in a value", (200, 400), auth("X-A: b\x01c")),
     ("POST without a length has no body", (400, 411), verify("")),
+    ("a body for nobody is no request", 404, lengths(SIZE).replace("/v1/verify", "/v1/nowhere")),
+    ("nor with another method", (405, 413), lengths(SIZE).replace("/v1/verify", "/auth")),
+    ("a body that looks like a request", 400, verify(PROBE, f"Content-Length: {len(PROBE)}")),
+    ("for nobody", 404, verify(PROBE, f"Content-Length: {len(PROBE)}").replace("/v1/verify", "/nowhere")),
 ]
 
 # because, status, request: answered, then closed.
@@ -234,49 +198,7 @@ LAST = [
 ]
 
 
-def exchange(address, text, has_body=True):
-    """Sends it with the probe behind it; every answer until the server closes."""
-    connection = Connection(address)
-    connection.socket.settimeout(ANSWER_S)
-    answers = []
-    try:
-        try:
-            connection.send(text + PROBE)
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before all was sent: the answer can still be read
-        while answer := connection.read(has_body):
-            answers.append(answer)
-    except ConnectionResetError:
-        pass  # closed before all was read, which is a way to close
-    except TimeoutError:
-        raise AssertionError(f"neither answered nor closed after {[a.status for a in answers]}") from None
-    finally:
-        connection.close()
-    if connection.buffer:
-        raise AssertionError(f"more than its answers: {connection.buffer[:80]}")
-    return answers
-
-
-def all_read(connection):
-    """Waits until the server has taken everything that was sent: of a unix socket the kernel tells."""
-    deadline = time.monotonic() + WAIT_S
-    while struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, bytes(4)))[0]:
-        if time.monotonic() > deadline:
-            raise AssertionError("the server does not read")
-        time.sleep(0)
-
-
-class HttpTest(StoreTest):
-    def setUp(self):
-        super().setUp()
-        self.tokens = {TOKEN: self.create("codex"), OTHER: self.create("hermes", "card:view")}
-        self.server = self.serve("--tcp", "127.0.0.1:0")
-
-    def put_in(self, text):
-        for placeholder, token in self.tokens.items():
-            text = text.replace(placeholder, token)
-        return text
-
+class HttpTest(WireTest):
     def check(self, rows, outcome, has_body=True):
         for over, address in (("unix", self.server.path), ("tcp", self.server.address())):
             for because, status, text in rows:
@@ -320,107 +242,6 @@ class HttpTest(StoreTest):
 
     def test_what_is_answered_and_closed(self):
         self.check(LAST, self.last)
-
-    def test_a_refusal_ends_a_pipeline(self):
-        good = self.put_in(auth())
-        for because, _, bad in MESSAGES[:2] + BODIES[:2]:
-            with self.subTest(because):
-                answers = exchange(self.server.path, good * 2 + self.put_in(bad) + good * 2)
-                self.assertEqual([a.status for a in answers], [200, 200, 400])
-
-    def test_the_last_of_a_pipeline_may_close_it(self):
-        good = self.put_in(auth())
-        answers = exchange(self.server.path, good + self.put_in(auth("Connection: close")) + good)
-        self.assertEqual([a.status for a in answers], [200, 200])
-
-    def test_pipelined_requests_are_answered_in_order(self):
-        kinds = [  # request, and what its answer has to show
-            (auth(), ("200", "codex")),
-            (auth().replace(TOKEN, OTHER), ("200", "hermes")),
-            (auth().replace(TOKEN, "mrq_test_nobody"), ("401", None)),
-            (auth(line="GET /auth?scope=card:edit HTTP/1.1").replace(TOKEN, OTHER), ("403", None)),
-            (head("GET /nowhere HTTP/1.1", "Host: marque"), ("404", None)),
-            (chunked(CHUNK + END), ("200", "codex")),
-        ]
-        for address in (self.server.path, self.server.address()):
-            connection = Connection(address)
-            for depth in range(1, 33):
-                sent = [kinds[(depth + n * n) % len(kinds)] for n in range(depth)]
-                connection.send(self.put_in("".join(text for text, _ in sent)))
-                found = []
-                for _ in sent:
-                    answer = connection.read()
-                    identity = answer.json().get("identity") if answer.body[:1] == b"{" else None
-                    found.append((str(answer.status), answer.header("X-Marque-Identity") or identity))
-                self.assertEqual(found, [shown for _, shown in sent], f"depth {depth} over {address}")
-            connection.close()
-
-    def test_a_request_split_anywhere_is_one_request(self):
-        text = self.put_in(auth() + chunked(f"2\r\n{GOOD[:2]}\r\n{SIZE - 2:x}\r\n{GOOD[2:]}\r\n{END}")
-                           + lengths(SIZE).replace(TOKEN, OTHER))
-        connection = self.server.connect()
-        for at in range(1, len(text)):
-            connection.send(text[:at])
-            all_read(connection)
-            connection.send(text[at:])
-            self.assertEqual([connection.read().status for _ in range(3)], [200, 200, 200], f"split at {at}")
-        for byte in text:
-            connection.send(byte)
-            all_read(connection)
-        answers = [connection.read() for _ in range(3)]
-        self.assertEqual([a.status for a in answers], [200, 200, 200])
-        self.assertEqual([a.json()["identity"] for a in answers[1:]], ["codex", "hermes"])
-
-    def test_nothing_is_answered_before_a_request_is_whole(self):
-        text = self.put_in(lengths(SIZE))
-        for at in (4, 30, len(text) - SIZE, len(text) - 1):
-            connection = self.server.connect()
-            connection.send(text[:at])
-            all_read(connection)
-            # Another's request is answered meanwhile; by then an answer to the first would have been here.
-            self.assertEqual(self.server.connect().auth(self.tokens[TOKEN]).status, 200)
-            self.assertEqual(select.select([connection.socket], [], [], 0)[0], [], f"{at} bytes")
-            connection.send(text[at:])
-            self.assertEqual(connection.read().status, 200)
-
-    def test_a_client_that_reads_late_gets_every_answer_in_order(self):
-        count = 3000  # far more than both sockets' buffers hold
-        both = self.put_in(auth() + auth().replace(TOKEN, OTHER)).encode()
-        for address in (self.server.path, self.server.address()):
-            connection = Connection(address)
-            sender = threading.Thread(target=connection.send, args=(both * count,))
-            sender.start()
-            self.assertEqual(Connection(address).auth(self.tokens[TOKEN]).status, 200, "others do not wait for it")
-            found = [connection.read().header("X-Marque-Identity") for _ in range(2 * count)]
-            sender.join(WAIT_S)
-            self.assertEqual(found, ["codex", "hermes"] * count)
-            connection.close()
-
-    def test_a_client_that_stops_writing_is_answered(self):
-        for address in (self.server.path, self.server.address()):
-            connection = Connection(address)
-            connection.send(self.put_in(auth() * 3))
-            connection.socket.shutdown(socket.SHUT_WR)
-            self.assertEqual([connection.read().status for _ in range(3)], [200] * 3)
-            self.assertTrue(connection.is_closed())
-
-    def test_half_a_request_has_no_verdict(self):
-        for text in (auth(), lengths(SIZE), chunked(CHUNK + END)):
-            connection = self.server.connect()
-            connection.send(self.put_in(text)[:-1])
-            connection.socket.shutdown(socket.SHUT_WR)
-            answer = connection.read()
-            self.assertTrue(answer is None or answer.status == 400, text)
-            self.assertTrue(connection.is_closed())
-
-    def test_answers_are_framed(self):
-        connection = self.server.connect()
-        for path, method, body in (("/auth", "GET", ""), ("/nowhere", "GET", ""), ("/v1/verify", "POST", GOOD)):
-            answer = connection.request(method, path, [("Content-Type", "application/json")] if body else [], body)
-            self.assertEqual(answer.header("Content-Length"), str(len(answer.body)), path)
-            self.assertIsNone(answer.header("Transfer-Encoding"), path)
-            if answer.body[:1] == b"{":
-                json.loads(answer.body)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import json
 import unittest
 
 from harness import StoreTest
-from http_test import CALLER, OTHER, TOKEN, auth, exchange, head
+from wire import CALLER, OTHER, TOKEN, auth, exchange, head
 
 REST = "t" * 70  # stands for the token without its first letter, which is an m
 NOT_HELD = "board:delete"  # a scope that no token here has: 200 for it means that it was not looked at

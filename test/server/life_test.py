@@ -8,7 +8,7 @@ import time
 import unittest
 
 from harness import WAIT_S, Connection, StoreTest
-from http_test import all_read
+from wire import all_read
 
 SOON_S = 5  # a bound for what is to take one second
 

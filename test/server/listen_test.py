@@ -214,6 +214,14 @@ class Tls(ListenTest):
         self.assertNotIn(b"HTTP/1.1 200", said)
         self.assertEqual(self.connect(server).auth(self.token).status, 200)
 
+    def test_nobody_shakes_hands(self):
+        server = self.serve(*self.options, "--set", "limits.idle_timeout=1s")
+        silent, babbling = Connection(server.address("tls")), Connection(server.address("tls"))
+        babbling.send(b"\x16\x03\x01")  # the beginning of a handshake
+        for connection in (silent, babbling):
+            self.assertTrue(connection.is_closed())
+        self.assertEqual(self.connect(server).auth(self.token).status, 200)
+
     def test_certificates_of_clients(self):
         self.issue("client", "ca")
         self.issue("stranger")

@@ -115,6 +115,18 @@ class OAuthTest(RouteTest):
                 self.server.stop()
                 self.marque("audit", "verify")
 
+    def test_behind_a_revocation_it_is_in_force(self):
+        """Pipelined: each request is judged after the one before it was done."""
+        token = self.create("codex")
+        self.server = self.serve()
+        ask = f"GET /auth HTTP/1.1\r\nHost: marque\r\nAuthorization: Bearer {token}\r\n\r\n"
+        form = f"token={token}"
+        revoke = ("POST /oauth2/revoke HTTP/1.1\r\nHost: marque\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                  f"Content-Length: {len(form)}\r\n\r\n{form}")
+        connection = self.server.connect()
+        connection.send(ask + revoke + ask + revoke + ask)
+        self.assertEqual([connection.read().status for _ in range(5)], [200, 200, 401, 200, 401])
+
     def test_what_is_not_the_holders(self):
         token, other = self.create("codex"), self.create("hermes", "card:view,marque:introspect")
         self.marque("workspace", "add", "other", "--confirm")

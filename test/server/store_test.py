@@ -3,21 +3,28 @@
 Invariant 7: no answer is a denial. And one that has gone back in time stays shut.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 import unittest
 
 from changes_test import WHY, FreshTest
 from routes_test import with_checksum
+from wire import all_read
 
 
 class StoreAway(FreshTest):
-    def ask(self, path, method="GET", body=""):
-        headers = [("Content-Type", "application/json")] if body else []
+    def setUp(self):
+        super().setUp()
+        self.spare = self.create("spare", "marque:introspect")
+
+    def ask(self, path, method="GET", body="", kind="json", headers=()):
+        headers = [*headers, ("Content-Type", f"application/{kind}")] if body else headers
         return self.server.connect().request(method, path, headers, body)
 
     def closed(self, because=""):
@@ -27,6 +34,14 @@ class StoreAway(FreshTest):
         self.assertEqual({a.header("Cache-Control") for a in answers}, {"no-store"})
         verdict = self.ask("/v1/verify", "POST", json.dumps({"token": self.token}))
         self.assertEqual((verdict.status, verdict.json()["error"]), (503, "temporarily_unavailable"))
+        bearer = [("Authorization", f"Bearer {self.spare}")]
+        for path in ("/oauth2/introspect", "/oauth2/revoke"):
+            # Nor is anything revoked in a store that is not the store.
+            answer = self.ask(path, "POST", f"token={self.spare}", "x-www-form-urlencoded", bearer)
+            self.assertEqual((answer.status, answer.header("Retry-After")), (503, "1"), path)
+        revoked = self.ask("/oauth2/revoke", "POST", f"token={self.spare}", "x-www-form-urlencoded")
+        self.assertEqual((revoked.status, revoked.header("Retry-After")), (503, "1"))
+        self.assertEqual(self.ask("/v1/whoami", headers=bearer).status, 503)
         ready = self.ask("/readyz")
         self.assertEqual(ready.status, 503)
         self.assertTrue(ready.body.startswith(b"not ready: "), ready.body)
@@ -92,6 +107,8 @@ class StoreAway(FreshTest):
         self.marque("revoke", "codex", *WHY)
         self.assert_status(401, because="it is asked, not the one that was moved away")
         self.assert_status(200, self.other)
+        self.server.stop()
+        self.assertEqual(self.inspect("hermes")["credentials"][0]["use_count"], 6, "uses are noted in it too")
 
     def test_changed_while_away(self):
         self.start()
@@ -288,6 +305,35 @@ class StoreAway(FreshTest):
         self.assert_status(200)
         self.server.stop()
         self.assertGreater(self.inspect("codex")["credentials"][0]["use_count"], 6, "nothing was lost")
+
+    def test_somebody_writes_and_does_not_end(self):
+        """Verdicts wait for no writer (invariant 13); a revocation does, and holds nobody else up."""
+        self.start("--set", "uses.flush_interval=1s")
+        with contextlib.closing(sqlite3.connect(self.store / "marque.db", isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            started = time.monotonic()
+            for _ in range(50):
+                self.assert_status(200)
+            form = f"token={self.token}"
+            revoking = self.server.connect()
+            revoking.send("POST /oauth2/revoke HTTP/1.1\r\nHost: marque\r\nContent-Length: "
+                          f"{len(form)}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n{form}")
+            all_read(revoking)
+            for _ in range(50):
+                self.assert_status(200)
+            self.assertLess(time.monotonic() - started, 5)
+            writer.execute("ROLLBACK")
+        self.assertEqual(revoking.read().status, 200)
+        self.assert_status(401)
+
+    def test_somebody_writes_and_it_is_to_end(self):
+        self.start("--set", "uses.flush_interval=1s", "--set", "limits.shutdown_grace=1s")
+        with contextlib.closing(sqlite3.connect(self.store / "marque.db", isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            self.assert_status(200)
+            started = time.monotonic()
+            self.assertEqual(self.server.stop(), 0)
+            self.assertLess(time.monotonic() - started, 10, "a use that can't be noted is no reason to stay")
 
     def test_tokens_that_are_not_ours(self):
         """Without the store nobody knows that one is unknown; a malformed one says so itself."""
