@@ -41,11 +41,11 @@ class Changes:
             self.over.set()
             self.lock.notify_all()
 
-    def wait_for_more(self, number):
-        """Until `number` more changes were made, or failed."""
+    def wait_for_more(self, number, most_s=harness.WAIT_S):
+        """Until `number` more changes were made, or failed; whether they were."""
         with self.lock:
             goal = self.done + number
-            self.lock.wait_for(lambda: self.done >= goal or self.over.is_set(), harness.WAIT_S)
+            self.lock.wait_for(lambda: self.done >= goal or self.over.is_set(), most_s)
             return self.done >= goal
 
 
