@@ -84,18 +84,19 @@ Result<HolderRevocation> revoke_by_holder(store::Store& store, const Secret& tok
                                           const std::optional<IdentityRef>& client, Instant now,
                                           const std::string& request) {
     const auto parts = read_token(token);
-    if (!parts) return HolderRevocation::NotOne;
+    if (!parts) return HolderRevocation{};
     const TokenHash hash = verify::hash_token(token_key, token);
-    HolderRevocation result = HolderRevocation::NotOne;
-    TRY(store.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+    using enum HolderRevocation::Kind;
+    HolderRevocation result;
+    result.revision = TRY(store.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         std::vector<audit::Draft> drafts;
-        result = HolderRevocation::NotOne;
+        result.kind = NotOne;
         const auto credential = TRY(reader.credential(parts->id));
         if (!credential || !crypto::equal(hash, credential->hash)) return drafts;
         const CredentialRef ref = ref_of(*credential);
-        result = HolderRevocation::AnothersToken;
+        result.kind = AnothersToken;
         if (client && *client != IdentityRef{ref.workspace, ref.identity}) return drafts;
-        result = HolderRevocation::Revoked;
+        result.kind = Revoked;
         const CredentialState state = state_at(*credential, now);
         if (rule_for(state, CredentialAction::Revoke).ruling == Ruling::Allowed)
             drafts.push_back(

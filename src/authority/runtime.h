@@ -28,7 +28,11 @@ Result<void> tell_refused_uses(store::Store& store, Instant now, const std::stri
 Result<void> end_predecessor(store::Store& store, const domain::CredentialId& credential, Instant now,
                              const std::string& request);
 
-enum class HolderRevocation { Revoked, NotOne, AnothersToken };
+struct HolderRevocation {
+    enum class Kind { Revoked, NotOne, AnothersToken };
+    Kind kind = Kind::NotOne;
+    domain::Revision revision = 0;  // it holds wherever verdicts rest on this one or a later
+};
 
 // Revokes the credential whose token this is (RFC 7009), whatever state it is in; a repeat succeeds. `client`: the
 // identity that authenticated itself, if any did; then the token has to be one of its own. NotOne: no such token.

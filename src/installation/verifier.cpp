@@ -7,6 +7,7 @@
 
 #include "authority/runtime.h"
 #include "installation/open.h"
+#include "verify/known_store.h"
 
 namespace marque {
 
@@ -129,7 +130,7 @@ std::expected<Verification, Failure> Verifier::verify(std::string_view token, st
 Result<void> Verifier::Inside::write(const SeenById& uses, const SeenById& refused_uses) {
     if (store && !store->mark()) store.reset();
     if (!store) {
-        store = TRY(open_store());
+        store = std::make_unique<verify::KnownStore>(TRY(open_store()), verifier);
         TRY(store->mark());
     }
     const Instant now = clock.now();

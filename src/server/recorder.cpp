@@ -2,6 +2,7 @@
 
 #include "authority/runtime.h"
 #include "server/worker.h"
+#include "verify/known_store.h"
 
 namespace marque::server {
 namespace {
@@ -72,7 +73,7 @@ Result<store::Store*> Recorder::store() {
     // Another store may have been put in its place.
     if (store_ && !store_->mark()) store_.reset();
     if (!store_) {
-        store_ = TRY(needs_.open_store());
+        store_ = std::make_unique<verify::KnownStore>(TRY(needs_.open_store()), needs_.verifier);
         TRY(store_->mark());
     }
     return store_.get();
@@ -81,13 +82,20 @@ Result<store::Store*> Recorder::store() {
 void Recorder::carry_out(Job& job) {
     const auto result = [&]() -> Result<authority::HolderRevocation> {
         store::Store* const store = TRY(this->store());
-        return authority::revoke_by_holder(*store, needs_.token_key, job.revocation.token.reveal_text(),
-                                           job.revocation.client, needs_.clock.now(), request_name);
+        const auto revoked =
+            TRY(authority::revoke_by_holder(*store, needs_.token_key, job.revocation.token.reveal_text(),
+                                            job.revocation.client, needs_.clock.now(), request_name));
+        // Said to hold only when verdicts rest on it: a copy may have been put in the store's place meanwhile.
+        const auto session = TRY(needs_.verifier.session());
+        if (session.revision() < revoked.revision)
+            return Error(Code::OutcomeUnknown, "the store was replaced while a holder revoked");
+        return revoked;
     }();
     if (!result)
         needs_.log.say(LogLevel::Error, "revocation_failed",
                        {{"reason", result.error().message}, {"outcome", name_of(result.error().code)}});
-    job.done(revoked_answer(result.has_value(), result && *result == authority::HolderRevocation::AnothersToken));
+    job.done(
+        revoked_answer(result.has_value(), result && result->kind == authority::HolderRevocation::Kind::AnothersToken));
 }
 
 Result<void> Recorder::write(const Uses& uses) {
@@ -130,6 +138,7 @@ void Recorder::flush() {
         if (written.error().message != told_)
             needs_.log.say(LogLevel::Warning, "uses_not_written", {{"reason", written.error().message}});
         told_ = written.error().message;
+        return;  // a store that is held or away is not waited for once a worker
     }
 }
 

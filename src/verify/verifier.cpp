@@ -141,12 +141,28 @@ Result<void> Verifier::catch_up() {
     return {};
 }
 
-Result<void> Verifier::catch_up_from(const store::Reader& reader) {
+Result<void> Verifier::recognise(const store::Reader& reader) const {
+    const std::shared_lock lock(mutex_);
+    if (refusal_) return *refusal_;
+    if (!frontier_) return Error(Code::Unavailable, "the store was not read yet");
+    TRY(check_installation(reader));
+    const store::StoredHead head = TRY(reader.head());
+    TRY(store::check_head(head, sealing_key_));
+    TRY(follow_log(reader, head, *frontier_));
+    return {};
+}
+
+Result<void> Verifier::check_installation(const store::Reader& reader) const {
     const auto installation = TRY(reader.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     if (!installation_.empty() && installation->id != installation_)
         return not_the_log_that_was(
             fmt::format("the store is of installation {}, not of {}", installation->id, installation_));
+    return {};
+}
+
+Result<void> Verifier::catch_up_from(const store::Reader& reader) {
+    TRY(check_installation(reader));
     const store::StoredHead head = TRY(reader.head());
     std::set<Subject> touched;
     {
@@ -172,7 +188,7 @@ Result<void> Verifier::catch_up_from(const store::Reader& reader) {
         TRY(load(reader));
     frontier_ = head.frontier;
     unlogged_writes_ = head.unlogged_writes;
-    installation_ = installation->id;
+    if (installation_.empty()) installation_ = TRY(reader.installation())->id;
     return {};
 }
 

@@ -79,6 +79,11 @@ class Verifier {
     // Errors: Unavailable, Corrupt and all else that a store says: then nobody is accepted.
     Result<Session> session();
 
+    // Whether what `reader` reads is the installation whose log this knows, or one that continues it, and verdicts are
+    // given at all. For whoever is about to write: a change in another store would be undone when the right one is
+    // back. Errors: why not.
+    Result<void> recognise(const store::Reader& reader) const;
+
     // Looks whether the store's files are well, and tries again when it was not fresh. To be called now and then.
     void examine();
 
@@ -90,6 +95,7 @@ class Verifier {
     Result<void> catch_up();
     Result<void> open_and_mark();
     Result<void> catch_up_from(const store::Reader& reader);
+    Result<void> check_installation(const store::Reader& reader) const;
     Result<std::set<domain::Subject>> follow_log(const store::Reader& reader, const store::StoredHead& head,
                                                  audit::Frontier known) const;
     Result<void> apply(const store::Reader& reader, const std::set<domain::Subject>& touched);

@@ -158,6 +158,25 @@ class StoreAway(FreshTest):
             self.closed()
         self.assertEqual(len(self.said("not_fresh")), 1)
 
+    def test_a_revocation_is_not_lost_in_another_store(self):
+        """Done in a store that is not the one it would be undone when the right one is back."""
+        self.start()
+        older = self.copy("older")
+        self.marque("pause", "hermes", *WHY)
+        self.assert_status(401, self.other)
+        self.store.rename(self.folder / "right")
+        older.rename(self.store)
+        size = self.sql("SELECT size FROM log_head")
+        answer = self.ask("/oauth2/revoke", "POST", f"token={self.token}", "x-www-form-urlencoded")
+        self.assertEqual((answer.status, answer.header("Retry-After")), (503, "1"))
+        self.assertEqual(self.sql("SELECT size FROM log_head"), size, "nothing is written to it")
+        self.store.rename(older)
+        (self.folder / "right").rename(self.store)
+        self.wait_status(200)
+        answer = self.ask("/oauth2/revoke", "POST", f"token={self.token}", "x-www-form-urlencoded")
+        self.assertEqual(answer.status, 200)
+        self.assert_status(401)
+
     def test_another_key(self):
         """With another key every token is unknown; that is no verdict on any of them."""
         key = self.store / "root.key"

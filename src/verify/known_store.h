@@ -1,0 +1,43 @@
+// verify/known_store.h: a store that is written to only while it is the one the verifier knows.
+//
+// A store that the verifier refuses must not be written either: a revocation that lands in an older copy, or in another
+// installation, is reported as done and is gone when the right store is back. The check is made inside the transaction
+// that writes, so that nothing can be put in its place between the two.
+#pragma once
+
+#include <memory>
+
+#include "verify/verifier.h"
+
+namespace marque::verify {
+
+class KnownStore final : public store::Store {
+ public:
+    // `verifier` outlives it.
+    KnownStore(std::unique_ptr<store::Store> store, const Verifier& verifier)
+        : store_(std::move(store)), verifier_(verifier) {}
+
+    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
+        return store_->read(view);
+    }
+    Result<domain::Revision> change(const store::Decide& decide) override {
+        return store_->change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+            TRY(verifier_.recognise(reader));
+            return decide(reader);
+        });
+    }
+    // Telemetry: checked before, not within.
+    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
+        TRY(store_->read([&](const store::Reader& reader) { return verifier_.recognise(reader); }));
+        return store_->record_uses(uses, refused);
+    }
+    Result<void> mark() override { return store_->mark(); }
+    Result<bool> is_as_marked() const override { return store_->is_as_marked(); }
+    Result<void> examine() override { return store_->examine(); }
+
+ private:
+    std::unique_ptr<store::Store> store_;
+    const Verifier& verifier_;
+};
+
+}  // namespace marque::verify
