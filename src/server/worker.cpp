@@ -52,7 +52,8 @@ struct Worker::Connection {
     std::size_t scanned = 0;  // of its head
     std::string out;
     std::size_t sent = 0;
-    Time deadline;
+    Time deadline;        // of the request under way, or of waiting for the next
+    Time write_deadline;  // while something is unsent: from when a byte was last taken
     std::uint32_t interest = EPOLLIN;
     std::uint64_t answered = 0;  // in this round
     std::size_t lingered = 0;
@@ -362,15 +363,17 @@ void Worker::carry_out(Connection& c, Revocation revocation, bool keep_alive, st
 
 void Worker::flush(Connection& c) {
     c.write_wants_read = false;
+    bool was_taken = (c.interest & EPOLLOUT) == 0;  // nothing waited before
     while (c.sent < c.out.size()) {
         const Transfer written = c.send(std::string_view(c.out).substr(c.sent));
         if (written.kind == Transfer::Kind::Closed) return close(c);
         if (written.kind == Transfer::Kind::Done) {
             c.sent += written.bytes;
+            was_taken = true;
             continue;
         }
         c.write_wants_read = written.kind == Transfer::Kind::WantsRead;
-        if ((c.interest & EPOLLOUT) == 0) c.deadline = now_ + service_.settings.write_timeout;
+        if (was_taken) c.write_deadline = now_ + service_.settings.write_timeout;
         return update_interest(c);
     }
     c.out.clear();
@@ -411,7 +414,7 @@ void Worker::sweep() {
         if (c.is_closed) continue;
         if (is_draining_ && now_ >= drain_deadline_) {
             close(c);
-        } else if (now_ >= c.deadline) {
+        } else if (c.sent < c.out.size() ? now_ >= c.write_deadline : now_ >= c.deadline) {
             // Somebody in the middle of a request hears why.
             if (!c.in.empty() && c.out.empty() && !c.is_lingering && !c.is_waiting && !c.is_closing) {
                 finish(c, refusal(408), "", false, "", service_.routes.size() - 1);
