@@ -866,6 +866,46 @@ TEST_F(AuthorityTest, FiltersFindWhomTheySay) {
         EXPECT_EQ(filter.add(bad).error().code, Code::InvalidRequest) << bad;
 }
 
+// The memory store, of which the next change fails.
+class FailsOnce final : public store::Store {
+ public:
+    explicit FailsOnce(store::Store& store) : store_(store) {}
+    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
+        return store_.read(view);
+    }
+    Result<Revision> change(const store::Decide& decide) override {
+        if (std::exchange(fails_, false)) return Error(Code::Unavailable, "the disk is full");
+        return store_.change(decide);
+    }
+    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
+        return store_.record_uses(uses, refused);
+    }
+    Result<void> mark() override { return store_.mark(); }
+    Result<bool> is_as_marked() const override { return store_.is_as_marked(); }
+    Result<void> examine() override { return store_.examine(); }
+
+ private:
+    store::Store& store_;
+    bool fails_ = true;
+};
+
+TEST_F(AuthorityTest, UsesThatWereWrittenAreNotWrittenAgainAfterAFailure) {
+    const std::string old_token = token_of("codex");
+    RotateRequest request{"codex"};
+    request.old_credential = OldCredential::RetiresWhenNewIsUsed;
+    ASSERT_TRUE(ops().rotate(request, confirmed(), delivery));
+    const CredentialId id = read_token(delivery.delivered.back())->id;
+    verify::Uses uses;
+    uses.accepted[id.bits()] = {clock.now(), 3, verify::AddressText("10.0.0.7"), Reason::Accepted, true};
+    FailsOnce failing(store);
+    EXPECT_FALSE(write_uses(failing, uses, clock.now(), ""));
+    EXPECT_EQ(store.rows.last_uses.at(id).count, 3u);
+    EXPECT_TRUE(accepts(old_token)) << "its end could not be written yet";
+    ASSERT_TRUE(write_uses(failing, uses, clock.now(), ""));
+    EXPECT_EQ(store.rows.last_uses.at(id).count, 3u) << "counted once";
+    EXPECT_FALSE(accepts(old_token)) << "and not forgotten";
+}
+
 TEST(Confirmation, ReadsWhatPeopleType) {
     EXPECT_TRUE(Confirmation::parse("")->is_given());
     EXPECT_TRUE(Confirmation::parse("12")->is_given());

@@ -1,5 +1,7 @@
 #include "authority/runtime.h"
 
+#include <algorithm>
+
 #include "authority/resolve.h"
 #include "crypto/digest.h"
 #include "domain/token.h"
@@ -12,31 +14,46 @@ using namespace domain;
 namespace {
 
 constexpr std::size_t events_at_a_time = 500;
+// A transaction holds the write lock, and an operator waits for that: so many rows are a few milliseconds.
+constexpr std::size_t uses_at_a_time = 2000;
 
 audit::Draft runtime_draft(audit::Event event, const CredentialRef& actor, Instant now, const std::string& reason,
                            const std::string& request) {
     return {std::move(event), audit::IdentityActor{actor}, now, audit::Mode::Runtime, reason, "", request};
 }
 
-}  // namespace
+// In the order of ids, which is that of the rows. `write` puts some of them into one transaction.
+template <class Row, class Make, class Write>
+Result<void> write_some_at_a_time(verify::SeenById& seen, const Make& make, const Write& write) {
+    std::vector<std::pair<CredentialId, std::uint64_t>> ids;
+    for (const auto& [bits, one] : seen) ids.emplace_back(CredentialId::from_bits(bits), bits);
+    std::ranges::sort(ids);
+    for (std::size_t at = 0; at < ids.size(); at += uses_at_a_time) {
+        const std::span some(ids.data() + at, std::min(uses_at_a_time, ids.size() - at));
+        std::vector<Row> rows;
+        for (const auto& [id, bits] : some) rows.push_back(make(id, seen.at(bits)));
+        TRY(write(rows));
+        for (const auto& [id, bits] : some) seen.erase(bits);
+    }
+    return {};
+}
 
-Result<void> record_uses(store::Store& store, std::span<const store::Use> uses, std::vector<store::RefusedUse> refused,
-                         Instant now) {
-    TRY(store.read([&](const store::Reader& reader) -> Result<void> {
+// What stops a credential now; when that has changed since it was refused, the use is counted to what it would meet.
+Result<void> fill_in_since(store::Store& store, std::vector<store::RefusedUse>& refused, Instant now) {
+    return store.read([&](const store::Reader& reader) -> Result<void> {
         for (store::RefusedUse& use : refused) {
             const auto credential = TRY(reader.credential(use.credential));
             if (!credential) return Error(Code::Corrupt, "a credential that was refused is gone");
             const Standings standings = TRY(verify::standings_of(reader, *credential));
-            // What stops it now; when that has changed meanwhile, the use is counted to what it met.
             const Reason reason = judge(standings, std::nullopt, now);
             if (is_stopped(reason)) use.uses.reason = name_of(reason);
             use.uses.since = stopped_since(standings, reason);
         }
         return {};
-    }));
-    return store.record_uses(uses, refused);
+    });
 }
 
+// Writes the events that are due.
 Result<void> tell_refused_uses(store::Store& store, Instant now, const std::string& request) {
     const auto due = [&](const store::Reader& reader) {
         return reader.untold_refused_uses(now - refusal_event_interval, events_at_a_time);
@@ -57,6 +74,7 @@ Result<void> tell_refused_uses(store::Store& store, Instant now, const std::stri
     return {};
 }
 
+// `id` was used: ends what a rotation kept until then, if it still works.
 Result<void> end_predecessor(store::Store& store, const CredentialId& id, Instant now, const std::string& request) {
     struct Pair {
         Credential successor, old;
@@ -78,6 +96,34 @@ Result<void> end_predecessor(store::Store& store, const CredentialId& id, Instan
                                          now, "its successor was used", request)};
     }));
     return {};
+}
+
+}  // namespace
+
+Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request) {
+    TRY(write_some_at_a_time<store::Use>(
+        uses.accepted,
+        [](CredentialId id, const verify::Seen& seen) {
+            return store::Use{id, seen.at, std::string(seen.from.text()), seen.count};
+        },
+        [&](const std::vector<store::Use>& rows) -> Result<void> {
+            TRY(store.record_uses(rows, {}));
+            for (const store::Use& row : rows)
+                if (uses.accepted.at(row.credential.bits()).ends_predecessor) uses.successors.push_back(row.credential);
+            return {};
+        }));
+    TRY(write_some_at_a_time<store::RefusedUse>(
+        uses.refused,
+        [](CredentialId id, const verify::Seen& seen) {
+            return store::RefusedUse{id, {name_of(seen.reason), 0, seen.at, std::string(seen.from.text()), seen.count}};
+        },
+        [&](std::vector<store::RefusedUse>& rows) -> Result<void> {
+            TRY(fill_in_since(store, rows, now));
+            return store.record_uses({}, rows);
+        }));
+    for (; !uses.successors.empty(); uses.successors.pop_back())
+        TRY(end_predecessor(store, uses.successors.back(), now, request));
+    return tell_refused_uses(store, now, request);
 }
 
 Result<HolderRevocation> revoke_by_holder(store::Store& store, const Secret& token_key, std::string_view token,

@@ -5,28 +5,21 @@
 // Errors of all: those of the store. Verification waits for none of this (invariant 13).
 #pragma once
 
-#include <span>
 #include <string_view>
 
 #include "base/secret.h"
 #include "store/store.h"
+#include "verify/uses.h"
 
 namespace marque::authority {
 
 // At most one event a credential in this time, for the uses that were refused since the last.
 inline constexpr Duration refusal_event_interval = std::chrono::minutes(1);
 
-// Remembers accepted uses, and refused ones of credentials that are stopped (domain::is_stopped), of which `since` is
-// filled in here.
-Result<void> record_uses(store::Store& store, std::span<const store::Use> uses, std::vector<store::RefusedUse> refused,
-                         Instant now);
-
-// Writes the events that are due: at most one a credential and refusal_event_interval.
-Result<void> tell_refused_uses(store::Store& store, Instant now, const std::string& request);
-
-// `credential` was used: ends what a rotation kept until then, if it still works.
-Result<void> end_predecessor(store::Store& store, const domain::CredentialId& credential, Instant now,
-                             const std::string& request);
+// Writes `uses` down, some at a time, and takes out what is written, also when it fails on the way; ends what a
+// rotation kept until a use; and writes the events that are due for refused uses: at most one a credential and
+// refusal_event_interval.
+Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request);
 
 struct HolderRevocation {
     enum class Kind { Revoked, NotOne, AnothersToken };

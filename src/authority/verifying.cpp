@@ -30,12 +30,13 @@ Result<Authority::Answer> Authority::verify(std::string_view token, const Demand
 Result<void> Authority::record_use(const verify::Finding& verdict, const std::string& from) {
     if (!verdict.is_accepted() || !verdict.whose) return {};
     const Credential& credential = verdict.whose->credential;
-    const Instant now = clock_.now();
-    const store::Use uses[] = {{credential.id, now, from}};
-    TRY(record_uses(store_, uses, {}, now));
     const auto& succession = credential.succession;
-    if (!succession || succession->old_credential != OldCredential::RetiresWhenNewIsUsed) return {};
-    return end_predecessor(store_, credential.id, now, request_id_);
+    verify::Uses uses;
+    const Instant now = clock_.now();
+    uses.accepted[credential.id.bits()] = {
+        now, 1, verify::AddressText(from), Reason::Accepted,
+        succession && succession->old_credential == OldCredential::RetiresWhenNewIsUsed};
+    return write_uses(store_, uses, now, request_id_);
 }
 
 }  // namespace marque::authority

@@ -21,6 +21,7 @@
 #include "crypto/system_random.h"
 #include "installation/key_file.h"
 #include "installation/open.h"
+#include "installation/machine_clock.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
 #include "store/sqlite/sqlite_store.h"
@@ -31,11 +32,6 @@ using installation::database_in;
 using installation::key_in;
 
 namespace {
-
-class SystemClock final : public Clock {
- public:
-    Instant now() const override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
-};
 
 std::string link_target(const std::string& path) {
     char target[PATH_MAX];
@@ -76,7 +72,7 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
 
 Machine::Machine()
     : clock_([]() -> const Clock& {
-          static const SystemClock clock;
+          static const installation::MachineClock clock;
           return clock;
       }()) {}
 

@@ -1,5 +1,7 @@
 #include "server/oauth.h"
 
+#include <boost/beast/core/string.hpp>
+
 #include <algorithm>
 
 #include "base/text.h"
@@ -35,10 +37,7 @@ std::optional<std::string> decode(std::string_view text) {
 
 std::optional<std::string_view> after_scheme(std::string_view authorization, std::string_view scheme) {
     if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ') return std::nullopt;
-    const bool is_it = std::ranges::equal(authorization.substr(0, scheme.size()), scheme, [](char a, char b) {
-        return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b;
-    });
-    if (!is_it) return std::nullopt;
+    if (!boost::beast::iequals(authorization.substr(0, scheme.size()), scheme)) return std::nullopt;
     authorization.remove_prefix(scheme.size());
     while (authorization.starts_with(' ')) authorization.remove_prefix(1);
     return authorization;

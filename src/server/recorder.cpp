@@ -10,8 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using namespace domain;
 
-// A transaction holds the write lock, and an operator waits for that: so many rows are a few milliseconds.
-constexpr std::size_t uses_at_a_time = 2000;
 constexpr std::size_t credentials_at_a_time = 50'000;
 constexpr auto count_interval = 60s;
 
@@ -70,13 +68,7 @@ void Recorder::run() {
 }
 
 Result<store::Store*> Recorder::store() {
-    // Another store may have been put in its place.
-    if (store_ && !store_->mark()) store_.reset();
-    if (!store_) {
-        store_ = std::make_unique<verify::KnownStore>(TRY(needs_.open_store()), needs_.verifier);
-        TRY(store_->mark());
-    }
-    return store_.get();
+    return verify::open_known(store_, needs_.open_store, needs_.verifier);
 }
 
 void Recorder::carry_out(Job& job) {
@@ -98,37 +90,13 @@ void Recorder::carry_out(Job& job) {
         revoked_answer(result.has_value(), result && result->kind == authority::HolderRevocation::Kind::AnothersToken));
 }
 
-Result<void> Recorder::write(const Uses& uses) {
-    store::Store* const store = TRY(this->store());
-    const Instant now = needs_.clock.now();
-    std::vector<store::Use> accepted;
-    std::vector<store::RefusedUse> refused;
-    const auto commit = [&]() -> Result<void> {
-        TRY(authority::record_uses(*store, accepted, std::move(refused), now));
-        accepted.clear();
-        refused.clear();
-        return {};
-    };
-    for (const auto& [bits, seen] : uses.accepted) {
-        accepted.push_back({CredentialId::from_bits(bits), seen.at, std::string(seen.from.text()), seen.count});
-        if (accepted.size() >= uses_at_a_time) TRY(commit());
-    }
-    for (const auto& [bits, seen] : uses.refused) {
-        refused.push_back({CredentialId::from_bits(bits),
-                           {name_of(seen.reason), 0, seen.at, std::string(seen.from.text()), seen.count}});
-        if (refused.size() >= uses_at_a_time) TRY(commit());
-    }
-    if (!accepted.empty() || !refused.empty()) TRY(commit());
-    for (const auto& [bits, seen] : uses.accepted)
-        if (seen.ends_predecessor)
-            TRY(authority::end_predecessor(*store, CredentialId::from_bits(bits), now, request_name));
-    return authority::tell_refused_uses(*store, now, request_name);
-}
-
 void Recorder::flush() {
     for (Worker* worker : needs_.workers) {
-        Uses uses = worker->take_uses();
-        const auto written = write(uses);
+        verify::Uses uses = worker->take_uses();
+        const auto written = [&]() -> Result<void> {
+            store::Store* const store = TRY(this->store());
+            return authority::write_uses(*store, uses, needs_.clock.now(), request_name);
+        }();
         if (written) {
             told_.clear();
             continue;

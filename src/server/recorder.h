@@ -50,7 +50,6 @@ class Recorder {
     void run();
     void carry_out(Job& job);
     void flush();
-    Result<void> write(const Uses& uses);
     Result<store::Store*> store();
     void count_expiring();
 

@@ -18,11 +18,6 @@ std::string_view view(string_view text) {
     return {text.data(), text.size()};
 }
 
-bool is_same_word(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-    return std::ranges::equal(a, b, [&](char x, char y) { return lower(x) == lower(y); });
-}
-
 // Where the head ends, behind its empty line; nothing while it is not all there. `bad` for a line end that is not
 // CR LF, a CR elsewhere, a NUL, and a line that begins with a blank.
 std::optional<std::size_t> find_end_of_head(std::string_view bytes, std::size_t& scanned, bool& bad) {
@@ -115,9 +110,9 @@ class Callbacks final : public http::basic_parser<true> {
             case http::field::upgrade:
                 break;
             default:
-                if (is_same_word(view(name_text), "x-request-id"))
+                if (boost::beast::iequals(name_text, "x-request-id"))
                     request.request_id = value;
-                else if (!client_address_.empty() && is_same_word(view(name_text), client_address_))
+                else if (!client_address_.empty() && boost::beast::iequals(name_text, client_address_))
                     request.client_address = has_client_address_ ? std::string_view() : value;
                 has_client_address_ = has_client_address_ || !request.client_address.empty();
         }

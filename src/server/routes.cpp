@@ -1,5 +1,6 @@
 #include "server/routes.h"
 
+#include <boost/beast/core/string.hpp>
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
@@ -203,21 +204,17 @@ std::optional<Revocation> whoami(const Call& call, Answer& answer) {
 }
 
 // Who calls, by a token of their own: as a bearer, or as the secret of Basic.
-struct Authenticated {
-    Verdict verdict;
-    bool was_given = false;
-};
-Authenticated authenticate(const Call& call, const Demand& demand) {
+Verdict authenticate(const Call& call, const Demand& demand) {
     if (!call.request.authorization) return {};
-    if (const auto token = bearer_token(*call.request.authorization)) return {call.verify(*token, demand), true};
+    if (const auto token = bearer_token(*call.request.authorization)) return call.verify(*token, demand);
     const auto secret = basic_secret(*call.request.authorization);
-    if (!secret) return {{Reason::Malformed, std::nullopt}, true};
-    Verdict verdict = call.verify(secret->secret, demand);
+    if (!secret) return {Reason::Malformed, std::nullopt};
+    const Verdict verdict = call.verify(secret->secret, demand);
     if (verdict.line) {
         const Holder holder = call.session->index().holder(*verdict.line);
-        if (secret->id != holder.identity && secret->id != holder.credential.text()) return {{}, true};
+        if (secret->id != holder.identity && secret->id != holder.credential.text()) return {};
     }
-    return {verdict, true};
+    return verdict;
 }
 
 void unknown_client(Answer& answer) {
@@ -226,16 +223,19 @@ void unknown_client(Answer& answer) {
     answer.add("WWW-Authenticate", "Bearer error=\"invalid_token\"");
 }
 
-std::optional<Revocation> introspect(const Call& call, Answer& answer) {
+// The form's parameter `token`; else the answer is written.
+std::optional<std::string> token_parameter(const Call& call, Answer& answer) {
     const auto parameters = parse_parameters(call.request.body);
     const std::string* token = parameters ? find(*parameters, "token") : nullptr;
-    if (token == nullptr || token->empty()) {
-        refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
-        return {};
-    }
-    // Checked by dispatch before; again, because the answer depends on whose it is.
-    const Authenticated caller = authenticate(call, std::nullopt);
-    const std::string workspace(call.session->index().holder(*caller.verdict.line).workspace);
+    if (token != nullptr && !token->empty()) return *token;
+    refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
+    return {};
+}
+
+std::optional<Revocation> introspect(const Call& call, Answer& answer) {
+    const auto token = token_parameter(call, answer);
+    if (!token) return {};
+    const std::string_view workspace = call.session->index().holder(*call.caller).workspace;
     JsonObject body{{"active", false}};
     const Verdict verdict = call.verify(*token, std::nullopt);
     answer.reason = name_of(verdict.reason);
@@ -263,24 +263,20 @@ std::optional<Revocation> introspect(const Call& call, Answer& answer) {
 }
 
 std::optional<Revocation> revoke(const Call& call, Answer& answer) {
-    const auto parameters = parse_parameters(call.request.body);
-    const std::string* token = parameters ? find(*parameters, "token") : nullptr;
-    if (token == nullptr || token->empty()) {
-        refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
-        return {};
-    }
+    const auto token = token_parameter(call, answer);
+    if (!token) return {};
     std::optional<IdentityRef> client;
     if (call.request.authorization) {
         if (!call.session) {
             cannot_tell(answer);
             return {};
         }
-        const Authenticated caller = authenticate(call, std::nullopt);
-        if (!caller.verdict.is_accepted()) {
+        const Verdict caller = authenticate(call, std::nullopt);
+        if (!caller.is_accepted()) {
             unknown_client(answer);
             return {};
         }
-        const Holder holder = call.session->index().holder(*caller.verdict.line);
+        const Holder holder = call.session->index().holder(*caller.line);
         client = IdentityRef{*WorkspaceName::parse(holder.workspace), *IdentityName::parse(holder.identity)};
     }
     return Revocation{Secret::copy_of(bytes_of(*token)), std::move(client)};
@@ -324,17 +320,18 @@ bool has_loopback_host(std::string_view host) {
            (::inet_pton(AF_INET, std::string(name).c_str(), &v4) == 1 && name.starts_with("127."));
 }
 
-// Whether the caller may; else the answer is written.
-bool is_admitted(const Route& route, const Call& call, Answer& answer) {
+// Whether the caller may, and then who it is, where the route wants that; else the answer is written.
+bool is_admitted(const Route& route, Call& call, Answer& answer) {
     const auto demand_scope = [&](const char* scope) {
         if (!call.session) {
             cannot_tell(answer);
             return false;
         }
-        const Authenticated caller = authenticate(call, *Scope::parse(scope));
-        answer.reason = name_of(caller.verdict.reason);
-        if (caller.verdict.is_accepted()) return true;
-        if (caller.verdict.reason == Reason::ScopeMissing)
+        const Verdict caller = authenticate(call, *Scope::parse(scope));
+        answer.reason = name_of(caller.reason);
+        call.caller = caller.line;
+        if (caller.is_accepted()) return true;
+        if (caller.reason == Reason::ScopeMissing)
             refuse(answer, 403, "insufficient_scope", scope);
         else
             unknown_client(answer);
@@ -356,8 +353,7 @@ bool is_admitted(const Route& route, const Call& call, Answer& answer) {
 }
 
 bool has_type(std::string_view content_type, std::string_view wanted) {
-    const std::string_view type = content_type.substr(0, content_type.find_first_of("; "));
-    return std::ranges::equal(type, wanted, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+    return boost::beast::iequals(content_type.substr(0, content_type.find_first_of("; ")), wanted);
 }
 
 bool has_right_body(const Route& route, const Call& call, Answer& answer) {
@@ -373,27 +369,13 @@ bool has_right_body(const Route& route, const Call& call, Answer& answer) {
     return false;
 }
 
-void note(SeenById& seen, CredentialId id, Instant now, const Call& call, Reason reason, bool ends_predecessor) {
-    Seen& one = seen[id.bits()];
-    ++one.count;
-    one.at = now;
-    one.reason = reason;
-    one.ends_predecessor = ends_predecessor;
-    one.from = call.trusted_client_address.empty() ? call.peer.address : AddressText(call.trusted_client_address);
-}
-
 }  // namespace
 
 Verdict Call::verify(std::string_view token, const Demand& demand) const {
     const verify::Index& index = session->index();
     const Verdict verdict = index.verify(hasher, token, demand, now);
     counters.verdicts[static_cast<std::size_t>(verdict.reason)].add();
-    if (verdict.is_accepted()) {
-        const Holder holder = index.holder(*verdict.line);
-        note(uses.accepted, holder.credential, now, *this, verdict.reason, holder.ends_predecessor);
-    } else if (is_stopped(verdict.reason)) {
-        note(uses.refused, index.holder(*verdict.line).credential, now, *this, verdict.reason, false);
-    }
+    if (verdict.line) uses.note(index.holder(*verdict.line), verdict.reason, now, from);
     return verdict;
 }
 
@@ -418,14 +400,15 @@ std::span<const Route> routes(const std::function<std::string()>& metrics) {
     return table;
 }
 
-std::optional<Revocation> dispatch(std::span<const Route> table, const Call& call, Answer& answer, std::size_t& at) {
+std::optional<Revocation> dispatch(std::span<const Route> table, Call call, Answer& answer, std::size_t& at) {
     const auto found = std::ranges::find(table, call.request.path, &Route::path);
     at = static_cast<std::size_t>(found - table.begin());
-    if (call.request.method != "GET" && call.request.method != "POST") answer.close = true;
+    const bool is_known_method = call.request.method == "GET" || call.request.method == "POST";
+    answer.close = !is_known_method;
     if (at + 1 >= table.size()) {
         at = table.size() - 1;
-        answer.status = call.request.method == "GET" || call.request.method == "POST" ? 404 : 405;
-        if (answer.status == 405) answer.add("Allow", "GET, POST");
+        answer.status = is_known_method ? 404 : 405;
+        if (!is_known_method) answer.add("Allow", "GET, POST");
         return {};
     }
     const Route& route = *found;

@@ -11,15 +11,15 @@
 #include "server/answer.h"
 #include "server/metrics.h"
 #include "server/request.h"
-#include "server/uses.h"
+#include "verify/uses.h"
 #include "verify/verifier.h"
 
 namespace marque::server {
 
 // Where a request came from, as far as this machine knows.
 struct Peer {
-    AddressText address;    // "unix socket", or an IP address
-    bool is_local = false;  // a unix socket or a loopback address
+    verify::AddressText address;  // "unix socket", or an IP address
+    bool is_local = false;        // a unix socket or a loopback address
     bool is_unix = false;
 };
 
@@ -31,9 +31,10 @@ struct Call {
     verify::TokenHasher& hasher;
     Instant now;
     Counters& counters;
-    Uses& uses;
+    verify::Uses& uses;
     const std::string& issuer;
-    std::string_view trusted_client_address;  // of the request, checked; or empty
+    const verify::AddressText& from;           // what a trusted header says, or else the peer
+    std::optional<std::uint32_t> caller = {};  // who was authenticated, where the route wants that: a line of the index
 
     // Judges, counts, and remembers the use.
     verify::Verdict verify(std::string_view token, const domain::Demand& demand) const;
@@ -66,7 +67,7 @@ inline constexpr std::size_t body_limit = 4096;
 std::span<const Route> routes(const std::function<std::string()>& metrics);
 
 // Finds the route, checks method, body and caller, calls it. `route`: its place in the table.
-std::optional<Revocation> dispatch(std::span<const Route> routes, const Call& call, Answer& answer, std::size_t& route);
+std::optional<Revocation> dispatch(std::span<const Route> routes, Call call, Answer& answer, std::size_t& route);
 
 // What a Revocation came to.
 Answer revoked_answer(bool is_done, bool is_anothers);

@@ -59,14 +59,14 @@ Peer peer_of(const sockaddr_storage& address) {
     if (address.ss_family == AF_INET) {
         const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
         ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
-        return {AddressText(text), ntohl(v4.sin_addr.s_addr) >> 24 == 127, false};
+        return {verify::AddressText(text), ntohl(v4.sin_addr.s_addr) >> 24 == 127, false};
     }
     if (address.ss_family == AF_INET6) {
         const auto& v6 = reinterpret_cast<const sockaddr_in6&>(address);
         ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
-        return {AddressText(text), IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0, false};
+        return {verify::AddressText(text), IN6_IS_ADDR_LOOPBACK(&v6.sin6_addr) != 0, false};
     }
-    return {AddressText("unix socket"), true, true};
+    return {verify::AddressText("unix socket"), true, true};
 }
 
 class Server {
@@ -169,12 +169,11 @@ Result<void> Server::run() {
     raise_descriptor_limit();
     const auto signals = TRY(take_signals());
     TRY(load_tls());
-    verify::VerifierStatus status;
     {
         const auto session = verifier_.session();  // loads everything
         if (!session) return session.error();
     }
-    status = verifier_.status();
+    const verify::VerifierStatus status = verifier_.status();
     listeners_ = TRY(open_listeners(settings_));
     for (unsigned i = 0; i < settings_.worker_count(); ++i) workers_.push_back(std::make_unique<Worker>(service_));
     std::vector<Worker*> workers;

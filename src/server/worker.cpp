@@ -19,7 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 using crypto::Transfer;
 
-constexpr std::size_t read_at_a_time = 16 * 1024;
 constexpr std::size_t most_unsent = 256 * 1024;
 constexpr auto sweep_interval = 250ms;
 // What a refused client still sends is read and thrown away so long: closing at once would take our answer with it.
@@ -63,8 +62,8 @@ struct Worker::Connection {
     bool is_closing = false;  // after what is to be sent
     bool is_lingering = false;
     bool is_closed = false;
-    bool has_ended = false;  // the client sends no more
-    bool write_wants_read = false;
+    bool has_ended = false;                                   // the client sends no more
+    bool write_wants_read = false, read_wants_write = false;  // TLS, in a handshake
 
     Connection(Accepted accepted, const Settings& settings)
         : socket(std::move(accepted.socket)),
@@ -140,22 +139,16 @@ void Worker::drain(Time deadline) {
     });
 }
 
-Uses Worker::take_uses() {
+verify::Uses Worker::take_uses() {
     const std::lock_guard lock(mutex_);
     uses_pending_ = 0;
     return std::exchange(uses_, {});
 }
 
-void Worker::give_back(Uses uses) {
+void Worker::give_back(verify::Uses uses) {
     const std::lock_guard lock(mutex_);
-    const auto merge = [](SeenById& into, const SeenById& from) {
-        for (const auto& [id, seen] : from) {
-            auto [place, is_new] = into.try_emplace(id, seen);
-            if (!is_new) place->second.count += seen.count;  // what came later stays the latest
-        }
-    };
-    merge(uses_.accepted, uses.accepted);
-    merge(uses_.refused, uses.refused);
+    uses_.add_older(std::move(uses));
+    uses_pending_ = uses_.pending();
 }
 
 void Worker::run() {
@@ -182,7 +175,8 @@ void Worker::run() {
             else if ((events[i].events & EPOLLOUT) != 0 ||
                      (connection.write_wants_read && (events[i].events & EPOLLIN) != 0))
                 flush(connection);
-            if (!connection.is_closed && (events[i].events & EPOLLIN) != 0) read(connection);
+            const std::uint32_t readable = connection.read_wants_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
+            if (!connection.is_closed && (events[i].events & readable) != 0) read(connection);
         }
         if (has_posted) run_posted();
         if (!ready_.empty()) answer_ready();
@@ -220,14 +214,11 @@ void Worker::close(Connection& c) {
 }
 
 void Worker::read(Connection& c) {
-    char buffer[read_at_a_time];
     do {
-        const Transfer got = c.receive(buffer);
+        const Transfer got = c.receive(buffer_);
         if (got.kind == Transfer::Kind::WantsRead) break;
-        if (got.kind == Transfer::Kind::WantsWrite) {
-            c.interest |= EPOLLOUT;
-            break;
-        }
+        c.read_wants_write = got.kind == Transfer::Kind::WantsWrite;
+        if (c.read_wants_write) break;
         if (got.kind == Transfer::Kind::Closed) {
             c.has_ended = true;
             if (c.is_lingering || (c.out.empty() && !c.is_waiting && !c.is_ready)) return close(c);
@@ -239,8 +230,8 @@ void Worker::read(Connection& c) {
             continue;
         }
         if (c.in.empty()) c.deadline = now_ + service_.settings.request_timeout;
-        c.in.append(buffer, got.bytes);
-        ::explicit_bzero(buffer, got.bytes);
+        c.in.append(buffer_.data(), got.bytes);
+        ::explicit_bzero(buffer_.data(), got.bytes);
         if (!c.is_ready) {
             c.is_ready = true;
             ready_.push_back(c.id);
@@ -261,7 +252,7 @@ void Worker::answer_ready() {
             connection.is_ready = false;
             if (!connection.is_closed) process(connection, session ? &*session : nullptr, now);
         }
-        uses_pending_.store(uses_.accepted.size() + uses_.refused.size(), std::memory_order_relaxed);
+        uses_pending_.store(uses_.pending(), std::memory_order_relaxed);
     }
     const Time arrived = now_;
     for (const std::uint64_t id : round) {
@@ -304,7 +295,8 @@ void Worker::answer(Connection& c, const Request& request, const verify::Verifie
     Answer answer;
     std::size_t route = 0;
     const std::string_view address = is_address(request.client_address) ? request.client_address : std::string_view();
-    const Call call{request, c.peer, session, hasher_, now, counters_, uses_, service_.settings.issuer, address};
+    const verify::AddressText from = address.empty() ? c.peer.address : verify::AddressText(address);
+    const Call call{request, c.peer, session, hasher_, now, counters_, uses_, service_.settings.issuer, from};
     auto revocation = dispatch(service_.routes, call, answer, route);
     const std::string_view request_id = is_request_id(request.request_id) ? request.request_id : std::string_view();
     if (revocation)
@@ -397,7 +389,7 @@ void Worker::update_interest(Connection& c) {
     const bool has_unsent = c.sent < c.out.size();
     // A client that does not take its answers, or has sent more than it may, is not read.
     if (!c.has_ended && !c.is_waiting && !(has_unsent && c.out.size() - c.sent >= most_unsent)) wanted |= EPOLLIN;
-    if (has_unsent && !c.write_wants_read) wanted |= EPOLLOUT;
+    if ((has_unsent && !c.write_wants_read) || c.read_wants_write) wanted |= EPOLLOUT;
     if (has_unsent && c.write_wants_read) wanted |= EPOLLIN;
     if (wanted == c.interest) return;
     c.interest = wanted;

@@ -10,6 +10,7 @@
 // sweeps out the slow and the idle.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <deque>
@@ -65,8 +66,8 @@ class Worker {
     void add(Accepted accepted);
     // No new requests: those under way are answered, then connections close; whatever is left at `deadline` is cut.
     void drain(std::chrono::steady_clock::time_point deadline);
-    Uses take_uses();
-    void give_back(Uses uses);
+    verify::Uses take_uses();
+    void give_back(verify::Uses uses);
     std::size_t uses_pending() const { return uses_pending_.load(std::memory_order_relaxed); }
     const Counters& counters() const { return counters_; }
 
@@ -94,6 +95,7 @@ class Worker {
     Service& service_;
     File epoll_, wakeup_;
     verify::TokenHasher hasher_;
+    std::array<char, 16 * 1024> buffer_;  // what was read last; one for all connections, and wiped
     Counters counters_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::uint64_t next_id_ = 1;
@@ -106,7 +108,7 @@ class Worker {
 
     std::mutex mutex_;  // of what other threads touch
     std::vector<std::function<void()>> posted_;
-    Uses uses_;
+    verify::Uses uses_;
     std::atomic<std::size_t> uses_pending_{0};
 };
 

@@ -40,4 +40,16 @@ class KnownStore final : public store::Store {
     const Verifier& verifier_;
 };
 
+// The store as it lies at its path now: `store`, or opened anew when another was put in its place. Errors: those of
+// opening; then `store` is empty.
+inline Result<store::Store*> open_known(std::unique_ptr<store::Store>& store, const Verifier::OpenStore& open,
+                                        const Verifier& verifier) {
+    if (store && store->mark()) return store.get();
+    store.reset();
+    auto opened = std::make_unique<KnownStore>(TRY(open()), verifier);
+    TRY(opened->mark());
+    store = std::move(opened);
+    return store.get();
+}
+
 }  // namespace marque::verify

@@ -70,6 +70,15 @@ class OAuthTest(RouteTest):
                 self.assertEqual((answer.status, answer.json()), (200, {"active": False}))
         self.assertTrue(self.introspect(elsewhere, basic("watcher", caller_elsewhere)).json()["active"])
 
+    def test_asking_once_is_one_use(self):
+        token, caller = self.create("codex"), self.create("watcher", "marque:introspect")
+        self.server = self.serve()
+        self.assertTrue(self.introspect(token, bearer(caller)).json()["active"])
+        self.assertTrue(self.introspect(token, basic("watcher", caller)).json()["active"])
+        self.server.stop()
+        for name in ("codex", "watcher"):
+            self.assertEqual(self.inspect(name)["credentials"][0]["use_count"], 2, name)
+
     def test_without_an_issuer(self):
         token, caller = self.create("codex"), self.create("watcher", "marque:introspect")
         self.server = self.serve()

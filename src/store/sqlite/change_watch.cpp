@@ -48,7 +48,7 @@ ChangeWatch::ChangeWatch(std::string path, const std::uint64_t* shared)
     if (folder_.empty()) folder_ = ".";
 }
 
-Result<ChangeWatch> ChangeWatch::open(const std::string& path, sqlite3* database) {
+Result<ChangeWatch> ChangeWatch::open(const std::string& path, sqlite3* database, const FileIdentity& opened) {
     sqlite3_file* file = nullptr;
     void volatile* region = nullptr;
     if (sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == nullptr ||
@@ -56,11 +56,13 @@ Result<ChangeWatch> ChangeWatch::open(const std::string& path, sqlite3* database
         file->pMethods->xShmMap(file, 0, wal_index_region_bytes, 0, &region) != SQLITE_OK || region == nullptr)
         return Error(Code::Unavailable, "the store's wal-index is not to be had");
     ChangeWatch watch(path, static_cast<const std::uint64_t*>(const_cast<void*>(region)));
-    const auto identity_of = [](const std::string& name) -> Result<Identity> {
+    const auto identity_of = [](const std::string& name) -> Result<FileIdentity> {
         const auto info = TRY(stat_of(name));
-        return Identity{info.st_dev, info.st_ino};
+        return FileIdentity{info.st_dev, info.st_ino};
     };
-    watch.database_file_ = TRY(identity_of(watch.path_));
+    watch.database_file_ = opened;
+    if (TRY(identity_of(watch.path_)) != opened)
+        return Error(Code::Unavailable, "the store's " + quote(path, 200) + " was replaced while it was opened");
     watch.wal_file_ = TRY(identity_of(watch.wal_));
     watch.shm_file_ = TRY(identity_of(watch.shm_));
     return watch;
@@ -84,7 +86,7 @@ Result<void> ChangeWatch::mark() {
     for (const auto& [name, identity] :
          {std::pair(&path_, &database_file_), std::pair(&wal_, &wal_file_), std::pair(&shm_, &shm_file_)}) {
         const auto info = TRY(stat_of(*name));
-        if (Identity{info.st_dev, info.st_ino} != *identity)
+        if (FileIdentity{info.st_dev, info.st_ino} != *identity)
             return Error(Code::Unavailable, "the store's " + quote(*name, 200) + " was replaced");
     }
     header_ = read_header();

@@ -24,10 +24,18 @@
 
 namespace marque::store::sqlite {
 
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool operator==(const FileIdentity&) const = default;
+};
+
 class ChangeWatch {
  public:
-    // `database` is open, in WAL mode, has been read from, and outlives this. Errors: Unavailable.
-    static Result<ChangeWatch> open(const std::string& path, sqlite3* database);
+    // `database` is open, in WAL mode, has been read from, and outlives this. `opened`: the file that lay at `path`
+    // before it was opened; what lies there now has to be the same, or another might be watched than is read.
+    // Errors: Unavailable.
+    static Result<ChangeWatch> open(const std::string& path, sqlite3* database, const FileIdentity& opened);
 
     // Errors: Unavailable when the files at the path are no longer those that were opened.
     Result<void> mark();
@@ -39,18 +47,12 @@ class ChangeWatch {
 
  private:
     using Header = std::array<std::uint64_t, 6>;
-    struct Identity {
-        dev_t device = 0;
-        ino_t inode = 0;
-        bool operator==(const Identity&) const = default;
-    };
-
     ChangeWatch(std::string path, const std::uint64_t* shared);
     Header read_header() const;
 
     std::string path_, folder_, wal_, shm_;
     const std::uint64_t* shared_;  // of the connection's own wal-index
-    Identity database_file_, wal_file_, shm_file_;
+    FileIdentity database_file_, wal_file_, shm_file_;
     Header header_{};
     struct stat folder_stat_{};
     struct stat examined_{};

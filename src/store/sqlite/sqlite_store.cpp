@@ -28,7 +28,7 @@ Result<void> sync_folder_of(const std::string& path) {
     return {};
 }
 
-Result<void> require_file(const std::string& path) {
+Result<FileIdentity> require_file(const std::string& path) {
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0) {
         if (errno == ENOENT || errno == ENOTDIR)
@@ -37,7 +37,7 @@ Result<void> require_file(const std::string& path) {
         return system_error("cannot open the store at " + quote(path, 200));
     }
     if (!S_ISREG(info.st_mode)) return Error(Code::Corrupt, quote(path, 200) + " is not a file");
-    return {};
+    return FileIdentity{info.st_dev, info.st_ino};
 }
 
 // Creates the file with its final mode, before SQLite could make it with another.
@@ -226,12 +226,12 @@ Result<domain::Revision> write_events(Database& database, const Reader& reader, 
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,
                                                        Duration longest_wait) {
-    TRY(require_file(path));
+    const FileIdentity opened = TRY(require_file(path));
     Database database = TRY(Database::open(path, OpenMode::Existing, longest_wait));
     TRY(require_newest_schema(database));
     TRY(keep_log_file(database));
     TRY(database.execute("PRAGMA journal_mode = WAL"));  // a restored backup has none
-    return std::unique_ptr<SqliteStore>(new SqliteStore(path, std::move(database), std::move(sealing_key)));
+    return std::unique_ptr<SqliteStore>(new SqliteStore(path, opened, std::move(database), std::move(sealing_key)));
 }
 
 Result<void> SqliteStore::create(const std::string& path) {
@@ -301,7 +301,7 @@ Result<void> SqliteStore::mark() {
         const auto read = database_.number("SELECT count(*) FROM log_head");
         database_.rollback();
         TRY(std::move(read));
-        watch_.emplace(TRY(ChangeWatch::open(path_, database_.handle())));
+        watch_.emplace(TRY(ChangeWatch::open(path_, database_.handle(), opened_)));
     }
     return watch_->mark();
 }

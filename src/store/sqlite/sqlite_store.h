@@ -38,10 +38,14 @@ class SqliteStore final : public Store {
     Result<void> examine() override;
 
  private:
-    SqliteStore(std::string path, Database database, SealingKey sealing_key)
-        : path_(std::move(path)), database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
+    SqliteStore(std::string path, const FileIdentity& opened, Database database, SealingKey sealing_key)
+        : path_(std::move(path)),
+          opened_(opened),
+          database_(std::move(database)),
+          sealing_key_(std::move(sealing_key)) {}
 
     std::string path_;
+    FileIdentity opened_;  // what lay there before it was opened
     Database database_;
     SealingKey sealing_key_;
     std::optional<ChangeWatch> watch_;  // since the first mark
