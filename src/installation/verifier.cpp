@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "authority/runtime.h"
-#include "installation/open.h"
 #include "installation/machine_clock.h"
+#include "installation/open.h"
 #include "verify/known_store.h"
 
 namespace marque {
