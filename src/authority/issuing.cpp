@@ -143,7 +143,7 @@ Result<Done> Authority::create(std::span<const CreateRequest> requests, const Or
     if (requests.empty()) return Error(Code::InvalidRequest, "there is nobody to create");
     std::set<IdentityName> names;
     for (const CreateRequest& request : requests) {
-        if (CredentialId::is_id(request.name.text()))
+        if (CredentialId::read(request.name.text()))
             return Error(Code::InvalidRequest,
                          quote(request.name.text()) + " has the form of a credential id, and would be mistaken for one",
                          "add a hyphen or another letter");

@@ -79,6 +79,7 @@ struct HmacSha256::State {
     Handle<EVP_MD_CTX> inner{EVP_MD_CTX_new()};
     Handle<EVP_MD_CTX> outer{EVP_MD_CTX_new()};
     Handle<EVP_MD_CTX> work{EVP_MD_CTX_new()};
+    Digest inner_digest{};
 };
 
 HmacSha256::HmacSha256(const Secret& key) : state_(std::make_unique<State>()) {
@@ -99,14 +100,18 @@ HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
 HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
 HmacSha256::~HmacSha256() = default;
 
-Digest HmacSha256::operator()(ByteView message) {
-    Digest digest;
+void HmacSha256::begin(ByteView message) {
     EVP_MD_CTX* const work = state_->work.get();
     CHECK(EVP_MD_CTX_copy_ex(work, state_->inner.get()) == 1);
     CHECK(EVP_DigestUpdate(work, message.data(), message.size()) == 1);
-    CHECK(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
+    CHECK(EVP_DigestFinal_ex(work, state_->inner_digest.data(), nullptr) == 1);
+}
+
+Digest HmacSha256::finish() {
+    Digest digest;
+    EVP_MD_CTX* const work = state_->work.get();
     CHECK(EVP_MD_CTX_copy_ex(work, state_->outer.get()) == 1);
-    CHECK(EVP_DigestUpdate(work, digest.data(), digest.size()) == 1);
+    CHECK(EVP_DigestUpdate(work, state_->inner_digest.data(), state_->inner_digest.size()) == 1);
     CHECK(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
     return digest;
 }

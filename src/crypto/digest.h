@@ -34,7 +34,13 @@ class HmacSha256 {
     HmacSha256& operator=(HmacSha256&&) noexcept;
     ~HmacSha256();
 
-    Digest operator()(ByteView message);
+    Digest operator()(ByteView message) {
+        begin(message);
+        return finish();
+    }
+    // The same in two steps, one after the other: the inner hash, which takes about twice as long, and the outer one.
+    void begin(ByteView message);
+    Digest finish();
 
  private:
     struct State;

@@ -24,13 +24,15 @@ CredentialId::CredentialId(std::string_view text) {
     std::copy(text.begin(), text.end(), text_.begin());
 }
 
-bool CredentialId::is_id(std::string_view text) {
-    return text.size() == length &&
-           std::ranges::all_of(text, [](char c) { return values[static_cast<std::uint8_t>(c)] != 0xFF; });
+std::optional<CredentialId> CredentialId::read(std::string_view text) noexcept {
+    if (text.size() != length ||
+        !std::ranges::all_of(text, [](char c) { return values[static_cast<std::uint8_t>(c)] != 0xFF; }))
+        return std::nullopt;
+    return CredentialId(text);
 }
 
 Result<CredentialId> CredentialId::parse(std::string_view text) {
-    if (is_id(text)) return CredentialId(text);
+    if (const auto id = read(text)) return *id;
     return Error(Code::InvalidRequest, quote(text) + " is not a credential id");
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,10 +19,11 @@ class CredentialId {
 
     // Exactly the form above; nothing is folded. Errors: InvalidRequest.
     static Result<CredentialId> parse(std::string_view text);
+    // The same without words about what is wrong. Allocates nothing.
+    static std::optional<CredentialId> read(std::string_view text) noexcept;
     // From 60 of the 64 bits; `bits` gives them back.
     static CredentialId from_bits(std::uint64_t bits);
     std::uint64_t bits() const;
-    static bool is_id(std::string_view text);
 
     std::string_view text() const { return {text_.data(), text_.size()}; }
     std::string string() const { return std::string(text()); }

@@ -62,33 +62,32 @@ Secret make_token(TokenClass token_class, const CredentialId& id, std::span<cons
     return token;
 }
 
-namespace {
-
-// The token's form; whether its checksum is right is another question.
-bool has_form(std::string_view text) {
-    return text.size() == token_length && (text.starts_with(test_prefix) || text.starts_with(live_prefix)) &&
-           CredentialId::is_id(text.substr(test_prefix.size(), CredentialId::length)) && text[secret_at - 1] == '_' &&
-           std::ranges::all_of(text.substr(secret_at), [](char c) { return is_base62[static_cast<std::uint8_t>(c)]; });
+std::optional<TokenParts> read_form(std::string_view text) noexcept {
+    if (text.size() != token_length || !(text.starts_with(test_prefix) || text.starts_with(live_prefix)) ||
+        text[secret_at - 1] != '_' ||
+        !std::ranges::all_of(text.substr(secret_at), [](char c) { return is_base62[static_cast<std::uint8_t>(c)]; }))
+        return std::nullopt;
+    const auto id = CredentialId::read(text.substr(test_prefix.size(), CredentialId::length));
+    if (!id) return std::nullopt;
+    return TokenParts{text.starts_with(live_prefix) ? TokenClass::Live : TokenClass::Test, *id};
 }
 
-bool has_right_checksum(std::string_view text) {
+bool has_right_checksum(std::string_view text) noexcept {
     const auto expected = checksum(text.substr(0, checksum_at));
     return text.substr(checksum_at) == std::string_view(expected.data(), expected.size());
 }
 
-}  // namespace
-
 std::optional<TokenParts> read_token(std::string_view text) noexcept {
-    if (!has_form(text) || !has_right_checksum(text)) return std::nullopt;
-    return TokenParts{text.starts_with(live_prefix) ? TokenClass::Live : TokenClass::Test,
-                      *CredentialId::parse(text.substr(test_prefix.size(), CredentialId::length))};
+    const auto parts = read_form(text);
+    return parts && has_right_checksum(text) ? parts : std::nullopt;
 }
 
 Result<TokenParts> parse_token(std::string_view text) {
-    if (!has_form(text))
+    const auto parts = read_form(text);
+    if (!parts)
         return Error(Code::InvalidRequest, "that is not a Marque token",
                      "a token begins with mrq_live_ or mrq_test_ and has 71 characters");
-    if (const auto parts = read_token(text)) return *parts;
+    if (has_right_checksum(text)) return *parts;
     return Error(Code::InvalidRequest, "the token's checksum is wrong: it was cut or mistyped");
 }
 

@@ -37,6 +37,9 @@ Secret make_token(TokenClass token_class, const CredentialId& id, std::span<cons
 Result<TokenParts> parse_token(std::string_view text);
 // The same for whoever verifies millions: no words about what is wrong. Allocates nothing.
 std::optional<TokenParts> read_token(std::string_view text) noexcept;
+// Its two halves, for whoever has something to do between them: the form, and the checksum of a text that has it.
+std::optional<TokenParts> read_form(std::string_view text) noexcept;
+bool has_right_checksum(std::string_view text) noexcept;
 
 // Whether `text` contains something that looks like the beginning of a token: for refusing
 // one where it must not be, such as on a command line.

@@ -185,29 +185,30 @@ std::optional<int> first_line_refusal(std::string_view first_line) {
 
 Parsed Parser::parse(std::string_view bytes, std::size_t& scanned) {
     bool is_bad = false;
-    const auto head = find_end_of_head(bytes.substr(0, limits_.head_bytes + 1), scanned, is_bad);
+    const auto head = find_end_of_head(bytes.substr(0, limits_.head_bytes), scanned, is_bad);
     if (is_bad) return refused(400);
     if (!head) return bytes.size() > limits_.head_bytes ? refused(431) : Parsed{};
     if (const auto refusal = first_line_refusal(bytes.substr(0, bytes.find('\r')))) return refused(*refusal);
 
+    // Bodies are small, and the framing of their chunks is not much: what is longer than both is none of ours. It is not
+    // looked at either, or the answer would be another when more of it had arrived.
+    const std::string_view ours = bytes.substr(0, *head + 4 * limits_.body_bytes);
     chunked_body_.clear();
     Callbacks callbacks(limits_, client_address_, chunked_body_);
     ErrorCode error;
-    std::size_t consumed = callbacks.put(boost::asio::buffer(bytes.data(), *head), error);
-    while (!error && !callbacks.is_done() && consumed < bytes.size()) {
+    std::size_t consumed = callbacks.put(boost::asio::buffer(ours.data(), *head), error);
+    while (!error && !callbacks.is_done() && consumed < ours.size()) {
         // Until all of a body with a length is there, none of it is looked at.
         const auto remaining = callbacks.content_length_remaining();
-        if (remaining && *remaining > bytes.size() - consumed) return {};
+        if (remaining && *remaining > ours.size() - consumed) return {};
         const std::size_t more =
-            callbacks.put(boost::asio::buffer(bytes.data() + consumed, bytes.size() - consumed), error);
+            callbacks.put(boost::asio::buffer(ours.data() + consumed, ours.size() - consumed), error);
         consumed += more;
         if (more == 0) break;
     }
     if (callbacks.status != 0) return refused(callbacks.status);
     if (error && error != http::error::need_more) return refused(status_of(error));
-    // Bodies are small, and the framing of their chunks is not much: what is longer than both is none of ours.
-    if ((callbacks.is_done() ? consumed : bytes.size()) > *head + 4 * limits_.body_bytes) return refused(413);
-    if (!callbacks.is_done()) return {};
+    if (!callbacks.is_done()) return bytes.size() > ours.size() ? refused(413) : Parsed{};
     return {Parsed::Kind::Complete, 0, consumed, callbacks.request};
 }
 

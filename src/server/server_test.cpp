@@ -76,6 +76,18 @@ TEST(Request, LimitsHold) {
     for (int i = 0; i < 100; ++i) many += "A: b\r\n";
     EXPECT_EQ(status_of(many + "\r\n"), 431);
     EXPECT_EQ(status_of("POST / HTTP/1.1\r\nHost: m\r\nContent-Length: 4097\r\n\r\n"), 413);
+    const std::string head = "GET / HTTP/1.1\r\nHost: m\r\nA: ";
+    const std::string longest = head + std::string(limits.head_bytes - head.size() - 4, 'a');
+    EXPECT_EQ(status_of(longest + "\r\n\r\n"), 200);
+    EXPECT_EQ(status_of(longest + "a\r\n\r\n"), 431) << "one byte more";
+}
+
+TEST(Request, IsRefusedAlikeHoweverItIsCutUp) {
+    // Too long before it is seen to be wrong: the trailer is, when all of it is there.
+    const std::string bytes = "POST / HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: " +
+                              std::string(4 * limits.body_bytes, 'b');
+    EXPECT_EQ(status_of(bytes), 413);
+    EXPECT_EQ(status_of(bytes + "\r\n\r\n"), 413);
 }
 
 TEST(Parameters, AreDecodedStrictly) {

@@ -142,7 +142,9 @@ void Worker::drain(Time deadline) {
 verify::Uses Worker::take_uses() {
     const std::lock_guard lock(mutex_);
     uses_pending_ = 0;
-    return std::exchange(uses_, {});
+    verify::Uses taken = std::exchange(uses_, {});
+    uses_.accepted.reserve(taken.accepted.size());  // about as many again
+    return taken;
 }
 
 void Worker::give_back(verify::Uses uses) {

@@ -35,6 +35,12 @@ class Chunked {
         (*this)[size_++] = value;
     }
 
+    // `size` zeros, in an array without anything: pieces that will be used whole are huge pages from the first on.
+    void resize_from_empty(std::size_t size) {
+        while (chunks_.size() * per_chunk < size) add_chunk(size >= per_chunk);
+        size_ = size;
+    }
+
     // Puts `values` where they lie behind one another; returns where. At most per_chunk of them.
     std::size_t append(std::span<const T> values) {
         const std::size_t room = chunks_.size() * per_chunk - size_;
@@ -52,7 +58,8 @@ class Chunked {
         void operator()(T* chunk) const { ::munmap(chunk, chunk_bytes); }
     };
 
-    void add_chunk() {
+    void add_chunk() { add_chunk(!chunks_.empty()); }
+    void add_chunk(bool is_huge) {
         // Twice the size, and what is not aligned given back.
         void* const pages = ::mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -61,7 +68,7 @@ class Chunked {
         const std::size_t before = (chunk_bytes - reinterpret_cast<std::uintptr_t>(begin) % chunk_bytes) % chunk_bytes;
         if (before > 0) ::munmap(begin, before);
         ::munmap(begin + before + chunk_bytes, chunk_bytes - before);
-        if (!chunks_.empty()) ::madvise(begin + before, chunk_bytes, MADV_HUGEPAGE);
+        if (is_huge) ::madvise(begin + before, chunk_bytes, MADV_HUGEPAGE);
         chunks_.emplace_back(reinterpret_cast<T*>(begin + before));
     }
 

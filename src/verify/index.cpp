@@ -33,27 +33,12 @@ Error too_many() {
     return Error(Code::Unavailable, "there are more rows than an index holds");
 }
 
-std::uint64_t mix(std::uint64_t x) {
-    x *= 0x9E3779B97F4A7C15;
-    return x ^ x >> 32;
+// Of the whole name: what NumberTable is given, so its own bits need not be spread.
+std::uint64_t hash_of(std::uint32_t workspace, std::string_view name) {
+    return std::hash<std::string_view>()(name) + workspace;
 }
 
 }  // namespace
-
-std::size_t Index::LineHash::operator()(std::uint64_t id) const {
-    return mix(id);
-}
-
-std::size_t Index::NameHash::operator()(const FullName& name) const {
-    return mix(std::hash<std::string_view>()(name.name) + name.workspace);
-}
-
-bool Index::NameEqual::operator()(const FullName& name, std::uint32_t identity) const {
-    const FullName other = index->full_name(identity);
-    return name.workspace == other.workspace && name.name == other.name;
-}
-
-Index::Index() : by_id_(0, LineHash{&lines_}, LineEqual{&lines_}), by_name_(0, NameHash{this}, NameEqual{this}) {}
 
 std::string_view Index::name_at(std::uint32_t at) const {
     const char* const text = &names_[at];
@@ -63,6 +48,15 @@ std::string_view Index::name_at(std::uint32_t at) const {
 Index::FullName Index::full_name(std::uint32_t identity) const {
     const Identity& it = identities_[identity];
     return {environments_[it.environment_and_standing >> standing_bits].workspace, name_at(it.name)};
+}
+
+std::optional<std::uint32_t> Index::find_line(std::uint64_t id) const {
+    return lines_by_id_.find(id, [&](std::uint32_t line) { return lines_[line].key >> 4 == id; });
+}
+
+std::optional<std::uint32_t> Index::find_identity(const FullName& name) const {
+    return identities_by_name_.find(hash_of(name.workspace, name.name),
+                                    [&](std::uint32_t identity) { return full_name(identity) == name; });
 }
 
 std::optional<std::uint32_t> Index::find_workspace(std::string_view name) const {
@@ -126,7 +120,7 @@ Result<bool> Index::put(const store::IdentityFacts& identity) {
     const std::uint32_t packed = *environment << standing_bits | static_cast<std::uint32_t>(identity.condition.stored);
     bool has_other_scopes = false;
     std::uint32_t number = 0;
-    if (const auto found = by_name_.find(FullName{*workspace, identity.name}); found != by_name_.end()) {
+    if (const auto found = find_identity({*workspace, identity.name})) {
         number = *found;
         has_other_scopes = identities_[number].scopes != scopes;
         identities_[number].environment_and_standing = packed;
@@ -140,7 +134,7 @@ Result<bool> Index::put(const store::IdentityFacts& identity) {
         number = static_cast<std::uint32_t>(identities_.size());
         const std::size_t name = names_.append({text, identity.name.size() + 1});
         identities_.push_back({static_cast<std::uint32_t>(name), packed, scopes});
-        by_name_.insert(number);
+        identities_by_name_.insert(hash_of(*workspace, identity.name), number);
     }
     if (identity.condition.paused_until)
         identity_paused_until_[number] = *identity.condition.paused_until;
@@ -151,8 +145,8 @@ Result<bool> Index::put(const store::IdentityFacts& identity) {
 
 Result<void> Index::put(const store::CredentialFacts& credential) {
     const auto workspace = find_workspace(credential.workspace);
-    const auto identity = workspace ? by_name_.find(FullName{*workspace, credential.identity}) : by_name_.end();
-    if (identity == by_name_.end()) return stands_under_nothing("credential", credential.id.text());
+    const auto identity = workspace ? find_identity({*workspace, credential.identity}) : std::nullopt;
+    if (!identity) return stands_under_nothing("credential", credential.id.text());
     const std::uint32_t own_scopes = TRY(intern(credential.scopes));
     const std::uint64_t id = credential.id.bits();
     const Line line{id << 4 | static_cast<std::uint64_t>(credential.term.stored) << 1 | credential.ends_predecessor,
@@ -161,13 +155,34 @@ Result<void> Index::put(const store::CredentialFacts& credential) {
                     intersect(identities_[*identity].scopes, own_scopes),
                     pack(credential.term.expires_at),
                     pack(credential.term.turns_at)};
-    if (const auto found = by_id_.find(id); found != by_id_.end()) {
+    if (const auto found = find_line(id)) {
         lines_[*found] = line;
         return {};
     }
     if (lines_.size() >= most_rows) return too_many();
     lines_.push_back(line);
-    by_id_.insert(static_cast<std::uint32_t>(lines_.size() - 1));
+    lines_by_id_.insert(id, static_cast<std::uint32_t>(lines_.size() - 1));
+    return {};
+}
+
+Result<void> Index::put(std::span<const store::CredentialFacts> credentials) {
+    std::vector<std::uint64_t> names;
+    for (const store::CredentialFacts& credential : credentials) {
+        names.push_back(hash_of(find_workspace(credential.workspace).value_or(0), credential.identity));
+        identities_by_name_.prefetch(names.back());
+        lines_by_id_.prefetch(credential.id.bits());
+    }
+    for (const std::uint64_t name : names)
+        identities_by_name_.find(name, [&](std::uint32_t identity) {
+            __builtin_prefetch(&identities_[identity]);
+            return true;
+        });
+    for (const std::uint64_t name : names)
+        identities_by_name_.find(name, [&](std::uint32_t identity) {
+            __builtin_prefetch(&names_[identities_[identity].name]);
+            return true;
+        });
+    for (const store::CredentialFacts& credential : credentials) TRY(put(credential));
     return {};
 }
 
@@ -183,14 +198,25 @@ Conditions Index::conditions_of(const Line& line) const {
 }
 
 Verdict Index::verify(TokenHasher& hasher, std::string_view token, const Demand& demand, Instant now) const {
-    const auto parts = read_token(token);
+    // What is asked about lies anywhere in memory: each part of the way to it is fetched while another part of the work
+    // is done. An unknown id costs the same steps.
+    const auto parts = read_form(token);
     if (!parts) return {Reason::Malformed, std::nullopt};
-    const auto found = by_id_.find(parts->id.bits());
-    const TokenHash hash = hasher(token);  // for unknown ids too: the same work
-    if (found == by_id_.end()) return {Reason::Unknown, std::nullopt};
+    const std::uint64_t id = parts->id.bits();
+    lines_by_id_.prefetch(id);
+    if (!has_right_checksum(token)) return {Reason::Malformed, std::nullopt};
+    lines_by_id_.find(id, [&](std::uint32_t line) {
+        __builtin_prefetch(&lines_[line]);
+        return true;
+    });
+    hasher.begin(token);
+    const auto found = find_line(id);
+    if (found) __builtin_prefetch(&identities_[lines_[*found].identity]);
+    const TokenHash hash = hasher.finish();
+    if (!found) return {Reason::Unknown, std::nullopt};
     const Line& line = lines_[*found];
-    if (!crypto::equal(hash, line.hash)) return {Reason::WrongSecret, *found};
-    return {judge(conditions_of(line), scopes_.sets[line.scopes], demand, now), *found};
+    if (!crypto::equal(hash, line.hash)) return {Reason::WrongSecret, found};
+    return {judge(conditions_of(line), scopes_.sets[line.scopes], demand, now), found};
 }
 
 Holder Index::holder(std::uint32_t number) const {
@@ -207,8 +233,7 @@ Holder Index::holder(std::uint32_t number) const {
 }
 
 std::size_t Index::bytes() const {
-    return lines_.bytes() + identities_.bytes() + names_.bytes() +
-           (by_id_.bucket_count() + by_name_.bucket_count()) * (sizeof(std::uint32_t) + 1);
+    return lines_.bytes() + identities_.bytes() + names_.bytes() + lines_by_id_.bytes() + identities_by_name_.bytes();
 }
 
 std::size_t Index::count_ending(Instant now, Duration within, std::size_t first, std::size_t count) const {

@@ -13,9 +13,9 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <boost/unordered/unordered_flat_set.hpp>
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,14 +25,17 @@
 #include "domain/verdict.h"
 #include "store/store.h"
 #include "verify/chunked.h"
+#include "verify/number_table.h"
 
 namespace marque::verify {
 
-// Hashes tokens as the store does: HMAC-SHA-256 over the whole text. For one thread.
+// Hashes tokens as the store does: HMAC-SHA-256 over the whole text, in two steps with time between them for what is
+// on its way from memory. For one thread.
 class TokenHasher {
  public:
     explicit TokenHasher(const Secret& token_key) : hmac_(token_key) {}
-    domain::TokenHash operator()(std::string_view token) { return hmac_(bytes_of(token)); }
+    void begin(std::string_view token) { hmac_.begin(bytes_of(token)); }
+    domain::TokenHash finish() { return hmac_.finish(); }
 
  private:
     crypto::HmacSha256 hmac_;
@@ -57,14 +60,15 @@ struct Holder {
 
 class Index {
  public:
-    Index();
-
     // A row as it now is. Errors: Corrupt when what it stands under is not there.
     void put(const domain::Workspace& workspace);
     Result<void> put(const domain::Environment& environment);
     // Answers whether scopes changed that its credentials' scopes were cut to: they have to be put again.
     Result<bool> put(const store::IdentityFacts& identity);
     Result<void> put(const store::CredentialFacts& credential);
+    // One after the other, at less cost than one by one: they stand under what lies anywhere in memory, and that is
+    // fetched for all of them side by side.
+    Result<void> put(std::span<const store::CredentialFacts> credentials);
 
     // Whose token is this, and may it? Writes nothing, allocates nothing. What the caller is told must not tell
     // malformed, unknown, expired and revoked apart; the reason is the operator's.
@@ -102,38 +106,10 @@ class Index {
         domain::Condition condition;
     };
 
-    // Finds numbers of lines by ids, and of identities by names, without keeping either twice.
-    struct LineHash {
-        using is_transparent = void;
-        using is_avalanching = void;
-        const Chunked<Line>* lines;
-        std::size_t operator()(std::uint64_t id) const;
-        std::size_t operator()(std::uint32_t line) const { return (*this)((*lines)[line].key >> 4); }
-    };
-    struct LineEqual {
-        using is_transparent = void;
-        const Chunked<Line>* lines;
-        bool operator()(std::uint64_t id, std::uint32_t line) const { return (*lines)[line].key >> 4 == id; }
-        bool operator()(std::uint32_t line, std::uint64_t id) const { return (*this)(id, line); }
-        bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
-    };
     struct FullName {
         std::uint32_t workspace;
         std::string_view name;
-    };
-    struct NameHash {
-        using is_transparent = void;
-        using is_avalanching = void;
-        const Index* index;
-        std::size_t operator()(const FullName& name) const;
-        std::size_t operator()(std::uint32_t identity) const { return (*this)(index->full_name(identity)); }
-    };
-    struct NameEqual {
-        using is_transparent = void;
-        const Index* index;
-        bool operator()(const FullName& name, std::uint32_t identity) const;
-        bool operator()(std::uint32_t identity, const FullName& name) const { return (*this)(name, identity); }
-        bool operator()(std::uint32_t a, std::uint32_t b) const { return a == b; }
+        bool operator==(const FullName&) const = default;
     };
     struct Intern {
         std::vector<domain::ScopeSet> sets;
@@ -141,14 +117,10 @@ class Index {
         boost::unordered_flat_map<std::uint64_t, std::uint32_t> both;  // two numbers to that of the intersection
     };
 
- public:
-    // The tables of numbers point back into it.
-    Index(const Index&) = delete;
-    Index& operator=(const Index&) = delete;
-
- private:
     FullName full_name(std::uint32_t identity) const;
     std::string_view name_at(std::uint32_t at) const;
+    std::optional<std::uint32_t> find_line(std::uint64_t id) const;
+    std::optional<std::uint32_t> find_identity(const FullName& name) const;
     std::optional<std::uint32_t> find_workspace(std::string_view name) const;
     std::optional<std::uint32_t> find_environment(std::uint32_t workspace, std::string_view name) const;
     domain::Conditions conditions_of(const Line& line) const;
@@ -161,8 +133,7 @@ class Index {
     Chunked<char> names_;
     Intern scopes_;
     boost::unordered_flat_map<std::uint32_t, Instant> identity_paused_until_;
-    boost::unordered_flat_set<std::uint32_t, LineHash, LineEqual> by_id_;
-    boost::unordered_flat_set<std::uint32_t, NameHash, NameEqual> by_name_;
+    NumberTable lines_by_id_, identities_by_name_;
 };
 
 }  // namespace marque::verify

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
+#include "base/check.h"
 #include "base/overloaded.h"
 #include "store/append.h"
 #include "verify/facts.h"
@@ -11,6 +14,27 @@ namespace marque::verify {
 using namespace domain;
 
 namespace {
+
+// Some rows with texts of their own, which outlive the visit to each.
+class CredentialRows {
+ public:
+    // Not when it is full.
+    bool add(const store::CredentialFacts& credential) {
+        if (rows_.size() == texts_.size()) return false;
+        auto& [workspace, identity, scopes] = texts_[rows_.size()];
+        store::CredentialFacts& row = rows_.emplace_back(credential);
+        row.workspace = workspace = credential.workspace;
+        row.identity = identity = credential.identity;
+        row.scopes = scopes = credential.scopes;
+        return true;
+    }
+    std::span<const store::CredentialFacts> rows() const { return rows_; }
+    void clear() { rows_.clear(); }
+
+ private:
+    std::vector<store::CredentialFacts> rows_;
+    std::array<std::array<std::string, 3>, 64> texts_;
+};
 
 constexpr std::size_t entries_at_a_time = 1000;
 // Between two tries to open a store that fails: each costs some files to be opened.
@@ -266,7 +290,15 @@ Result<void> Verifier::load(const store::Reader& reader) {
         TRY(index_->put(identity));
         return {};
     }));
-    TRY(reader.visit_credentials([&](const store::CredentialFacts& credential) { return index_->put(credential); }));
+    CredentialRows rows;
+    TRY(reader.visit_credentials([&](const store::CredentialFacts& credential) -> Result<void> {
+        if (rows.add(credential)) return {};
+        TRY(index_->put(rows.rows()));
+        rows.clear();
+        CHECK(rows.add(credential));
+        return {};
+    }));
+    TRY(index_->put(rows.rows()));
     is_loaded_ = true;
     return {};
 }

@@ -58,6 +58,58 @@ Credential credential(const Token& of, const std::string& name, const char* scop
             {}};
 }
 
+TEST(NumberTable, FindsWhatWasPutInAndNothingElse) {
+    std::mt19937_64 random(3);
+    std::vector<std::uint64_t> keys(50'000);
+    std::ranges::generate(keys, std::ref(random));
+    // Keys that look alike to the table: their products with its multiplier share the upper half.
+    std::uint64_t inverse = 1;
+    for (int i = 0; i < 6; ++i) inverse *= 2 - 0x9E3779B97F4A7C15 * inverse;
+    for (std::uint64_t i = 0; i < 100; ++i) keys.push_back(inverse * (0xFFFFFFFF00000000 | i));
+    NumberTable table;
+    const auto find = [&](std::uint64_t key) {
+        return table.find(key, [&](std::uint32_t number) { return keys[number] == key; });
+    };
+    for (std::uint32_t number = 0; number < keys.size(); ++number) {
+        EXPECT_FALSE(find(keys[number]));
+        table.insert(keys[number], number);
+        EXPECT_EQ(find(keys[number]), number);
+    }
+    for (std::uint32_t number = 0; number < keys.size(); ++number) EXPECT_EQ(find(keys[number]), number);
+    EXPECT_FALSE(find(inverse * (0xFFFFFFFF00000000 | 100)));
+}
+
+TEST(Index, RowsPutTogetherAreThoseThatWerePut) {
+    Index together, one_by_one;
+    std::vector<std::string> names;
+    for (int i = 0; i < 100; ++i) names.push_back("m" + std::to_string(i));
+    std::vector<store::CredentialFacts> rows;
+    for (Index* index : {&together, &one_by_one}) {
+        index->put(Workspace{workspace, {}, t0});
+        ASSERT_TRUE(index->put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
+        for (const std::string& name : names)
+            ASSERT_TRUE(index->put(store::IdentityFacts{"default", name, "dev", "a:b", {}}));
+    }
+    for (std::uint64_t i = 0; i < 300; ++i)
+        rows.push_back({token(i).id,
+                        "default",
+                        names[i % 100],
+                        "a:b",
+                        token(i).hash,
+                        {CredentialStanding::Active, {}, t0 + std::chrono::seconds(i)},
+                        false});
+    ASSERT_TRUE(together.put(rows));
+    for (const auto& row : rows) ASSERT_TRUE(one_by_one.put(row));
+    TokenHasher hasher(key(1));
+    for (std::uint64_t i = 0; i < 300; ++i) {
+        const Verdict verdict = together.verify(hasher, token(i).text, {}, t0);
+        EXPECT_EQ(verdict.reason, one_by_one.verify(hasher, token(i).text, {}, t0).reason);
+        EXPECT_EQ(together.holder(*verdict.line).identity, names[i % 100]);
+    }
+    rows.front().identity = "nobody";
+    EXPECT_EQ(together.put(rows).error().code, Code::Corrupt);
+}
+
 TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
     std::mt19937_64 random(7);
     const auto pick = [&](int n) { return static_cast<int>(random() % static_cast<std::uint64_t>(n)); };

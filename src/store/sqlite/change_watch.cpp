@@ -70,10 +70,9 @@ Result<ChangeWatch> ChangeWatch::open(const std::string& path, sqlite3* database
 
 ChangeWatch::Header ChangeWatch::read_header() const {
     Header header;
-    for (std::size_t i = 0; i < header.size(); ++i)
-        header[i] = std::atomic_ref(const_cast<std::uint64_t&>(shared_[i])).load(std::memory_order_relaxed);
     // What is read after this, in the database, is not older than the header.
-    std::atomic_thread_fence(std::memory_order_acquire);
+    for (std::size_t i = 0; i < header.size(); ++i)
+        header[i] = std::atomic_ref(const_cast<std::uint64_t&>(shared_[i])).load(std::memory_order_acquire);
     return header;
 }
 

@@ -165,7 +165,9 @@ Result<Database> Database::open(const std::string& path, OpenMode mode, Duration
             name += c == '?' || c == '#' || c == '%' ? fmt::format("%{:02x}", c) : std::string(1, c);
         name += "?immutable=1";
     }
-    const int flags = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
+    // One thread at a time has a connection (store/store.h), so SQLite need not see to that for every column.
+    const int flags =
+        SQLITE_OPEN_NOMUTEX | (is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE);
     const int result = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
     if (handle == nullptr) return Error(Code::Unavailable, "the store can't be opened: out of memory");
     Database database(handle);
