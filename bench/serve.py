@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures `marque serve`: CPU time for each request, beside nginx returning a constant; starting; catching up.
+"""Measures `marque serve`: CPU time for each request, beside nginx returning a constant; a verdict within the process;
+starting; catching up.
 
 usage: bench/serve.py [--quick]     --quick: 100,000 credentials at most, fewer and shorter rounds
 
@@ -179,6 +180,23 @@ class Start:
         server.end()
 
 
+def in_process():
+    """`Index::verify` alone, within a process of its own, and the memory of such an index."""
+    goals = {CREDENTIALS: "0.25 µs", 1_000_000: "0.5 µs", 10_000_000: "0.9 µs and 1.2 GB"}
+    sizes = [CREDENTIALS] if QUICK else list(goals)
+    results = {size: [] for size in sizes}
+    for _ in range(ROUNDS):
+        for size in sizes:
+            argv = [BUILD / "bench" / "bench_verify", str(size), str(CREDENTIALS)]
+            run = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
+            results[size].append([float(number) for number in run.stdout.split()])
+    print(f"\nVerifying in process, {CREDENTIALS:,} tokens at random (µs of CPU: median, least … most; {ROUNDS} runs each)")
+    for size, runs in results.items():
+        memory = statistics.median(resident for _, resident in runs) / 1e9
+        print(f"  {f'{size:,} credentials':44} {spread([ns / 1000 for ns, _ in runs])}   {memory:.3f} GB"
+              f"   goal: at most {goals[size]}")
+
+
 def starting(stores):
     sizes = [size for size in stores if size > 100]
     results = interleaved({f"{size:,} credentials": lambda s=stores[size]: Start(s) for size in sizes}, STARTS)
@@ -225,10 +243,11 @@ def catching_up(stores):
 def main():
     if not WRK or not NGINX:
         sys.exit("bench: wrk and nginx are needed")
-    build = [ROOT / "tools" / "build", "release", "-DMARQUE_BUILD_TESTS=OFF", "marque", "bench_seed"]
+    build = [ROOT / "tools" / "build", "release", "-DMARQUE_BUILD_TESTS=OFF", "marque", "bench_seed", "bench_verify"]
     subprocess.run(build, check=True)
     work = Path(tempfile.mkdtemp(prefix="marque-bench-"))
     try:
+        in_process()
         serving(work)
         sizes = sorted({100, CREDENTIALS, MANY})
         stores = {size: work / f"store-{size}" for size in sizes}

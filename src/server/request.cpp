@@ -190,8 +190,8 @@ Parsed Parser::parse(std::string_view bytes, std::size_t& scanned) {
     if (!head) return bytes.size() > limits_.head_bytes ? refused(431) : Parsed{};
     if (const auto refusal = first_line_refusal(bytes.substr(0, bytes.find('\r')))) return refused(*refusal);
 
-    // Bodies are small, and the framing of their chunks is not much: what is longer than both is none of ours. It is not
-    // looked at either, or the answer would be another when more of it had arrived.
+    // Bodies are small, and the framing of their chunks is not much: what is longer than both is none of ours. It is
+    // not looked at either, or the answer would be another when more of it had arrived.
     const std::string_view ours = bytes.substr(0, *head + 4 * limits_.body_bytes);
     chunked_body_.clear();
     Callbacks callbacks(limits_, client_address_, chunked_body_);

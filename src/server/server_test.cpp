@@ -1,6 +1,9 @@
 // server: bytes to requests, however they are cut up; parameters; settings.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <unistd.h>
+
 #include "server/oauth.h"
 #include "server/request.h"
 #include "server/settings.h"
@@ -120,6 +123,18 @@ TEST(Settings, AnUnknownKeyIsNamedWithWhatMayBeMeant) {
     const auto settings = read_settings("", {"limits.idle_timout=5s"});
     ASSERT_FALSE(settings);
     EXPECT_EQ(settings.error().hint, "did you mean limits.idle_timeout?");
+}
+
+TEST(Settings, WhatNoFileCouldSayIsNoSetting) {
+    EXPECT_EQ(read_settings("", {"unix.path=/run/\xFF.sock"}).error().code, Code::InvalidRequest);
+    EXPECT_TRUE(read_settings("", {"unix.path=/run/\xC3\xBC.sock"}));
+    char file[] = "/tmp/marque-settings-XXXXXX";
+    const int fd = ::mkstemp(file);
+    const std::string_view text = "[tcp]\nlisten = [\"127.0.0.1\\u0000.example.org:80\"]\n";
+    ASSERT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    ::close(fd);
+    EXPECT_EQ(read_settings(file, {}).error().code, Code::InvalidRequest) << "a NUL within a list";
+    ::unlink(file);
 }
 
 TEST(Settings, TheClearOffLoopbackHasToBeSaidInWords) {

@@ -86,8 +86,14 @@ Result<const Key*> find_key(std::string_view name) {
                  best.empty() ? "marque serve --check-config shows them all" : "did you mean " + best + "?");
 }
 
+// What comes from a flag is no more than what a file can say.
+Result<void> check_text(const Key& key, const std::string& text) {
+    if (!parse_free_text(key.name, text, text.size())) return wrong(key, "is not UTF-8, or holds a NUL");
+    return {};
+}
+
 Result<void> set(Settings& settings, const Key& key, const std::string& text) {
-    if (text.find('\0') != std::string::npos) return wrong(key, "holds a NUL");
+    TRY(check_text(key, text));
     if (const auto* field = std::get_if<std::string Settings::*>(&key.field)) {
         if (!key.choices.empty() && std::ranges::find(key.choices, text) == key.choices.end())
             return wrong(key, fmt::format("can't be {}: it is one of {}", quote(text), fmt::join(key.choices, ", ")));
@@ -130,6 +136,7 @@ Result<void> set(Settings& settings, const Key& key, const toml::node& node) {
     list.clear();
     for (const toml::node& element : *array) {
         if (element.as_string() == nullptr) return wrong(key, "is a list of texts");
+        TRY(check_text(key, element.as_string()->get()));
         list.push_back(element.as_string()->get());
     }
     return {};

@@ -20,7 +20,8 @@ WAIT_S = 30  # a bound for what should take milliseconds, never a pause
 
 
 def environment(store):
-    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "MARQUE_STORE": str(store), "NO_COLOR": "1"}
+    sanitizer = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+    return {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "MARQUE_STORE": str(store), "NO_COLOR": "1", **sanitizer}
 
 
 class Answer:
