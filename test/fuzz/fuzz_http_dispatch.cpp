@@ -240,6 +240,8 @@ void check_written(const Answer& answer) {
         "Retry-After",         "WWW-Authenticate",     "X-Marque-Identity",
         "X-Marque-Workspace",  "X-Marque-Environment", "X-Marque-Scopes",
         "X-Marque-Credential", "X-Marque-Revision"};
+    static const std::set<std::string, std::less<>> methods = {"", "GET", "POST", "GET, POST"};
+    CHECK(methods.contains(std::string(response[http::field::allow])));
     for (const auto& field : response) CHECK(names.contains(std::string(field.name_string())));
 }
 
@@ -383,9 +385,10 @@ bool check_reach() {
         const auto outcome = serve(input);
         CHECK(outcome && accepted_credential(*outcome));
     }
-    for (const char* input : {"00{\"token\":\"\4\"}", "00{\"token\":\"\5\"}", "10token=\3", "60Bearer \1"}) {
+    for (const char* input : {"00{\"token\":\"\4\"}", "00{\"token\":\"\5\"}", "10token=\3", "10token=\4", "30Bearer \4",
+                              "30Bearer \5", "50Bearer \4", "60Bearer \1", "70Bearer \5"}) {
         const auto outcome = serve(input);
-        CHECK(outcome && !accepted_credential(*outcome));
+        CHECK(outcome && !accepted_credential(*outcome) && !outcome->revocation);
     }
     CHECK(serve("20token=\1")->revocation && serve("70Bearer \1")->revocation->client);
     return true;
