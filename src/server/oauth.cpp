@@ -3,6 +3,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 #include "crypto/base64.h"
@@ -17,8 +18,9 @@ int hex_digit(char c) {
     return -1;
 }
 
-std::optional<std::string> decode(std::string_view text) {
-    std::string out;
+template <class Text>
+std::optional<Text> decode(std::string_view text) {
+    Text out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         char c = text[i];
         if (c == '+') c = ' ';
@@ -51,15 +53,15 @@ std::optional<Parameters> parse_parameters(std::string_view text) {
     for (const std::string_view part : split(text, '&')) {
         const std::size_t equals = part.find('=');
         if (equals == std::string_view::npos || equals == 0) return std::nullopt;
-        auto name = decode(part.substr(0, equals));
-        auto value = decode(part.substr(equals + 1));
+        auto name = decode<std::string>(part.substr(0, equals));
+        auto value = decode<WipedString>(part.substr(equals + 1));
         if (!name || !value || find(parameters, *name) != nullptr) return std::nullopt;
         parameters.emplace_back(std::move(*name), std::move(*value));
     }
     return parameters;
 }
 
-const std::string* find(const Parameters& parameters, std::string_view name) {
+const WipedString* find(const Parameters& parameters, std::string_view name) {
     const auto found = std::ranges::find(parameters, name, &Parameters::value_type::first);
     return found == parameters.end() ? nullptr : &found->second;
 }
@@ -71,13 +73,14 @@ std::optional<std::string_view> bearer_token(std::string_view authorization) {
 std::optional<ClientSecret> basic_secret(std::string_view authorization) {
     const auto encoded = after_scheme(authorization, "basic");
     if (!encoded) return std::nullopt;
-    const auto bytes = crypto::from_base64(*encoded);
-    if (!bytes) return std::nullopt;
-    const std::string_view text = text_of(*bytes);
+    auto bytes = crypto::from_base64(*encoded);
+    if (!bytes || bytes->empty()) return std::nullopt;
+    const WipedString text(text_of(*bytes));
+    ::explicit_bzero(bytes->data(), bytes->size());
     const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    auto id = decode(text.substr(0, colon));
-    auto secret = decode(text.substr(colon + 1));
+    if (colon == WipedString::npos) return std::nullopt;
+    auto id = decode<std::string>(std::string_view(text).substr(0, colon));
+    auto secret = decode<WipedString>(std::string_view(text).substr(colon + 1));
     if (!id || !secret) return std::nullopt;
     return ClientSecret{std::move(*id), std::move(*secret)};
 }

@@ -47,7 +47,7 @@ std::optional<std::size_t> find_end_of_head(std::string_view bytes, std::size_t&
 // Beast's callbacks; each refusal is a status.
 class Callbacks final : public http::basic_parser<true> {
  public:
-    Callbacks(const HttpLimits& limits, std::string_view client_address, std::string& chunked_body)
+    Callbacks(const HttpLimits& limits, std::string_view client_address, WipedString& chunked_body)
         : limits_(limits), client_address_(client_address), chunked_body_(chunked_body) {
         header_limit(static_cast<std::uint32_t>(limits.head_bytes));
         body_limit(limits.body_bytes);
@@ -149,7 +149,7 @@ class Callbacks final : public http::basic_parser<true> {
 
     const HttpLimits& limits_;
     std::string_view client_address_;
-    std::string& chunked_body_;
+    WipedString& chunked_body_;
     int version_ = 0;
     std::size_t fields_ = 0;
     bool is_head_done_ = false, has_host_ = false, has_authorization_ = false, has_length_ = false,
@@ -193,7 +193,7 @@ Parsed Parser::parse(std::string_view bytes, std::size_t& scanned) {
     // Bodies are small, and the framing of their chunks is not much: what is longer than both is none of ours. It is
     // not looked at either, or the answer would be another when more of it had arrived.
     const std::string_view ours = bytes.substr(0, *head + 4 * limits_.body_bytes);
-    chunked_body_.clear();
+    forget();
     Callbacks callbacks(limits_, client_address_, chunked_body_);
     ErrorCode error;
     std::size_t consumed = callbacks.put(boost::asio::buffer(ours.data(), *head), error);

@@ -14,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/wiped.h"
+
 namespace marque::server {
 
 struct HttpLimits {
@@ -54,11 +56,13 @@ class Parser {
     // The request at the beginning of `bytes`. `scanned` is how far the search for the head's end has come: 0 for a
     // new request, and kept by the caller while more is needed.
     Parsed parse(std::string_view bytes, std::size_t& scanned);
+    // Wipes what of a request lies here and not in the bytes: once it is answered.
+    void forget() { WipedString().swap(chunked_body_); }
 
  private:
     HttpLimits limits_;
     std::string_view client_address_;
-    std::string chunked_body_;
+    WipedString chunked_body_;
 };
 
 }  // namespace marque::server

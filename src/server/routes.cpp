@@ -1,11 +1,14 @@
 #include "server/routes.h"
 
 #include <boost/beast/core/string.hpp>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <array>
+#include <cstring>
 
 #include "audit/json.h"
 #include "base/text.h"
@@ -136,11 +139,20 @@ std::size_t count_members(std::string_view object) {
     return commas + 1;
 }
 
+// What a body is decoded into, a token in it: room for any that is right.
+struct WipedMemory {
+    std::array<unsigned char, 2048> bytes;
+    ~WipedMemory() { ::explicit_bzero(bytes.data(), bytes.size()); }
+};
+
 std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
     boost::json::error_code error;
     boost::json::parse_options options;
     options.max_depth = 4;
-    const auto value = boost::json::parse({call.request.body.data(), call.request.body.size()}, error, {}, options);
+    WipedMemory memory;
+    boost::json::monotonic_resource resource(memory.bytes.data(), memory.bytes.size());
+    const auto value =
+        boost::json::parse({call.request.body.data(), call.request.body.size()}, error, &resource, options);
     const auto* object = error ? nullptr : value.if_object();
     std::size_t known = 0;
     const auto text = [&](const char* name) -> const boost::json::string* {
@@ -224,9 +236,9 @@ void unknown_client(Answer& answer) {
 }
 
 // The form's parameter `token`; else the answer is written.
-std::optional<std::string> token_parameter(const Call& call, Answer& answer) {
+std::optional<WipedString> token_parameter(const Call& call, Answer& answer) {
     const auto parameters = parse_parameters(call.request.body);
-    const std::string* token = parameters ? find(*parameters, "token") : nullptr;
+    const WipedString* token = parameters ? find(*parameters, "token") : nullptr;
     if (token != nullptr && !token->empty()) return *token;
     refuse(answer, 400, "invalid_request", "the parameter token is missing, or one is there twice");
     return {};

@@ -110,6 +110,7 @@ TEST(Bearer, TheSchemeInAnyCaseAndNothingElse) {
     EXPECT_EQ(basic_secret("Basic YTpi")->secret, "b");
     EXPECT_FALSE(basic_secret("Basic YQ=="));
     EXPECT_FALSE(basic_secret("Basic !"));
+    EXPECT_FALSE(basic_secret("Basic "));
 }
 
 TEST(Settings, ZeroIsNeverWithoutLimit) {

@@ -47,7 +47,7 @@ struct Worker::Connection {
     std::unique_ptr<crypto::TlsSession> tls;
     Peer peer;
     Parser parser;
-    std::string in;           // what arrived and was not answered yet
+    WipedString in;           // what arrived and was not answered yet
     std::size_t scanned = 0;  // of its head
     std::string out;
     std::size_t sent = 0;
@@ -207,7 +207,8 @@ void Worker::close(Connection& c) {
     if (c.is_closed) return;
     c.is_closed = true;
     if (c.tls) c.tls->shutdown();
-    ::explicit_bzero(c.in.data(), c.in.size());
+    WipedString().swap(c.in);
+    c.parser.forget();
     c.tls.reset();
     c.socket.reset();  // leaves the epoll set with its last descriptor
     closed_.push_back(c.id);
@@ -287,6 +288,7 @@ void Worker::process(Connection& c, const verify::Verifier::Session* session, In
         at += parsed.consumed;
     }
     // Tokens do not stay.
+    c.parser.forget();
     ::explicit_bzero(c.in.data(), at);
     c.in.erase(0, at);
     c.has_more = !needs_more && !c.is_waiting && !c.is_closing && !c.in.empty();

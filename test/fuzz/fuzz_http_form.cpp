@@ -60,7 +60,7 @@ void check_pair(std::string_view how, std::string_view name, std::string_view va
     const auto parameters = parse_parameters(pair);
     CHECK(parameters.has_value() == (!name.empty() && !has_control(name) && !has_control(value)));
     if (parameters)
-        CHECK(parameters->size() == 1 && parameters->front() == std::pair(std::string(name), std::string(value)));
+        CHECK(parameters->size() == 1 && parameters->front() == std::pair(std::string(name), WipedString(value)));
 
     const std::string colon = encoded(name) + ":" + encoded(value, how);
     const auto secret = basic_secret("bAsIc " + crypto::to_base64(bytes_of(colon)));
