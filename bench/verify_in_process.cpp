@@ -71,9 +71,13 @@ Result<void> fill(verify::Index& index, const Secret& key, std::uint64_t count, 
             std::ranges::copy(make_token(TokenClass::Test, id, entropy).reveal_text(), tokens.emplace_back().begin());
             hash = verify::hash_token(key, text(tokens.back()));
         }
-        TRY(index.put(store::CredentialFacts{
-            id, "default", name, "card:edit,card:view", hash,
-            {CredentialStanding::Active, std::nullopt, now + std::chrono::hours(1)}, false}));
+        TRY(index.put(store::CredentialFacts{id,
+                                             "default",
+                                             name,
+                                             "card:edit,card:view",
+                                             hash,
+                                             {CredentialStanding::Active, std::nullopt, now + std::chrono::hours(1)},
+                                             false}));
     }
     std::ranges::shuffle(tokens, random);
     return {};
