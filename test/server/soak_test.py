@@ -160,7 +160,9 @@ class SoakTest(harness.StoreTest):
         self.assertEqual(set(answers), {200, 401, 403})
         self.assertGreater(answers[200], 1000)
         self.assertLess(end - warm, MEMORY_MIB)
-        self.assert_files_are(files_before)
+        # One more than before: while a connection has the store open, SQLite keeps the descriptor of another that was
+        # closed, to open the file with it again (POSIX would drop all the locks with it). However often, it is one.
+        self.assert_files_are(files_before + 1)
         self.assert_it_answers(good, gone)
         self.assert_it_rests()
         self.assertEqual(self.server.stop(), 0)
