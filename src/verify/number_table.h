@@ -7,7 +7,6 @@
 // taken out.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -62,9 +61,9 @@ class NumberTable {
         slots_[at] = slot;
     }
     void grow() {
-        Chunked<std::uint64_t> old = std::move(slots_);
-        slots_ = {};
-        slots_.resize_from_empty(2 * old.size());
+        Chunked<std::uint64_t> old;
+        old.resize_from_empty(2 * slots_.size());
+        std::swap(old, slots_);
         for (std::size_t at = 0; at < old.size(); ++at)
             if (old[at] != empty) put(old[at]);
     }

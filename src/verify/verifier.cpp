@@ -4,7 +4,6 @@
 
 #include <array>
 
-#include "base/check.h"
 #include "base/overloaded.h"
 #include "store/append.h"
 #include "verify/facts.h"
@@ -18,16 +17,14 @@ namespace {
 // Some rows with texts of their own, which outlive the visit to each.
 class CredentialRows {
  public:
-    // Not when it is full.
-    bool add(const store::CredentialFacts& credential) {
-        if (rows_.size() == texts_.size()) return false;
+    void add(const store::CredentialFacts& credential) {
         auto& [workspace, identity, scopes] = texts_[rows_.size()];
         store::CredentialFacts& row = rows_.emplace_back(credential);
         row.workspace = workspace = credential.workspace;
         row.identity = identity = credential.identity;
         row.scopes = scopes = credential.scopes;
-        return true;
     }
+    bool is_full() const { return rows_.size() == texts_.size(); }
     std::span<const store::CredentialFacts> rows() const { return rows_; }
     void clear() { rows_.clear(); }
 
@@ -292,10 +289,10 @@ Result<void> Verifier::load(const store::Reader& reader) {
     }));
     CredentialRows rows;
     TRY(reader.visit_credentials([&](const store::CredentialFacts& credential) -> Result<void> {
-        if (rows.add(credential)) return {};
+        rows.add(credential);
+        if (!rows.is_full()) return {};
         TRY(index_->put(rows.rows()));
         rows.clear();
-        CHECK(rows.add(credential));
         return {};
     }));
     TRY(index_->put(rows.rows()));

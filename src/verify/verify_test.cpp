@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "store/memory/memory_store.h"
+#include "test/fixed.h"
 #include "verify/facts.h"
 #include "verify/verifier.h"
 
@@ -15,17 +16,6 @@ namespace {
 
 using namespace domain;
 using namespace std::chrono_literals;
-
-const Instant t0(Duration(1'800'000'000'000'000));
-
-class FixedClock final : public Clock {
- public:
-    Instant now() const override { return t0; }
-};
-
-Secret key(std::uint8_t fill) {
-    return Secret::copy_of(Bytes(32, fill));
-}
 
 const WorkspaceName workspace = *WorkspaceName::parse("default");
 const EnvironmentName dev = *EnvironmentName::parse("dev");

@@ -20,6 +20,7 @@
 #include "server/oauth.h"
 #include "server/routes.h"
 #include "store/memory/memory_store.h"
+#include "test/fixed.h"
 #include "verify/verify.h"
 
 using namespace marque;
@@ -29,17 +30,6 @@ using namespace marque::server;
 namespace {
 
 namespace http = boost::beast::http;
-
-const Instant t0(Duration(1'800'000'000'000'000));
-
-class FixedClock final : public Clock {
- public:
-    Instant now() const override { return t0; }
-};
-
-Secret key(std::uint8_t fill) {
-    return Secret::copy_of(Bytes(32, fill));
-}
 
 // A credential that there is, and its token, which is nowhere but in what the fuzzer makes.
 struct Known {

@@ -39,11 +39,6 @@ class FreshTest(StoreTest):
     def assert_status(self, status, token=None, because=""):
         self.assertEqual(self.statuses(token), [status] * len(self.connections), because)
 
-    def sql(self, text):
-        run = subprocess.run(["sqlite3", "-bail", str(self.store / "marque.db"), text], capture_output=True, text=True)
-        self.assertEqual((run.returncode, run.stderr), (0, ""), text)
-        return run.stdout
-
     def issue(self, name):
         return self.marque("issue", name, "--confirm").strip()
 

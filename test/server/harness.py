@@ -188,6 +188,12 @@ class StoreTest(unittest.TestCase):
         self.assertEqual(run.returncode, code, f"marque {' '.join(arguments)}: {run.stdout}{run.stderr}")
         return run.stdout
 
+    def sql(self, text):
+        """What the sqlite3 shell prints: a change made by hand, or a look past the program."""
+        run = subprocess.run(["sqlite3", "-bail", str(self.store / "marque.db"), text], capture_output=True, text=True)
+        self.assertEqual((run.returncode, run.stderr), (0, ""), text)
+        return run.stdout
+
     def create(self, name, scope="card:view,card:edit", *options):
         """A new identity's token."""
         return self.marque("create", name, "--scope", scope, *options, "--confirm").strip()
