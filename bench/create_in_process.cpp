@@ -43,7 +43,8 @@ Result<void> measure(const std::string& folder, const std::string& bare, int rou
     const Secret root = TRY(read_root_key_file(folder + "/root.key"));
     const auto store = TRY(store::sqlite::SqliteStore::open(
         folder + "/marque.db", store::SealingKey([&root] { return authority::log_seal_key(root); })));
-    authority::Authority authority(*store, machine.clock(), machine.random(), root, TRY(machine.caller()));
+    authority::Authority authority(*store, machine.clock(), machine.random(), root, machine.owner_signatures(),
+                                   TRY(machine.caller()));
     sqlite3* db = nullptr;
     if (sqlite3_open(bare.c_str(), &db) != SQLITE_OK) return Error(Code::Unavailable, "no bare database");
     const auto run = [&](const char* sql) { return sqlite3_exec(db, sql, nullptr, nullptr, nullptr); };

@@ -58,6 +58,7 @@ std::string encode(const Draft& draft, std::uint64_t seq) {
     if (!draft.reason.empty()) entry["reason"] = draft.reason;
     if (!draft.plan.empty()) entry["plan"] = draft.plan;
     if (!draft.request.empty()) entry["request"] = draft.request;
+    if (draft.approval) entry["approval"] = draft.approval->text();
     return canonical(entry);
 }
 

@@ -48,9 +48,10 @@ struct Draft {
     Actor actor;
     Instant at;
     Mode mode = Mode::Setup;
-    std::string reason;   // the operator's words
-    std::string plan;     // digest of the plan it is part of, hexadecimal
-    std::string request;  // the same for all events of one command
+    std::string reason;                               // the operator's words
+    std::string plan;                                 // digest of the plan it is part of, hexadecimal
+    std::string request;                              // the same for all events of one command
+    std::optional<domain::ApprovalId> approval = {};  // that was to allow it
 };
 
 // What an entry says of itself, read back.

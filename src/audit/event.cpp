@@ -67,6 +67,26 @@ JsonObject to_json(const Operator& operator_) {
     return {{"uid", operator_.uid}, {"grants", std::move(grants)}};
 }
 
+JsonObject to_json(const ApprovalPolicy& policy) {
+    return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+}
+
+JsonObject to_json(const Owner& owner) {
+    JsonObject object{{"public_key", owner.public_key}};
+    if (owner.operator_name) object["operator"] = owner.operator_name->text();
+    return object;
+}
+
+JsonObject to_json(const Approval& approval) {
+    return {{"state", name_of(approval.stored)},
+            {"action", approval.action},
+            {"about", audit::to_json(approval.about)},
+            {"requester", approval.requester.text()},
+            {"not_after", to_rfc3339(approval.not_after)},
+            {"plan", approval.plan},
+            {"request", approval.text}};
+}
+
 JsonObject before_after(JsonObject before, JsonObject after) {
     return {{"before", std::move(before)}, {"after", std::move(after)}};
 }
@@ -77,6 +97,12 @@ JsonObject only_after(JsonObject after) {
 
 JsonObject state(std::string_view name) {
     return {{"state", name}};
+}
+
+JsonObject decided(std::string_view name, const std::string& plan) {
+    JsonObject after = state(name);
+    after["plan"] = plan;
+    return before_after(state("open"), std::move(after));
 }
 
 CredentialRef ref(const Credential& c) {
@@ -105,6 +131,16 @@ std::string action_of(const Event& event) {
             [](const PermissionGranted&) -> std::string { return "operator.grant"; },
             [](const PermissionWithdrawn&) -> std::string { return "operator.withdraw"; },
             [](const OwnerAdded&) -> std::string { return "owner.add"; },
+            [](const OwnerRemoved&) -> std::string { return "owner.remove"; },
+            [](const ApprovalPolicyChanged&) -> std::string { return "owner.policy"; },
+            [](const ProtectionChanged& e) -> std::string {
+                return e.after == Protection::Protected ? "environment.protect" : "environment.unprotect";
+            },
+            [](const ApprovalRequested&) -> std::string { return "approval.request"; },
+            [](const ApprovalSigned&) -> std::string { return "approval.sign"; },
+            [](const ApprovalDenied&) -> std::string { return "approval.deny"; },
+            [](const ApprovalWithdrawn&) -> std::string { return "approval.withdraw"; },
+            [](const ApprovalRedeemed&) -> std::string { return "approval.redeem"; },
             [](const CredentialRefused&) -> std::string { return "credential.refuse"; },
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
@@ -134,6 +170,14 @@ Subject subject_of(const Event& event) {
             [](const PermissionGranted& e) -> Subject { return OperatorRef{e.name}; },
             [](const PermissionWithdrawn& e) -> Subject { return OperatorRef{e.name}; },
             [](const OwnerAdded& e) -> Subject { return OwnerRef{e.owner.fingerprint}; },
+            [](const OwnerRemoved& e) -> Subject { return OwnerRef{e.owner.fingerprint}; },
+            [](const ApprovalPolicyChanged&) -> Subject { return InstallationRef{}; },
+            [](const ProtectionChanged& e) -> Subject { return e.environment; },
+            [](const ApprovalRequested& e) -> Subject { return ApprovalRef{e.approval.id}; },
+            [](const ApprovalSigned& e) -> Subject { return ApprovalRef{e.id}; },
+            [](const ApprovalDenied& e) -> Subject { return ApprovalRef{e.id}; },
+            [](const ApprovalWithdrawn& e) -> Subject { return ApprovalRef{e.id}; },
+            [](const ApprovalRedeemed& e) -> Subject { return ApprovalRef{e.id}; },
             [](const CredentialRefused& e) -> Subject { return e.credential; },
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
@@ -152,7 +196,11 @@ Outcome outcome_of(const Event& event) {
 JsonObject change_of(const Event& event) {
     return std::visit(
         Overloaded{
-            [](const InstallationCreated& e) { return only_after({{"id", e.installation.id}}); },
+            [](const InstallationCreated& e) {
+                JsonObject after = to_json(e.installation.policy);
+                after["id"] = e.installation.id;
+                return only_after(std::move(after));
+            },
             [](const WorkspaceAdded& e) { return only_after(to_json(e.workspace)); },
             [](const EnvironmentAdded& e) { return only_after(to_json(e.environment)); },
             [](const IdentityCreated& e) { return only_after(to_json(e.identity)); },
@@ -180,7 +228,24 @@ JsonObject change_of(const Event& event) {
             [](const OperatorRemoved&) { return only_after(state("removed")); },
             [](const PermissionGranted& e) { return only_after(to_json(e.grant)); },
             [](const PermissionWithdrawn& e) { return JsonObject{{"before", to_json(e.grant)}}; },
-            [](const OwnerAdded& e) { return only_after({{"public_key", e.owner.public_key}}); },
+            [](const OwnerAdded& e) { return only_after(to_json(e.owner)); },
+            [](const OwnerRemoved& e) { return before_after(to_json(e.owner), state("removed")); },
+            [](const ApprovalPolicyChanged& e) { return before_after(to_json(e.before), to_json(e.after)); },
+            [](const ProtectionChanged& e) {
+                const bool is_protected = e.after == Protection::Protected;
+                return before_after({{"protected", !is_protected}}, {{"protected", is_protected}});
+            },
+            [](const ApprovalRequested& e) { return only_after(to_json(e.approval)); },
+            [](const ApprovalSigned& e) {
+                JsonObject after = to_json(e.owner);
+                after["fingerprint"] = e.owner.fingerprint;
+                after["signature"] = e.signature.text;
+                after["plan"] = e.plan;
+                return only_after(std::move(after));
+            },
+            [](const ApprovalDenied& e) { return decided("denied", e.plan); },
+            [](const ApprovalWithdrawn& e) { return decided("withdrawn", e.plan); },
+            [](const ApprovalRedeemed& e) { return decided("redeemed", e.plan); },
             [](const CredentialRefused& e) {
                 return JsonObject{{"error", e.reason},
                                   {"count", e.count},
@@ -211,6 +276,7 @@ JsonObject to_json(const Subject& subject) {
             },
             [](const OperatorRef& r) -> JsonObject { return {{"name", r.name.text()}}; },
             [](const OwnerRef& r) -> JsonObject { return {{"fingerprint", r.fingerprint}}; },
+            [](const ApprovalRef& r) -> JsonObject { return {{"id", r.id.text()}}; },
         },
         subject);
     object["kind"] = kind_of(subject);
@@ -228,6 +294,10 @@ Result<Subject> subject_from(const JsonObject& object) {
         if (kind == "installation") return InstallationRef{};
         if (kind == "store") return StoreRef{};
         if (kind == "owner") return OwnerRef{std::string(text("fingerprint"))};
+        if (kind == "approval") {
+            const auto id = TRY(ApprovalId::parse(text("id")));
+            return ApprovalRef{id};
+        }
         if (kind == "operator") {
             auto name = TRY(OperatorName::parse(text("name")));
             return OperatorRef{std::move(name)};

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "audit/json.h"
+#include "domain/approval.h"
 #include "domain/entities.h"
 #include "domain/subject.h"
 
@@ -77,6 +78,39 @@ struct PermissionWithdrawn {
 struct OwnerAdded {
     domain::Owner owner;
 };
+struct OwnerRemoved {
+    domain::Owner owner;
+};
+struct ApprovalPolicyChanged {
+    domain::ApprovalPolicy before, after;
+};
+struct ProtectionChanged {
+    domain::EnvironmentRef environment;
+    domain::Protection after;
+};
+struct ApprovalRequested {
+    domain::Approval approval;
+};
+// The log keeps the key and the signature themselves: with the text of the request they prove what was signed.
+struct ApprovalSigned {
+    domain::ApprovalId id;
+    std::string plan;  // its digest, here and below
+    domain::Owner owner;
+    domain::OwnerSignature signature;
+};
+struct ApprovalDenied {
+    domain::ApprovalId id;
+    std::string plan;
+};
+struct ApprovalWithdrawn {
+    domain::ApprovalId id;
+    std::string plan;
+};
+// In the same commit as what it allows.
+struct ApprovalRedeemed {
+    domain::ApprovalId id;
+    std::string plan;
+};
 // Credentials that were stopped are still presented, with the right secret: `count` times since the last such event,
 // at most one a minute for each. Written by the running system.
 struct CredentialRefused {
@@ -101,10 +135,12 @@ struct Refused {
     Error error;
 };
 
-using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
-                           CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
-                           OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
-                           CredentialRefused, StoreMigrated, StoreBackedUp, Refused>;
+using Event =
+    std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
+                 CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
+                 OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded, OwnerRemoved,
+                 ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned, ApprovalDenied,
+                 ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated, StoreBackedUp, Refused>;
 
 enum class Outcome { Done, Refused, Failed };
 

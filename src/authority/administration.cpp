@@ -13,13 +13,13 @@ using namespace domain;
 
 namespace {
 
-constexpr const char* id_alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+constexpr const char* only_owners_say = "who the owners are is for the owners to say";
 
 Result<std::string> make_installation_id(Random& random) {
     std::array<std::uint8_t, 26> bytes{};
     TRY(random.fill(bytes));
     std::string id;
-    for (const std::uint8_t byte : bytes) id += id_alphabet[byte & 31];
+    for (const std::uint8_t byte : bytes) id += base32_alphabet[byte & 31];
     return id;
 }
 
@@ -89,6 +89,24 @@ Result<void> require_workspace_of(const store::Reader& reader, const Grant& gran
     return Error(Code::NotFound, "there is no workspace " + grant.workspace->text(), "see marque workspace list");
 }
 
+audit::JsonObject owner_json(const Owner& owner) {
+    audit::JsonObject object{{"public_key", owner.public_key}};
+    if (owner.operator_name) object["operator"] = owner.operator_name->text();
+    return object;
+}
+
+// The gate never shuts for ever: a quorum can always come together.
+Result<void> require_quorum(const std::vector<Owner>& owners, std::uint32_t quorum) {
+    if (holders(owners) >= quorum) return {};
+    return Error(Code::StateRefuses,
+                 fmt::format("approvals would need {} owners, and there would be {}", quorum, holders(owners)),
+                 "two keys of one operator are one owner");
+}
+
+audit::JsonObject policy_json(const ApprovalPolicy& policy) {
+    return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+}
+
 audit::JsonObject revision_json(Revision revision) {
     return {{"revision", revision}};
 }
@@ -103,11 +121,12 @@ Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& ra
     plan.request = {{"workspace", request.workspace.text()}};
     const Grant everything{std::nullopt, Permission::Manage};
     const std::string id = TRY(make_installation_id(random));
-    plan.events.emplace_back(audit::InstallationCreated{{id, now}});
+    plan.events.emplace_back(audit::InstallationCreated{{id, now, {1, request.has_sole_owner}}});
+    if (request.has_sole_owner) plan.changes.push_back({InstallationRef{}, {}, {{"sole_owner", true}}});
     plan.changes.push_back({OperatorRef{request.operator_name}, {}, {{"uid", uid}, {"grant", grant_json(everything)}}});
     plan.events.emplace_back(audit::OperatorAdded{{request.operator_name, uid, false, {everything}, now}});
     for (const Owner& owner : request.owners) {
-        plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, {{"public_key", owner.public_key}}});
+        plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, owner_json(owner)});
         plan.events.emplace_back(audit::OwnerAdded{owner});
     }
     if (request.owners.empty())
@@ -131,7 +150,7 @@ Result<Done> Authority::init(const InitRequest& request, const Confirmation& con
     done.revision = TRY(store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         TRY(planner(reader));
         TRY(confirmation.check(done.plan));
-        return drafts_of(request.operator_name, done.plan.events, "", done.plan.digest(), clock_.now());
+        return drafts_of(request.operator_name, done.plan.events, {}, done.plan.digest(), clock_.now());
     }));
     done.progress = Progress::Applied;
     return done;
@@ -224,6 +243,7 @@ Result<Done> Authority::set_protection(const EnvironmentName& name, Protection p
             plan.changes.push_back(
                 {plan.about, std::move(before), {{"protected", protection == Protection::Protected}}});
             plan.gate = "whether environment " + name.text() + " is protected is for its owners to say";
+            plan.events.emplace_back(audit::ProtectionChanged{{workspace, name}, protection});
             return {};
         });
 }
@@ -321,20 +341,49 @@ Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
             plan.notes.push_back(describe(plan.about) + " is registered already");
             return {};
         }
-        plan.changes.push_back({plan.about, {}, {{"public_key", owner.public_key}}});
-        plan.gate = "who the owners are is for the owners to say";
+        plan.changes.push_back({plan.about, {}, owner_json(owner)});
+        if (owner.operator_name && !TRY(context.reader.operator_named(*owner.operator_name)))
+            plan.notes.push_back("there is no operator " + owner.operator_name->text() + " yet");
+        if (owners.empty())
+            plan.notes.emplace_back("it is the first owner key: from now on the owners say who the owners are");
+        else
+            plan.gate = only_owners_say;
+        plan.events.emplace_back(audit::OwnerAdded{owner});
         return {};
     });
 }
 
 Result<Done> Authority::remove_owner(const std::string& fingerprint, const Order& order) {
     return run({"owner remove", "owner.remove", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
-        const auto owners = TRY(context.reader.owners());
+        auto owners = TRY(context.reader.owners());
         const auto found = std::ranges::find(owners, fingerprint, &Owner::fingerprint);
         if (found == owners.end()) return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
+        const Owner removed = *found;
         plan.about = OwnerRef{fingerprint};
-        plan.changes.push_back({plan.about, revision_json(found->revision), {{"state", "removed"}}});
-        plan.gate = "who the owners are is for the owners to say";
+        audit::JsonObject before = owner_json(removed);
+        before["revision"] = removed.revision;
+        plan.changes.push_back({plan.about, std::move(before), {{"state", "removed"}}});
+        owners.erase(found);
+        TRY(require_quorum(owners, TRY(context.reader.installation())->policy.quorum));
+        plan.gate = only_owners_say;
+        plan.events.emplace_back(audit::OwnerRemoved{removed});
+        return {};
+    });
+}
+
+Result<Done> Authority::set_policy(const PolicyRequest& request, const Order& order) {
+    return run({"owner policy", "owner.policy", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        const ApprovalPolicy before = TRY(context.reader.installation())->policy;
+        const ApprovalPolicy after{request.quorum.value_or(before.quorum),
+                                   request.has_sole_owner.value_or(before.has_sole_owner)};
+        if (after == before) {
+            plan.notes.emplace_back("it is the policy already");
+            return {};
+        }
+        TRY(require_quorum(TRY(context.reader.owners()), after.quorum));
+        plan.changes.push_back({InstallationRef{}, policy_json(before), policy_json(after)});
+        plan.gate = "what it takes to approve is for the owners to say";
+        plan.events.emplace_back(audit::ApprovalPolicyChanged{before, after});
         return {};
     });
 }

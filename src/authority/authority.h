@@ -4,7 +4,8 @@
 //
 //     in one transaction:  who asks? ─▶ plan ─▶ owner's gate ─▶ confirmed? ─▶ events
 //                             │           │           │
-//                             └───────────┴───────────┴─▶ or one `refused` event
+//                             └───────────┴───────────┴─▶ or one `refused` event, and with it,
+//                                                         at the gate, a request to the owners
 //
 // and everything with a secret goes on (authority/issuing.cpp):
 //
@@ -25,6 +26,7 @@
 
 #include "audit/entry.h"
 #include "authority/filter.h"
+#include "authority/owner_signatures.h"
 #include "authority/plan.h"
 #include "base/random.h"
 #include "base/secret.h"
@@ -39,6 +41,7 @@ struct Order {
     std::optional<domain::WorkspaceName> workspace;  // none: the only one the caller can see
     Confirmation confirmation = Confirmation::none();
     std::string reason;
+    std::optional<domain::ApprovalId> approval = {};  // that the owners gave for it
 };
 
 struct CreateRequest {
@@ -92,19 +95,31 @@ class Delivery {
     virtual Result<void> deliver(std::span<const IssuedToken> tokens) = 0;
 };
 
-enum class Progress { Shown, Applied, AlreadySo };
+// AwaitsApproval: all is well but for the owners' approval; when the order was confirmed, it was asked for.
+enum class Progress { Shown, Applied, AlreadySo, AwaitsApproval };
 
 struct Done {
     Progress progress = Progress::Shown;
     Plan plan;
     domain::Revision revision = 0;  // after it, when applied
     std::vector<domain::CredentialRef> issued;
+    std::optional<domain::Approval> approval;  // the request that now waits, when it awaits one
+    bool is_asked_anew = false;                // and it was not there before
 };
+
+// Requests to the owners that are open, at most so many for each operator.
+inline constexpr std::size_t most_open_approvals = 100;
 
 struct InitRequest {
     domain::OperatorName operator_name;
     domain::WorkspaceName workspace;
     std::vector<domain::Owner> owners;
+    bool has_sole_owner = false;
+};
+
+struct PolicyRequest {
+    std::optional<std::uint32_t> quorum;  // none: as it is
+    std::optional<bool> has_sole_owner;
 };
 
 struct EnvironmentRequest {
@@ -116,11 +131,13 @@ struct EnvironmentRequest {
 class Authority {
  public:
     // All outlive the authority. `root_key` is the installation's.
-    Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key, audit::Process caller);
+    Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key,
+              const OwnerSignatures& signatures, audit::Process caller);
 
-    // Errors of every change, beside its own: PermissionDenied, NotConfirmed, ApprovalNeeded,
-    // NotFound, StateRefuses, and those of the store. A refusal by permission, state or the
-    // gate leaves a `refused` event, except in a dry run.
+    // Errors of every change, beside its own: PermissionDenied, NotConfirmed, ApprovalNeeded (there
+    // is no owner, or the approval given is not good for it), NotFound, StateRefuses, and those of
+    // the store. A refusal by permission, state or the gate leaves a `refused` event, except in a
+    // dry run. What is behind the gate and comes without an approval ends as AwaitsApproval.
 
     // The first change: makes the installation, its first operator, workspace and environments.
     // Errors: StateRefuses when there is an installation.
@@ -148,9 +165,18 @@ class Authority {
     Result<Done> remove_operator(const domain::OperatorName& name, const Order& order);
     Result<Done> grant(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
     Result<Done> withdraw(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
-    // Always needs an owner: the first keys are given to init.
+    // Needs an owner, but for the first key of an installation that has none. Errors of the two others: StateRefuses
+    // when fewer than a quorum would be left.
     Result<Done> add_owner(const domain::Owner& owner, const Order& order);
     Result<Done> remove_owner(const std::string& fingerprint, const Order& order);
+    Result<Done> set_policy(const PolicyRequest& request, const Order& order);
+
+    // Adds a signature that one of the owners made over the approval's text, on whatever machine. Who brings it needs
+    // workspace:view only: the signature speaks for itself. Errors: PermissionDenied when it does not count, with why.
+    Result<Done> sign_approval(const domain::ApprovalId& id, const std::string& signature, const Order& order);
+    Result<Done> deny_approval(const domain::ApprovalId& id, const Order& order);
+    // For whoever asked.
+    Result<Done> withdraw_approval(const domain::ApprovalId& id, const Order& order);
 
     // For what is done to the store itself: refused, and recorded as `event`, without workspace:manage everywhere.
     Result<void> require_manager(const std::string& event, const Order& order);
@@ -184,6 +210,9 @@ class Authority {
     };
     Result<void> look_over(const std::function<Result<void>(const Overview&)>& view);
 
+    // The same for what is not of one workspace, for whoever may see any: `view` has to ask `holds`.
+    Result<void> look_around(const std::function<Result<void>(const Overview&)>& view);
+
     // The stored hash's key, for finding a pasted token without that counting as a use.
     Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
 
@@ -200,13 +229,31 @@ class Authority {
         std::string action;  // as typed, for the plan: "revoke"
         std::string event;   // for a refusal: "identity.revoke"
         bool is_installation_wide = false;
+        domain::Permission permission = domain::Permission::Manage;
+    };
+    // Which of an approval's signatures OpenSSH found genuine, over which text. It is asked before the store is
+    // locked, and not again while it is.
+    struct Proven {
+        std::string text;
+        std::vector<std::pair<std::string, std::string>> signatures;  // public key, signature
+        bool is_complete = false;
     };
     using Planner = std::function<Result<void>(const Context&, Plan&)>;
 
     Result<Done> run(const Intent& intent, const Order& order, const Planner& planner);
     // Fills `plan`; when refused, as far as it got.
     Result<void> make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
-                           const Planner& planner, Instant now, Plan& plan) const;
+                           const Planner& planner, Proven& proven, Plan& plan) const;
+    // Errors: ApprovalNeeded, PermissionDenied, NotFound; Corrupt when the stored approval is not what was signed.
+    Result<void> pass_gate(const Context& context, const Order& order, Proven& proven, Plan& plan) const;
+    Result<void> require_genuine(const domain::Approval& approval, const std::vector<domain::Owner>& owners,
+                                 const std::vector<domain::Counting>& counts, Proven& proven) const;
+    // The open request for this plan, or a new one, whose event is added. Errors: StateRefuses.
+    Result<domain::Approval> ask_owners(const store::Reader& reader, const Plan& plan, Instant now,
+                                        std::vector<audit::Event>& events);
+    Result<Done> decide_approval(const domain::ApprovalId& id, domain::ApprovalAction action, const Order& order);
+    // The order, in the approval's workspace.
+    Result<Order> placed(const domain::ApprovalId& id, const Order& order) const;
     Result<Done> run_and_deliver(const Intent& intent, const Order& order, const Planner& planner,
                                  std::vector<IssuedToken>& tokens, Delivery& delivery);
     Error withdraw(std::span<const IssuedToken> tokens, const std::string& plan, const std::string& what,
@@ -219,7 +266,7 @@ class Authority {
     Result<domain::Revision> commit(const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide,
                                     const Order& order, const std::string& plan);
     std::vector<audit::Draft> drafts_of(const std::optional<domain::OperatorName>& name,
-                                        const std::vector<audit::Event>& events, const std::string& reason,
+                                        const std::vector<audit::Event>& events, const Order& order,
                                         const std::string& plan, Instant now) const;
     Result<domain::Operator> authorise(const store::Reader& reader, bool is_installation_wide,
                                        const std::optional<domain::WorkspaceName>& workspace,
@@ -238,6 +285,7 @@ class Authority {
     const Clock& clock_;
     Random& random_;
     const Secret& root_key_;
+    const OwnerSignatures& signatures_;
     mutable Secret token_key_;  // made when it is first needed
     audit::Process caller_;
     std::string request_id_;
@@ -246,6 +294,10 @@ class Authority {
 // Whether `who` holds `permission` in the workspace, or with none: in all and the installation.
 bool holds(const domain::Operator& who, const std::optional<domain::WorkspaceName>& workspace,
            domain::Permission permission);
+
+// The approval, if `viewer` may see what it is about. Errors: NotFound.
+Result<domain::Approval> find_approval(const store::Reader& reader, const domain::Operator& viewer,
+                                       const domain::ApprovalId& id);
 
 // What init would do in an empty store. Errors: Unavailable (no random bytes).
 Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now);

@@ -28,14 +28,12 @@ bool is_refusal(const Error& error) {
            error.code == Code::ApprovalNeeded;
 }
 
-Error gate_error(const Plan& plan, std::size_t owners) {
-    const std::string who = owners == 0 ? "this installation has no owner key, so nobody can approve it"
-                            : owners == 1
-                                ? "the registered owner would have to approve it"
-                                : fmt::format("one of the {} registered owners would have to approve it", owners);
-    return Error(
-        Code::ApprovalNeeded, fmt::format("{}: it needs an owner's approval, and {}", *plan.gate, who),
-        fmt::format("an approval is a signature by an owner's SSH key over this plan, digest {}", plan.digest()));
+Progress progress_of(const Plan& plan, Progress otherwise) {
+    return plan.awaits_approval ? Progress::AwaitsApproval : plan.events.empty() ? Progress::AlreadySo : otherwise;
+}
+
+Error needs_approval(const Plan& plan) {
+    return Error(Code::ApprovalNeeded, *plan.gate + ": it needs an owner's approval");
 }
 
 }  // namespace
@@ -48,22 +46,23 @@ bool holds(const Operator& who, const std::optional<WorkspaceName>& workspace, P
 }
 
 Authority::Authority(store::Store& store, const Clock& clock, Random& random, const Secret& root_key,
-                     audit::Process caller)
+                     const OwnerSignatures& signatures, audit::Process caller)
     : store_(store),
       clock_(clock),
       random_(random),
       root_key_(root_key),
+      signatures_(signatures),
       caller_(std::move(caller)),
       request_id_(make_request_id(random)) {}
 
 std::vector<audit::Draft> Authority::drafts_of(const std::optional<OperatorName>& name,
-                                               const std::vector<audit::Event>& events, const std::string& reason,
+                                               const std::vector<audit::Event>& events, const Order& order,
                                                const std::string& plan, Instant now) const {
     std::vector<audit::Draft> drafts;
     drafts.reserve(events.size());
     for (const audit::Event& event : events)
-        drafts.push_back(
-            {event, audit::OperatorActor{name, caller_}, now, audit::Mode::Setup, reason, plan, request_id_});
+        drafts.push_back({event, audit::OperatorActor{name, caller_}, now, audit::Mode::Setup, order.reason, plan,
+                          request_id_, order.approval});
     return drafts;
 }
 
@@ -113,7 +112,7 @@ Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const
 }
 
 Result<void> Authority::make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
-                                  const Planner& planner, Instant now, Plan& plan) const {
+                                  const Planner& planner, Proven& proven, Plan& plan) const {
     plan = Plan{};
     plan.action = intent.action;
     if (order.workspace) plan.about = WorkspaceRef{*order.workspace};
@@ -121,48 +120,72 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     const auto installation = TRY(reader.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     plan.installation = installation->id;
-    const Operator who = TRY(authorise(reader, intent.is_installation_wide, order.workspace, Permission::Manage));
-    Context context{reader, who, std::nullopt, now};
+    const Operator who = TRY(authorise(reader, intent.is_installation_wide, order.workspace, intent.permission));
+    Context context{reader, who, std::nullopt, clock_.now()};
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
         context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
         plan.about = WorkspaceRef{context.workspace->name};
         plan.request["workspace"] = context.workspace->name.text();
-        TRY(authorise(reader, false, context.workspace->name, Permission::Manage));
+        TRY(authorise(reader, false, context.workspace->name, intent.permission));
     }
     TRY(planner(context, plan));
-    if (plan.gate) return gate_error(plan, TRY(reader.owners()).size());
+    if (plan.gate) return pass_gate(context, order, proven, plan);
+    if (order.approval && !plan.events.empty())
+        return Error(Code::InvalidRequest, "this needs no approval", "leave out --approval");
     return {};
 }
 
 Result<Done> Authority::run(const Intent& intent, const Order& order, const Planner& planner) {
     Done done;
     Plan& plan = done.plan;
+    Proven proven;
+    const auto look_first = [&] {
+        return store_.read(
+            [&](const store::Reader& reader) { return make_plan(reader, intent, order, planner, proven, plan); });
+    };
     if (!order.confirmation.is_given()) {
-        auto planned = store_.read(
-            [&](const store::Reader& reader) { return make_plan(reader, intent, order, planner, clock_.now(), plan); });
-        if (!planned) {
-            if (!order.confirmation.is_dry_run()) record_refusal(intent.event, plan.about, order, planned.error());
-            return std::move(planned).error();
-        }
-        done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Shown;
+        const auto planned = look_first();
+        std::optional<Error> refusal;
+        if (!planned)
+            refusal = planned.error();
+        else if (plan.awaits_approval)
+            refusal = needs_approval(plan);
+        if (refusal && !order.confirmation.is_dry_run()) record_refusal(intent.event, plan.about, order, *refusal);
+        if (!planned) return *refusal;
+        done.progress = progress_of(plan, Progress::Shown);
         return done;
+    }
+    if (order.approval) {
+        if (auto planned = look_first(); !planned && !is_refusal(planned.error())) return std::move(planned).error();
+        proven.is_complete = true;
     }
     std::optional<Error> refusal, unconfirmed;
     auto revision = store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         refusal.reset();
         unconfirmed.reset();
-        const Instant now = clock_.now();
-        if (auto planned = make_plan(reader, intent, order, planner, now, plan); !planned) {
-            refusal = std::move(planned).error();
+        done.approval.reset();
+        const auto refuse = [&](Error error) {
+            refusal = std::move(error);
             return refusal_drafts(reader, intent.event, plan.about, order, *refusal);
-        }
+        };
+        if (auto planned = make_plan(reader, intent, order, planner, proven, plan); !planned)
+            return refuse(std::move(planned).error());
         if (plan.events.empty()) return std::vector<audit::Draft>{};
         if (auto confirmed = order.confirmation.check(plan); !confirmed) {
             unconfirmed = std::move(confirmed).error();
             return std::vector<audit::Draft>{};
         }
-        return drafts_of(TRY(OperatorName::parse(plan.requester)), plan.events, order.reason, plan.digest(), now);
+        const Instant now = clock_.now();
+        std::vector<audit::Event> events = plan.events;
+        if (plan.awaits_approval) {
+            events = {audit::Refused{intent.event, plan.about, needs_approval(plan)}};
+            auto asked = ask_owners(reader, plan, now, events);
+            if (!asked) return refuse(std::move(asked).error());
+            done.approval = std::move(*asked);
+            done.is_asked_anew = events.size() > 1;
+        }
+        return drafts_of(TRY(OperatorName::parse(plan.requester)), events, order, plan.digest(), now);
     });
     if (!revision) return std::move(revision).error();
     if (refusal) return *refusal;
@@ -171,7 +194,7 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
         return done;
     }
     done.revision = *revision;
-    done.progress = plan.events.empty() ? Progress::AlreadySo : Progress::Applied;
+    done.progress = progress_of(plan, Progress::Applied);
     return done;
 }
 
@@ -183,7 +206,7 @@ Result<std::vector<audit::Draft>> Authority::refusal_drafts(const store::Reader&
     if (!is_refusal(error) || !TRY(reader.installation())) return std::vector<audit::Draft>{};
     const auto who = TRY(reader.operator_with_uid(caller_.uid));
     return drafts_of(who ? std::optional(who->name) : std::nullopt,
-                     {audit::Refused{event, subject, Error(error.code, escaped(error.message))}}, order.reason, "",
+                     {audit::Refused{event, subject, Error(error.code, escaped(error.message))}}, order, "",
                      clock_.now());
 }
 
@@ -201,7 +224,7 @@ Result<Revision> Authority::commit(const std::function<Result<std::vector<audit:
         const Instant now = clock_.now();
         const Operator who = TRY(authorise(reader, false, order.workspace, Permission::Manage));
         const Context context{reader, who, std::nullopt, now};
-        return drafts_of(context.requester.name, TRY(decide(context)), order.reason, plan, now);
+        return drafts_of(context.requester.name, TRY(decide(context)), order, plan, now);
     });
 }
 
@@ -226,6 +249,16 @@ Result<void> Authority::require_manager(const std::string& event, const Order& o
         return {};
     });
     if (!result && !order.confirmation.is_dry_run()) record_refusal(event, StoreRef{}, order, result.error());
+    return result;
+}
+
+Result<void> Authority::look_around(const std::function<Result<void>(const Overview&)>& view) {
+    auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
+        const Operator who = TRY(authorise(reader, false, std::nullopt, Permission::View));
+        return view(Overview{reader, who, clock_.now()});
+    });
+    if (!result && result.error().code == Code::PermissionDenied)
+        record_refusal("approval.view", InstallationRef{}, {}, result.error());
     return result;
 }
 

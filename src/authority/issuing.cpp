@@ -213,7 +213,9 @@ Result<Done> Authority::issue(const IssueRequest& request, const Order& order, D
         const Ending expires =
             TRY(lifetime(request.expires, Ending::after(default_lifetime), environment, context.now));
         gate_if_protected(plan, environment);
-        plan.changes.push_back(planned_credential(identity, scopes, expires));
+        PlannedChange change = planned_credential(identity, scopes, expires);
+        change.after["environment"] = environment.name.text();
+        plan.changes.push_back(std::move(change));
         tokens.push_back(TRY(make_credential(context, identity, environment, scopes, TRY(expires.resolve(context.now)),
                                              std::nullopt, plan)));
         return {};
@@ -250,7 +252,9 @@ Result<Done> Authority::rotate(const RotateRequest& request, const Order& order,
                 ? Duration(0)
                 : request.overlap.value_or(until_used ? default_overlap_until_used : default_overlap);
         gate_if_protected(plan, environment);
-        plan.changes.push_back(planned_credential(identity, scopes, expires));
+        PlannedChange change = planned_credential(identity, scopes, expires);
+        change.after["environment"] = environment.name.text();
+        plan.changes.push_back(std::move(change));
         audit::JsonObject after{{"old_credential", name_of(request.old_credential)}};
         if (overlap > Duration(0)) after["overlap"] = to_text(overlap);
         plan.changes.push_back({ref_of(old), state_and_revision(name_of(state), old.revision), std::move(after)});
@@ -367,8 +371,8 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
             plan.notes.push_back(describe(ref_of(credential)) + " is in force already");
             return {};
         }
-        // Pending in a protected environment can only be what an approval began.
-        gate_if_protected(plan, standings.environment);
+        // A live token was made behind the gate, for an approval that is used up; any other has not passed it.
+        if (parts->token_class != TokenClass::Live) gate_if_protected(plan, standings.environment);
         for (const audit::Event& event : plan.events)
             plan.changes.push_back({audit::subject_of(event),
                                     {{"revision", credential.revision}},

@@ -4,6 +4,7 @@
 
 #include "audit/entry.h"
 #include "audit/seal.h"
+#include "authority/evidence.h"
 #include "authority/keys.h"
 #include "crypto/digest.h"
 #include "store/append.h"
@@ -15,9 +16,12 @@ constexpr std::size_t batch = 1000;
 
 class Verifier {
  public:
-    explicit Verifier(const Secret& root_key) : seal_key_(log_seal_key(root_key)) {}
+    Verifier(const Secret& root_key, const OwnerSignatures* signatures) : seal_key_(log_seal_key(root_key)) {
+        if (signatures != nullptr) evidence_.emplace(*signatures);
+    }
 
-    void add(const store::StoredEntry& entry) {
+    // Errors: Unavailable when OpenSSH can't be asked.
+    Result<void> add(const store::StoredEntry& entry) {
         if (entry.seq != expected_)
             find(expected_, fmt::format("entry {} is missing; the next one is {}", expected_, entry.seq));
         expected_ = entry.seq + 1;
@@ -27,10 +31,14 @@ class Verifier {
             find(entry.seq, fmt::format("entry {} was rewritten: its seal is not this installation's", entry.seq));
         } else if (const auto decoded = audit::decode(entry.bytes); !decoded || decoded->seq != entry.seq) {
             find(entry.seq, fmt::format("entry {} is not a well-formed entry of that number", entry.seq));
+        } else if (evidence_) {
+            if (const auto wrong = TRY(evidence_->add(*decoded)))
+                find(entry.seq, fmt::format("entry {}: {}", entry.seq, *wrong));
         }
         report_.leaves.push_back(leaf);
         frontier_.append(leaf);
         report_.size = frontier_.size();
+        return {};
     }
 
     void compare_head(const store::StoredHead& head) {
@@ -61,6 +69,7 @@ class Verifier {
 
     LogReport finish() {
         report_.root = frontier_.root();
+        if (evidence_) report_.signatures = evidence_->signatures();
         if (unsealed_ == report_.size && unsealed_ > 1)
             report_.findings = {{1,
                                  "no entry carries this installation's seal: root.key is another installation's, or "
@@ -74,6 +83,7 @@ class Verifier {
     }
 
     Secret seal_key_;
+    std::optional<Evidence> evidence_;
     audit::Frontier frontier_;
     std::uint64_t expected_ = 1;
     std::uint64_t unsealed_ = 0;
@@ -83,13 +93,14 @@ class Verifier {
 }  // namespace
 
 Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key,
-                             const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress) {
+                             const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress,
+                             const OwnerSignatures* signatures) {
     const store::StoredHead head = TRY(reader.head());
-    Verifier verifier(root_key);
+    Verifier verifier(root_key, signatures);
     std::uint64_t after = 0;
     for (;;) {
         const auto entries = TRY(reader.entries(after, batch));
-        for (const store::StoredEntry& entry : entries) verifier.add(entry);
+        for (const store::StoredEntry& entry : entries) TRY(verifier.add(entry));
         if (!entries.empty()) after = entries.back().seq;
         progress(after, head.frontier.size());
         if (entries.size() < batch) break;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "audit/note.h"
+#include "authority/owner_signatures.h"
 #include "base/secret.h"
 #include "store/store.h"
 
@@ -26,6 +27,7 @@ struct LogReport {
     audit::Digest root{};              // over them
     std::vector<LogFinding> findings;  // the first of them, at most max_findings
     std::vector<audit::Digest> leaves;
+    std::size_t signatures = 0;  // of owners, checked again
 
     bool is_sound() const { return findings.empty(); }
 };
@@ -35,10 +37,12 @@ inline constexpr std::size_t max_findings = 20;
 using LogProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 
 // Every entry: in its place, canonical, sealed by this installation; then the head. With a
-// checkpoint saved earlier also: that the log is an extension of it. What is wrong is in the
-// report; Errors are for what could not be read: Unavailable.
+// checkpoint saved earlier also: that the log is an extension of it. With `signatures` also: that it
+// bears out every approval (authority/evidence.h). What is wrong is in the report; Errors are for
+// what could not be read: Unavailable.
 Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key,
-                             const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress);
+                             const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress,
+                             const OwnerSignatures* signatures = nullptr);
 
 // The log's name in checkpoints and its signing key's name: "marque/" and the installation's id.
 Result<std::string> log_origin(const store::Reader& reader);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/decimal.h"
 #include "base/text.h"
 #include "crypto/digest.h"
@@ -32,8 +34,12 @@ bool is_digest_part(std::string_view text) {
 
 }  // namespace
 
+std::string Plan::canonical() const {
+    return audit::canonical(digested_part(*this));
+}
+
 std::string Plan::digest() const {
-    return to_hex(crypto::sha256(bytes_of(audit::canonical(digested_part(*this)))));
+    return to_hex(crypto::sha256(bytes_of(canonical())));
 }
 
 JsonObject Plan::to_json() const {
@@ -53,6 +59,28 @@ JsonObject Plan::to_json() const {
     object["digest"] = digest();
     object["notes"] = JsonArray(notes.begin(), notes.end());
     return object;
+}
+
+std::string in_words(const audit::Json& value) {
+    if (const auto* string = value.if_string()) return escaped(std::string_view(*string));
+    if (const auto* object = value.if_object()) return "{" + in_words(*object) + "}";
+    const auto* array = value.if_array();
+    if (array == nullptr) return audit::canonical(value);
+    std::string text;
+    for (const auto& element : *array) text += (text.empty() ? "" : " ") + in_words(element);
+    return text;
+}
+
+std::string in_words(const JsonObject& object) {
+    std::string text;
+    for (const auto& member : object) {
+        if (member.key() == "revision") continue;
+        std::string key(member.key()), value = in_words(member.value());
+        if (key == "old_credential") std::ranges::replace(value, '_', ' ');
+        std::ranges::replace(key, '_', ' ');
+        text += (text.empty() ? "" : ", ") + (key == "state" ? "" : escaped(key) + " ") + value;
+    }
+    return text;
 }
 
 Result<Confirmation> Confirmation::parse(std::string_view value) {

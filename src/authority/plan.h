@@ -50,14 +50,22 @@ struct Plan {
 
     // Set when it needs an owner's approval: what for, in words.
     std::optional<std::string> gate;
+    bool awaits_approval = false;  // it would be done, but for that
 
     // What would be written. Empty: everything is so already.
     std::vector<audit::Event> events;
 
+    // What is digested, as canonical JSON.
+    std::string canonical() const;
     // SHA-256 of the canonical form, 64 hexadecimal characters.
     std::string digest() const;
     audit::JsonObject to_json() const;
 };
+
+// {"state":"active","scopes":["a:b"]} as "active, scopes a:b": canonical JSON is for machines. Escaped; without the
+// revisions, which tell nobody anything.
+std::string in_words(const audit::JsonObject& object);
+std::string in_words(const audit::Json& value);
 
 // How far a command may go.
 class Confirmation {

@@ -140,6 +140,19 @@ Result<std::optional<Environment>> protected_under(const store::Reader& reader, 
     return found;
 }
 
+// For the owners: what whoever is resumed will be able to do again.
+Result<void> add_powers(const store::Reader& reader, const Subject& subject, audit::JsonObject& after) {
+    const auto about = audit::identity_of(subject);
+    if (!about) return {};
+    const Identity identity = TRY(require_identity(reader, about->workspace, about->name));
+    ScopeSet scopes = identity.scopes;
+    if (const auto* ref = std::get_if<CredentialRef>(&subject))
+        if (const auto credential = TRY(reader.credential(ref->id))) scopes = scopes_in_force(identity, *credential);
+    after["environment"] = identity.environment.text();
+    after["scopes"] = scopes.text();
+    return {};
+}
+
 // Resuming one thing does not resume what it stands under.
 Result<void> note_what_still_stops(const store::Reader& reader, const Workspace& workspace, const Subject& subject,
                                    Instant now, Plan& plan) {
@@ -257,7 +270,9 @@ Result<Done> Authority::resume(const Target& target, const Order& order) {
             if (const auto environment = TRY(protected_under(context.reader, context.workspace->name, thing.subject)))
                 plan.gate = "environment " + environment->name.text() + " is protected";
             TRY(note_what_still_stops(context.reader, *context.workspace, thing.subject, context.now, plan));
-            plan.changes.push_back(planned(thing, {{"state", "active"}}));
+            audit::JsonObject after{{"state", "active"}};
+            if (plan.gate) TRY(add_powers(context.reader, thing.subject, after));
+            plan.changes.push_back(planned(thing, std::move(after)));
             plan.events.emplace_back(audit::Resumed{thing.subject, thing.state});
         }
         set_count(plan, target);

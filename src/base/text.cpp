@@ -68,6 +68,15 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
+bool is_plain_text(std::string_view text) {
+    while (!text.empty()) {
+        const auto [point, length] = decode(text);
+        if (length == 0 || (point != '\n' && !is_plain(point))) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 std::string quote(std::string_view text, std::size_t limit) {
     std::string shown = escaped(text.substr(0, limit));
     return fmt::format("'{}{}'", shown, text.size() > limit ? "…" : "");

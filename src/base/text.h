@@ -14,6 +14,9 @@ namespace marque {
 // stored text can move a cursor, hide a word or fake a line.
 std::string escaped(std::string_view text);
 
+// Whether every line of `text` shows as it is: what `escaped` would leave alone but for ends of lines and backslashes.
+bool is_plain_text(std::string_view text);
+
 // `escaped`, cut to `limit` characters with an ellipsis: for echoing bad input back.
 std::string quote(std::string_view text, std::size_t limit = 40);
 

@@ -26,6 +26,7 @@ void add_activate(const Command& root, Shell& shell, Exit& exit) {
     command.flag("--token-stdin", options->from_stdin, "Read its token from standard input: it proves the delivery",
                  Presence::Required);
     add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
     on_run(command, shell, exit, options, run_activate);
 }
 

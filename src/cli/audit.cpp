@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/identity_view.h"
 #include "cli/log_progress.h"
+#include "cli/small_file.h"
 #include "crypto/base64.h"
 
 namespace marque::cli {
@@ -39,15 +40,6 @@ struct ProveOptions {
     std::uint64_t entry = 0, since = 0;
 };
 struct NoOptions {};
-
-Result<std::string> read_small_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) return Error(Code::InvalidRequest, "cannot read " + quote(path, 200));
-    std::string text(64 * 1024, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    return text;
-}
 
 bool is_wanted(const audit::Entry& entry, const ListOptions& options, const std::optional<Instant>& since) {
     if (since && entry.at < *since) return false;
@@ -186,7 +178,8 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
     std::optional<audit::Checkpoint> earlier;
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         earlier = TRY(earlier_checkpoint(options, TRY(authority::log_verifier_key(overview.reader, root_key))));
-        report = TRY(authority::verify_log(overview.reader, root_key, earlier, log_progress(shell, "reading the log")));
+        report = TRY(authority::verify_log(overview.reader, root_key, earlier, log_progress(shell, "reading the log"),
+                                           &shell.system().owner_signatures()));
         return {};
     }));
     if (shell.is_json()) {
@@ -196,9 +189,12 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
         shell.print_json({{"sound", report.is_sound()},
                           {"size", report.size},
                           {"root", crypto::to_base64(report.root)},
+                          {"owner_signatures", report.signatures},
                           {"findings", std::move(findings)}});
     } else if (report.is_sound()) {
-        shell.print(fmt::format("{}: {} entries, root {}{}\n", shell.paint().good("sound"), report.size,
+        const std::string signatures =
+            report.signatures == 0 ? "" : fmt::format(", {} signatures of owners", report.signatures);
+        shell.print(fmt::format("{}: {} entries{}, root {}{}\n", shell.paint().good("sound"), report.size, signatures,
                                 crypto::to_base64(report.root),
                                 earlier ? fmt::format(", an extension of the checkpoint of {}", earlier->size) : ""));
     } else {

@@ -29,6 +29,7 @@ void add_list(const Command& root, Shell& shell, Exit& exit);
 void add_verify(const Command& root, Shell& shell, Exit& exit);
 void add_audit(const Command& root, Shell& shell, Exit& exit);
 void add_operator(const Command& root, Shell& shell, Exit& exit);
+void add_approval(const Command& root, Shell& shell, Exit& exit);
 void add_owner(const Command& root, Shell& shell, Exit& exit);
 void add_environment(const Command& root, Shell& shell, Exit& exit);
 void add_workspace(const Command& root, Shell& shell, Exit& exit);
@@ -40,6 +41,9 @@ void add_completion(const Command& root, Shell& shell, Exit& exit);
 // --confirm, --dry-run and --reason.
 enum class Reason { Required, Optional, None };
 void add_change_options(const Command& command, ChangeOptions& change, Reason reason);
+
+// --approval, for the commands that the gate can stop.
+void add_approval_option(const Command& command, ChangeOptions& change);
 
 // --token-stdin, for the commands that can be told whom they are about by a token.
 void add_token_option(const Command& command, bool& from_stdin);

@@ -96,6 +96,7 @@ void add_create(const Command& root, Shell& shell, Exit& exit) {
     command.option("--from", options->from, "FILE", "Create one identity for each line of this file");
     command.option("--token-dir", options->token_dir, "DIR", "Folder for the tokens, a file each");
     add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
     on_run(command, shell, exit, options, run_create);
 }
 

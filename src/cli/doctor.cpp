@@ -53,14 +53,33 @@ class Examination {
 };
 
 void examine_log(const authority::LogReport& report, Examination& examination) {
-    if (report.is_sound()) examination.add(Health::Well, fmt::format("the log verifies: {} entries", report.size));
+    if (report.is_sound())
+        examination.add(Health::Well, fmt::format("the log verifies: {} entries, {} signatures of owners", report.size,
+                                                  report.signatures));
     for (const authority::LogFinding& finding : report.findings) examination.add(Health::Ill, finding.what);
 }
 
+void examine_owners(const std::vector<Owner>& owners, const ApprovalPolicy& policy, Examination& examination) {
+    if (owners.empty())
+        return examination.add(Health::Warning,
+                               "no owner key is registered: the gate of protected environments stays shut, and whoever "
+                               "manages the installation can register the first");
+    std::string operators;
+    for (const Owner& owner : owners)
+        if (owner.operator_name)
+            operators += (operators.empty() ? "; of operator " : ", ") + owner.operator_name->text();
+    examination.add(Health::Well,
+                    fmt::format("owner keys: {}{}; an approval needs {}", owners.size(), operators, policy.quorum));
+    if (policy.has_sole_owner)
+        examination.add(Health::Warning,
+                        "there is a sole owner, as the installation was told: who asks may approve it too");
+    if (holders(owners) == policy.quorum)
+        examination.add(Health::Warning,
+                        "every owner is needed for an approval: when one key is lost, the gate stays shut for ever");
+}
+
 Result<void> examine_rows(const Authority::Overview& overview, Examination& examination) {
-    const auto owners = TRY(overview.reader.owners());
-    examination.add(!owners.empty(), Health::Warning, fmt::format("owner keys: {}", owners.size()),
-                    "no owner key is registered: the gate of protected environments stays shut");
+    examine_owners(TRY(overview.reader.owners()), TRY(overview.reader.installation())->policy, examination);
     std::size_t managers = 0;
     for (const Operator& operator_ : TRY(overview.reader.operators()))
         if (!operator_.is_removed && authority::holds(operator_, std::nullopt, Permission::Manage)) ++managers;
@@ -110,8 +129,9 @@ Result<int> examine_backup(Shell& shell, const std::string& path) {
         return backup->read([&](const store::Reader& reader) -> Result<void> {
             const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
             if (mine != its) return Error(Code::InvalidRequest, "the backup is of another installation");
-            const auto its_log = TRY(
-                authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the backup's log")));
+            const auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt,
+                                                           log_progress(shell, "reading the backup's log"),
+                                                           &shell.system().owner_signatures()));
             examine_log(its_log, examination);
             const audit::Checkpoint then{its, its_log.size, its_log.root};
             const auto my_log =
@@ -144,7 +164,8 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
                     damage.empty() ? "" : "the database is damaged: " + damage.front());
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         const auto report =
-            TRY(authority::verify_log(overview.reader, root_key, std::nullopt, log_progress(shell, "reading the log")));
+            TRY(authority::verify_log(overview.reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
+                                      &shell.system().owner_signatures()));
         examine_log(report, examination);
         TRY(examine_clock(overview, report.size, examination));
         return examine_rows(overview, examination);

@@ -82,6 +82,7 @@ void add_environment(const Command& root, Shell& shell, Exit& exit) {
             command.option("--max-lifetime", options->max_lifetime, "TIME", "The longest a credential in it lives");
         }
         add_change_options(command, options->change, Reason::Optional);
+        if (std::string_view(name).ends_with("protect")) add_approval_option(command, options->change);
         on_run(command, shell, exit, options, body);
     };
     add("add", "Add an environment", run_add);

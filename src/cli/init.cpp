@@ -9,7 +9,18 @@ struct Options {
     ChangeOptions change;
     std::string operator_name;
     std::vector<std::string> owner_keys;
+    bool has_sole_owner = false;
 };
+
+// [NAME=]FILE.pub: an owner's key, and whose it is, if an operator's.
+Result<domain::Owner> owner_of(Shell& shell, const std::string& text) {
+    const std::size_t end = text.find('=');
+    const auto name = domain::OperatorName::parse(text.substr(0, end));
+    if (end == std::string::npos || !name) return shell.system().read_owner_key(text);
+    auto owner = TRY(shell.system().read_owner_key(text.substr(end + 1)));
+    owner.operator_name = *name;
+    return owner;
+}
 
 // The caller's own name in the system, if it is one that Marque can take.
 Result<domain::OperatorName> operator_name(Shell& shell, const Options& options) {
@@ -23,9 +34,12 @@ Result<int> run_init(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     const auto fallback = TRY(domain::WorkspaceName::parse("default"));
     const auto name = TRY(operator_name(shell, options));
-    authority::InitRequest request{name, order.workspace.value_or(fallback), {}};
+    authority::InitRequest request{name, order.workspace.value_or(fallback), {}, options.has_sole_owner};
+    if (request.has_sole_owner && options.owner_keys.empty())
+        return Error(Code::InvalidRequest, "a sole owner needs a key", "--owner-key FILE.pub");
     for (const std::string& path : options.owner_keys) {
-        const auto owner = TRY(shell.system().read_owner_key(path));
+        auto owner = TRY(owner_of(shell, path));
+        if (request.has_sole_owner) owner.operator_name = name;
         for (const domain::Owner& other : request.owners)
             if (other.fingerprint == owner.fingerprint)
                 return Error(Code::InvalidRequest, "owner key " + owner.fingerprint + " is given twice");
@@ -59,7 +73,10 @@ void add_init(const Command& root, Shell& shell, Exit& exit) {
     const Command command = root.add_command("init", "Make a store; the caller becomes its first operator");
     command.option("--operator", options->operator_name, "NAME",
                    "The caller's name as an operator (default: login name)");
-    command.repeated("--owner-key", options->owner_keys, "FILE.pub", "An owner's OpenSSH public key; may be repeated");
+    command.repeated("--owner-key", options->owner_keys, "[NAME=]FILE.pub",
+                     "An owner's OpenSSH public key, and the operator whose it is; may be repeated");
+    command.flag("--sole-owner", options->has_sole_owner,
+                 "There is one person only: the caller, whose keys these are, may approve what they asked for");
     add_change_options(command, options->change, Reason::None);
     on_run(command, shell, exit, options, run_init);
 }

@@ -30,6 +30,7 @@ void add_issue(const Command& root, Shell& shell, Exit& exit) {
     command.option("--scope", options->scopes, "S[,S…]", "Some of the identity's scopes (default: all)");
     add_issue_options(command, options->issue);
     add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
     on_run(command, shell, exit, options, run_issue);
 }
 

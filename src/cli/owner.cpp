@@ -9,11 +9,13 @@ namespace {
 
 struct Options {
     ChangeOptions change;
-    std::string key;
+    std::string key, operator_name, sole_owner;
+    std::uint64_t quorum = 0;  // not given
 };
 
 Result<int> run_add(Shell& shell, const Options& options) {
-    const auto owner = TRY(shell.system().read_owner_key(options.key));
+    auto owner = TRY(shell.system().read_owner_key(options.key));
+    if (!options.operator_name.empty()) owner.operator_name = TRY(domain::OperatorName::parse(options.operator_name));
     const auto order = TRY(shell.order(options.change));
     return shell.report(TRY(TRY(shell.authority())->add_owner(owner, order)), options.change);
 }
@@ -23,23 +25,42 @@ Result<int> run_remove(Shell& shell, const Options& options) {
     return shell.report(TRY(TRY(shell.authority())->remove_owner(options.key, order)), options.change);
 }
 
+Result<int> run_policy(Shell& shell, const Options& options) {
+    authority::PolicyRequest request;
+    if (options.quorum != 0) request.quorum = static_cast<std::uint32_t>(options.quorum);
+    if (!options.sole_owner.empty()) request.has_sole_owner = options.sole_owner == "yes";
+    if (!request.quorum && !request.has_sole_owner)
+        return Error(Code::InvalidRequest, "say what to change: --quorum or --sole-owner");
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->set_policy(request, order)), options.change);
+}
+
 Result<int> run_list(Shell& shell, const Options&) {
     TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
-        Table table({"FINGERPRINT", "TYPE", "COMMENT"});
+        Table table({"FINGERPRINT", "TYPE", "OPERATOR", "COMMENT"});
         audit::JsonArray list;
         const auto owners = TRY(overview.reader.owners());
         for (const domain::Owner& owner : owners) {
             const std::string type = owner.public_key.substr(0, owner.public_key.find(' '));
-            list.emplace_back(audit::JsonObject{
-                {"fingerprint", owner.fingerprint}, {"public_key", owner.public_key}, {"comment", owner.comment}});
-            table.add({escaped(owner.fingerprint), escaped(type), escaped(owner.comment)});
+            const std::string name = owner.operator_name ? owner.operator_name->text() : "";
+            audit::JsonObject object{
+                {"fingerprint", owner.fingerprint}, {"public_key", owner.public_key}, {"comment", owner.comment}};
+            if (!name.empty()) object["operator"] = name;
+            list.emplace_back(std::move(object));
+            table.add({escaped(owner.fingerprint), escaped(type), name.empty() ? "-" : name, escaped(owner.comment)});
         }
+        const domain::ApprovalPolicy policy = TRY(overview.reader.installation())->policy;
         if (shell.is_json())
-            shell.print_json({{"owners", std::move(list)}});
+            shell.print_json(
+                {{"owners", std::move(list)}, {"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}});
         else if (owners.empty())
             shell.say("no owner key is registered: the gate of protected environments stays shut");
         else
             shell.print(table.text(shell.paint()));
+        if (!shell.is_json() && !owners.empty())
+            shell.say(fmt::format(
+                "An approval needs {} of them{}.", policy.quorum,
+                policy.has_sole_owner ? "; there is one owner only, who may approve what they asked for" : ""));
         return {};
     }));
     return 0;
@@ -48,19 +69,33 @@ Result<int> run_list(Shell& shell, const Options&) {
 }  // namespace
 
 void add_owner(const Command& root, Shell& shell, Exit& exit) {
-    const Command group = root.add_command("owner", "Owner keys, which approve what is protected: add, remove, list");
+    const Command group =
+        root.add_command("owner", "Owner keys, which approve what is protected: add, remove, policy, list");
     group.needs_subcommand();
     auto added = std::make_shared<Options>();
-    Command command = group.add_command("add", "Register an owner key; needs an owner's approval");
+    Command command = group.add_command("add", "Register an owner key; after the first it needs an owner's approval");
     command.option("key", added->key, "FILE.pub", "An OpenSSH public key", Presence::Required);
+    command.option("--operator", added->operator_name, "NAME",
+                   "Whose key it is, if an operator's: it can't approve what they ask for");
     add_change_options(command, added->change, Reason::Optional);
+    add_approval_option(command, added->change);
     on_run(command, shell, exit, added, run_add);
 
     auto removed = std::make_shared<Options>();
     command = group.add_command("remove", "Remove an owner key; needs an owner's approval");
     command.option("fingerprint", removed->key, "SHA256:…", "As marque owner list shows it", Presence::Required);
     add_change_options(command, removed->change, Reason::Optional);
+    add_approval_option(command, removed->change);
     on_run(command, shell, exit, removed, run_remove);
+
+    auto policy = std::make_shared<Options>();
+    command = group.add_command("policy", "What it takes to approve; needs an owner's approval");
+    command.number("--quorum", policy->quorum, 1, 100, "N", "How many owners have to sign");
+    command.one_of("--sole-owner", policy->sole_owner, {"yes", "no"}, "yes|no",
+                   "Whether there is one person only, who may approve what they asked for");
+    add_change_options(command, policy->change, Reason::Optional);
+    add_approval_option(command, policy->change);
+    on_run(command, shell, exit, policy, run_policy);
 
     on_run(group.add_command("list", "List owner keys"), shell, exit, std::make_shared<Options>(), run_list);
 }

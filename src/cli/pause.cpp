@@ -57,6 +57,7 @@ void add_resume(const Command& root, Shell& shell, Exit& exit) {
     const Command command = root.add_command("resume", "End a pause");
     add_target_options(command, *options);
     add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
     on_run(command, shell, exit, options, run_resume);
 }
 

@@ -18,39 +18,10 @@ using authority::Progress;
 
 constexpr std::size_t most_lines = 20;
 
-// {"state":"active","scopes":["a:b"]} as "state active, scopes a:b": canonical JSON is for machines.
-std::string in_plain_words(const audit::JsonObject& object) {
-    std::string text;
-    for (const auto& member : object) {
-        if (member.key() == "revision") continue;
-        std::string value;
-        if (const auto* string = member.value().if_string())
-            value = std::string(*string);
-        else if (const auto* inner = member.value().if_object())
-            value = "{" + in_plain_words(*inner) + "}";
-        else if (const auto* array = member.value().if_array()) {
-            for (const auto& element : *array) {
-                if (!value.empty()) value += ' ';
-                value += element.is_string()   ? std::string(element.get_string())
-                         : element.is_object() ? "{" + in_plain_words(element.get_object()) + "}"
-                                               : audit::canonical(element);
-            }
-        } else {
-            value = audit::canonical(member.value());
-        }
-        std::string key(member.key());
-        if (key == "old_credential") std::ranges::replace(value, '_', ' ');
-        for (char& c : key)
-            if (c == '_') c = ' ';
-        text += (text.empty() ? "" : ", ") + (key == "state" ? "" : key + " ") + value;
-    }
-    return escaped(text);
-}
-
 void say_change(Shell& shell, const authority::PlannedChange& change) {
-    const std::string before = in_plain_words(change.before);
+    const std::string before = authority::in_words(change.before);
     shell.say(fmt::format("  {}: {}{}", shell.paint_err().bold(escaped(describe(change.subject))),
-                          before.empty() ? "" : before + " → ", in_plain_words(change.after)));
+                          before.empty() ? "" : before + " → ", authority::in_words(change.after)));
 }
 
 void say_stops(Shell& shell, const Plan& plan) {
@@ -134,6 +105,21 @@ std::string in_past_tense(const audit::Event& event) {
                                    e.grant.workspace ? e.grant.workspace->text() : "all workspaces");
             },
             [](const audit::OwnerAdded& e) { return "registered owner key " + e.owner.fingerprint; },
+            [](const audit::OwnerRemoved& e) { return "removed owner key " + e.owner.fingerprint; },
+            [](const audit::ApprovalPolicyChanged& e) {
+                return fmt::format("approvals need {} of the owners{}", e.after.quorum,
+                                   e.after.has_sole_owner ? ", and the requester may be one" : "");
+            },
+            [](const audit::ProtectionChanged& e) {
+                return fmt::format("environment {} is now {}", e.environment.name.text(), name_of(e.after));
+            },
+            [](const audit::ApprovalRequested&) { return std::string(); },
+            [](const audit::ApprovalSigned& e) {
+                return fmt::format("added the signature of {} to approval {}", e.owner.fingerprint, e.id.text());
+            },
+            [](const audit::ApprovalDenied& e) { return fmt::format("denied approval {}", e.id.text()); },
+            [](const audit::ApprovalWithdrawn& e) { return fmt::format("withdrew approval {}", e.id.text()); },
+            [](const audit::ApprovalRedeemed& e) { return fmt::format("used approval {}", e.id.text()); },
             [](const audit::CredentialRefused&) { return std::string(); },
             [](const audit::StoreMigrated&) { return std::string(); },
             [](const audit::StoreBackedUp&) { return std::string(); },
@@ -153,7 +139,7 @@ void say_done(Shell& shell, const Done& done) {
     // The old one's end is decided when the new one is in force, and so is no part of the plan's events.
     for (const authority::PlannedChange& change : done.plan.changes)
         if (change.after.contains("old_credential"))
-            shell.say(fmt::format("{}: {}", describe(change.subject), in_plain_words(change.after)));
+            shell.say(fmt::format("{}: {}", describe(change.subject), authority::in_words(change.after)));
     if (lines > most_lines) shell.say(fmt::format("… and {} more", lines - most_lines));
     for (const std::string& note : done.plan.notes) shell.say(shell.paint_err().warning("Note: ") + escaped(note));
     shell.say(shell.paint_err().dim(fmt::format("revision {}", done.revision)));
@@ -167,8 +153,28 @@ const char* word_for(Progress progress) {
             return "applied";
         case Progress::AlreadySo:
             return "already_so";
+        case Progress::AwaitsApproval:
+            return "approval_needed";
     }
     return "";
+}
+
+// What is behind the gate: the plan, and how to get through.
+void say_awaited(Shell& shell, const Done& done, const ChangeOptions& change) {
+    say_plan(shell, done.plan);
+    shell.say(fmt::format("{} {}: it needs an owner's approval.", shell.paint_err().warning("Gate:"),
+                          escaped(*done.plan.gate)));
+    if (!done.approval) {
+        shell.say(change.is_dry_run ? "Dry run: nothing has changed, and nobody was asked."
+                                    : "Nothing has changed, and nobody was asked. To ask the owners, add --confirm");
+        return;
+    }
+    const std::string id = done.approval->id.string();
+    shell.say(fmt::format("Nothing has changed. The owners are asked: approval {}, good until {} ({}).",
+                          shell.paint_err().bold(id), to_calendar(done.approval->not_after),
+                          in_words(done.approval->not_after, shell.now())));
+    shell.say(fmt::format("  an owner:    marque approval sign {}", id));
+    shell.say(fmt::format("  then you:    this command again, with --approval {}", id));
 }
 
 }  // namespace
@@ -178,12 +184,17 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
     if (is_json() && done.issued.empty()) {
         audit::JsonObject object{{"result", word_for(done.progress)}, {"plan", done.plan.to_json()}};
         if (done.progress == Progress::Applied) object["revision"] = done.revision;
+        if (done.approval)
+            object["approval"] = {{"id", done.approval->id.text()},
+                                  {"not_after", to_rfc3339(done.approval->not_after)}};
         print_json(std::move(object));
     } else if (!is_json()) {
         if (done.progress == Progress::Applied) {
             say_done(*this, done);
         } else if (done.progress == Progress::AlreadySo) {
             say("nothing to do" + std::string(done.plan.notes.empty() ? "" : ": " + escaped(done.plan.notes.front())));
+        } else if (done.progress == Progress::AwaitsApproval) {
+            say_awaited(*this, done, change);
         } else {
             say_plan(*this, done.plan);
             const std::string digest = done.plan.digest().substr(0, 16);
@@ -196,6 +207,18 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
                           digest));
         }
     }
+    if (done.is_asked_anew) {
+        (void)finish_output();  // before anything that may take time; a failure is kept for the end
+        const Approval& approval = *done.approval;
+        tell("approval_requested", {{"id", approval.id.text()},
+                                    {"action", approval.action},
+                                    {"about", audit::to_json(approval.about)},
+                                    {"requester", approval.requester.text()},
+                                    {"not_after", to_rfc3339(approval.not_after)},
+                                    {"plan", approval.plan},
+                                    {"request", approval.text}});
+    }
+    if (done.progress == Progress::AwaitsApproval) return static_cast<int>(Code::ApprovalNeeded);
     return is_only_shown && !change.is_dry_run ? static_cast<int>(Code::NotConfirmed) : 0;
 }
 

@@ -50,6 +50,7 @@ void add_rotate(const Command& root, Shell& shell, Exit& exit) {
     command.flag("--compromised", options->is_compromised, "The old one is revoked as soon as the new one is in force");
     add_issue_options(command, options->issue);
     add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
     on_run(command, shell, exit, options, run_rotate);
 }
 

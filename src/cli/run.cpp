@@ -19,9 +19,9 @@ namespace marque::cli {
 namespace {
 
 constexpr AddCommand commands[] = {
-    add_init,        add_create,    add_issue, add_rotate, add_activate, add_pause,      add_resume,
-    add_revoke,      add_inspect,   add_list,  add_verify, add_audit,    add_operator,   add_owner,
-    add_environment, add_workspace, add_store, add_serve,  add_doctor,   add_completion,
+    add_init,     add_create,      add_issue,     add_rotate, add_activate, add_pause,    add_resume,
+    add_revoke,   add_inspect,     add_list,      add_verify, add_audit,    add_operator, add_owner,
+    add_approval, add_environment, add_workspace, add_store,  add_serve,    add_doctor,   add_completion,
 };
 
 constexpr const char* exit_codes =
@@ -176,6 +176,10 @@ void add_change_options(const Command& command, ChangeOptions& change, Reason re
     if (reason == Reason::None) return;
     command.option("--reason", change.reason, "TEXT", "Why, for the log",
                    reason == Reason::Required ? Presence::Required : Presence::Optional);
+}
+
+void add_approval_option(const Command& command, ChangeOptions& change) {
+    command.option("--approval", change.approval, "ID", "The owners' approval of exactly this command");
 }
 
 void add_token_option(const Command& command, bool& from_stdin) {

@@ -46,7 +46,7 @@ Result<authority::Authority*> Shell::authority() {
     if (!authority_) {
         store::Store& store = *TRY(open_store());
         authority_ = std::make_unique<authority::Authority>(store, system_.clock(), system_.random(), *TRY(root_key()),
-                                                            TRY(system_.caller()));
+                                                            system_.owner_signatures(), TRY(system_.caller()));
     }
     return authority_.get();
 }
@@ -59,6 +59,7 @@ Result<std::optional<domain::WorkspaceName>> Shell::workspace() {
 Result<authority::Order> Shell::order(const ChangeOptions& change) {
     authority::Order order;
     order.workspace = TRY(workspace());
+    if (!change.approval.empty()) order.approval = TRY(domain::ApprovalId::parse(change.approval));
     order.reason = TRY(parse_free_text("reason", change.reason, 500));
     if (change.needs_reason && order.reason.find_first_not_of(' ') == std::string::npos)
         return Error(Code::InvalidRequest, "the reason is empty",
@@ -112,6 +113,13 @@ Result<void> Shell::finish_output() {
         return Error(Code::Unexpected, "standard output could not be written to",
                      "what the command was to do is done all the same; marque audit tail shows it");
     return {};
+}
+
+void Shell::tell(const std::string& event, audit::JsonObject object) {
+    object["schema"] = "marque/1";
+    object["event"] = event;
+    if (const auto told = system_.run_hook(store_folder(), event, audit::canonical(object)); !told)
+        say(paint_err_.warning("Note: ") + escaped(told.error().message));
 }
 
 std::function<void(double)> Shell::progress(const std::string& what) {

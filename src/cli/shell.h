@@ -34,6 +34,7 @@ struct ChangeOptions {
     bool is_dry_run = false;
     std::string reason;
     bool needs_reason = false;
+    std::string approval;
 };
 
 class Shell {
@@ -74,6 +75,8 @@ class Shell {
     // After a change: prints the plan or what was done; the exit code.
     int report(const authority::Done& done, const ChangeOptions& change);
     void set_colors();
+    // Runs the hook for `event`, if there is one. What goes wrong is said, and changes nothing.
+    void tell(const std::string& event, audit::JsonObject object);
 
  private:
     System& system_;

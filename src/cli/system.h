@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "audit/entry.h"
+#include "authority/owner_signatures.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/time.h"
@@ -62,6 +63,14 @@ class System {
 
     // An OpenSSH public key, checked by OpenSSH. Errors: InvalidRequest, Unavailable.
     virtual Result<domain::Owner> read_owner_key(const std::string& path) = 0;
+    virtual const authority::OwnerSignatures& owner_signatures() = 0;
+    // Signs `text` as one of `owners`, with the key file `key`, or with whichever of theirs is in ~/.ssh or held by
+    // the agent. OpenSSH asks for passphrases and touches by itself. Errors: InvalidRequest, NotFound, Unavailable.
+    virtual Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
+                                              std::span<const domain::Owner> owners) = 0;
+    // Runs the hook of the store in `folder` for `event`, if it has one, with `json` on its standard input; it is
+    // stopped after some seconds. Errors: whatever keeps it from being run to its end.
+    virtual Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json) = 0;
 };
 
 }  // namespace marque::cli

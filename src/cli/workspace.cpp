@@ -77,6 +77,7 @@ void add_workspace(const Command& root, Shell& shell, Exit& exit) {
         if (std::string_view(name) == "pause")
             command.option("--for", options->duration, "TIME", "Resume by itself after this time");
         add_change_options(command, options->change, reason);
+        if (std::string_view(name) == "resume") add_approval_option(command, options->change);
         on_run(command, shell, exit, options, body);
     };
     add("add", "Add a workspace, with environments dev, staging and production (protected)", run_add, Reason::Optional);

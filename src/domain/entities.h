@@ -25,9 +25,17 @@ namespace marque::domain {
 
 using Revision = std::uint64_t;
 
+// What it takes to approve something.
+struct ApprovalPolicy {
+    std::uint32_t quorum = 1;     // owners who have to sign; never 0
+    bool has_sole_owner = false;  // said in words: one person asks and approves
+    bool operator==(const ApprovalPolicy&) const = default;
+};
+
 struct Installation {
     std::string id;  // 26 characters of base 32
     Instant created_at;
+    ApprovalPolicy policy;
 };
 
 // The stored condition of a workspace, an environment or an identity.
@@ -129,6 +137,7 @@ struct Owner {
     std::string fingerprint;  // SHA256:…, as ssh-keygen -l prints it
     std::string public_key;   // "type base64", without the comment
     std::string comment;
+    std::optional<OperatorName> operator_name;  // whose key it is, if an operator's
     Revision revision = 0;
 };
 

@@ -15,6 +15,7 @@ const char* kind_of(const Subject& subject) {
                           [](const CredentialRef&) { return "credential"; },
                           [](const OperatorRef&) { return "operator"; },
                           [](const OwnerRef&) { return "owner"; },
+                          [](const ApprovalRef&) { return "approval"; },
                       },
                       subject);
 }
@@ -30,6 +31,7 @@ std::string describe(const Subject& subject) {
                        [](const CredentialRef& r) { return fmt::format("{} of {}", r.id.text(), r.identity.text()); },
                        [](const OperatorRef& r) { return r.name.text(); },
                        [](const OwnerRef& r) { return r.fingerprint; },
+                       [](const ApprovalRef& r) { return r.id.string(); },
                    },
                    subject);
     return name.empty() ? kind_of(subject) : fmt::format("{} {}", kind_of(subject), name);

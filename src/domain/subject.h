@@ -4,6 +4,7 @@
 #include <string>
 #include <variant>
 
+#include "domain/base32_id.h"
 #include "domain/credential_id.h"
 #include "domain/name.h"
 
@@ -43,9 +44,19 @@ struct OwnerRef {
     std::string fingerprint;
     auto operator<=>(const OwnerRef&) const = default;
 };
+// Short, to be read out and typed: 40 random bits. It is a name and no secret.
+struct ApprovalIdKind {
+    static constexpr const char* word = "an approval";
+    static constexpr std::size_t length = 8;
+};
+using ApprovalId = Base32Id<ApprovalIdKind>;
+struct ApprovalRef {
+    ApprovalId id;
+    auto operator<=>(const ApprovalRef&) const = default;
+};
 
 using Subject = std::variant<InstallationRef, StoreRef, WorkspaceRef, EnvironmentRef, IdentityRef, CredentialRef,
-                             OperatorRef, OwnerRef>;
+                             OperatorRef, OwnerRef, ApprovalRef>;
 
 // "identity", "credential", …: also the first half of an event's action.
 const char* kind_of(const Subject& subject);

@@ -22,6 +22,7 @@
 #include "installation/key_file.h"
 #include "installation/machine_clock.h"
 #include "installation/open.h"
+#include "main/hooks.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
 #include "store/sqlite/sqlite_store.h"
@@ -190,6 +191,15 @@ Result<void> Machine::serve(const cli::ServeRequest& request, const std::string&
 
 Result<domain::Owner> Machine::read_owner_key(const std::string& path) {
     return read_ssh_public_key(path);
+}
+
+Result<std::string> Machine::sign_as_owner(std::string_view text, const std::string& key,
+                                           std::span<const domain::Owner> owners) {
+    return sign_with_ssh_key(text, key, owners);
+}
+
+Result<void> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
+    return marque::run_hook(folder, event, json);
 }
 
 void harden_process() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/system.h"
+#include "main/ssh_signature.h"
 
 namespace marque {
 
@@ -29,9 +30,14 @@ class Machine final : public cli::System {
     Result<std::string> check_settings(const cli::ServeRequest& request) override;
     Result<void> serve(const cli::ServeRequest& request, const std::string& folder) override;
     Result<domain::Owner> read_owner_key(const std::string& path) override;
+    const authority::OwnerSignatures& owner_signatures() override { return signatures_; }
+    Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
+                                      std::span<const domain::Owner> owners) override;
+    Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json) override;
 
  private:
     const Clock& clock_;
+    SshSignatures signatures_;
 };
 
 // Before anything else: no core dumps, no files for others, closed standard streams replaced,

@@ -2,10 +2,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "domain/entities.h"
 
 namespace marque {
+
+inline constexpr const char* ssh_keygen = "/usr/bin/ssh-keygen";
+
+// "SHA256:…", and "type base64" of a type that an owner may have: one word, or two, and nothing that an
+// allowed-signers file could read as more.
+bool is_fingerprint(std::string_view text);
+bool is_public_key(std::string_view text);
 
 // The one key in `path`, an id_….pub file: Ed25519, ECDSA, RSA of at least 3072 bits, or a
 // hardware key (sk-). Runs /usr/bin/ssh-keygen -l, with an empty environment. Errors:

@@ -20,6 +20,7 @@
 #include "audit/entry.h"
 #include "audit/merkle.h"
 #include "base/result.h"
+#include "domain/approval.h"
 #include "domain/entities.h"
 #include "domain/lifecycle.h"
 #include "domain/subject.h"
@@ -111,6 +112,11 @@ class Reader {
     virtual Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const = 0;
     virtual Result<std::vector<domain::Operator>> operators() const = 0;
     virtual Result<std::vector<domain::Owner>> owners() const = 0;
+
+    virtual Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const = 0;
+    // The newest `limit`, newest first; with a time only those that are open then, whether signed or not.
+    virtual Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
+                                                            std::size_t limit) const = 0;
 
     virtual Result<StoredHead> head() const = 0;
     // At most `limit` entries after the first `after`, in order: what happened since a revision.

@@ -109,6 +109,16 @@ class MemoryReader final : public Reader {
         std::ranges::sort(all, {}, &Owner::revision);
         return all;
     }
+    Result<std::optional<Approval>> approval(const ApprovalId& id) const override { return find(rows_.approvals, id); }
+    Result<std::vector<Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit) const override {
+        std::vector<Approval> all;
+        for (const auto& [id, approval] : rows_.approvals)
+            if (!open_at || (approval.stored == ApprovalStanding::Open && approval.not_after > *open_at))
+                all.push_back(approval);
+        std::ranges::stable_sort(all, std::greater(), &Approval::requested_at);
+        if (all.size() > limit) all.erase(all.begin() + static_cast<std::ptrdiff_t>(limit), all.end());
+        return all;
+    }
     Result<StoredHead> head() const override { return rows_.head; }
     Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override {
         const std::size_t first = std::min<std::size_t>(after, rows_.entries.size());
@@ -214,6 +224,36 @@ class Apply {
         return {};
     }
     Result<void> operator()(const audit::OwnerAdded& e) { return add(rows_.owners, e.owner.fingerprint, e.owner); }
+    Result<void> operator()(const audit::OwnerRemoved& e) {
+        if (rows_.owners.erase(e.owner.fingerprint) == 0) return moved(OwnerRef{e.owner.fingerprint});
+        return {};
+    }
+    Result<void> operator()(const audit::ApprovalPolicyChanged& e) {
+        if (!rows_.installation || rows_.installation->policy != e.before) return moved(InstallationRef{});
+        rows_.installation->policy = e.after;
+        return {};
+    }
+    Result<void> operator()(const audit::ProtectionChanged& e) {
+        const auto found = rows_.environments.find(std::pair(e.environment.workspace, e.environment.name));
+        if (found == rows_.environments.end() || found->second.protection == e.after) return moved(e.environment);
+        found->second.protection = e.after;
+        found->second.revision = revision_;
+        return {};
+    }
+    Result<void> operator()(const audit::ApprovalRequested& e) {
+        return add(rows_.approvals, e.approval.id, e.approval);
+    }
+    Result<void> operator()(const audit::ApprovalSigned& e) {
+        TRY(decide(e.id, ApprovalStanding::Open));
+        auto& signatures = rows_.approvals.find(e.id)->second.signatures;
+        if (std::ranges::count(signatures, e.signature.fingerprint, &OwnerSignature::fingerprint) != 0)
+            return moved(ApprovalRef{e.id});
+        signatures.push_back(e.signature);
+        return {};
+    }
+    Result<void> operator()(const audit::ApprovalDenied& e) { return decide(e.id, ApprovalStanding::Denied); }
+    Result<void> operator()(const audit::ApprovalWithdrawn& e) { return decide(e.id, ApprovalStanding::Withdrawn); }
+    Result<void> operator()(const audit::ApprovalRedeemed& e) { return decide(e.id, ApprovalStanding::Redeemed); }
     Result<void> operator()(const audit::CredentialRefused& e) {
         Rows::Refused& refused = rows_.refused_uses[e.credential.id];
         refused.untold -= std::min(refused.untold, e.count);
@@ -230,6 +270,15 @@ class Apply {
         value.revision = revision_;
         if (!map.emplace(key, std::move(value)).second)
             return Error(Code::StateRefuses, "the name is taken meanwhile", "look at it and try again");
+        return {};
+    }
+
+    Result<void> decide(const ApprovalId& id, ApprovalStanding to) {
+        const auto found = rows_.approvals.find(id);
+        if (found == rows_.approvals.end() || found->second.stored != ApprovalStanding::Open)
+            return moved(ApprovalRef{id});
+        found->second.stored = to;
+        found->second.revision = revision_;
         return {};
     }
 

@@ -18,6 +18,7 @@ struct Rows {
     std::map<domain::CredentialId, domain::Credential> credentials;
     std::map<domain::OperatorName, domain::Operator> operators;
     std::map<std::string, domain::Owner> owners;
+    std::map<domain::ApprovalId, domain::Approval> approvals;
     std::map<domain::CredentialId, domain::LastUse> last_uses;
     struct Refused {
         domain::RefusedUses uses;

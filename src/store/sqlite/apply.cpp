@@ -117,6 +117,37 @@ Result<void> retire(Database& database, const audit::CredentialRetiring& e, Revi
                       e.credential);
 }
 
+Result<void> insert(Database& database, const Owner& o, Revision revision) {
+    std::optional<std::string> operator_name;
+    if (o.operator_name) operator_name = o.operator_name->text();
+    TRY(run(database, "INSERT INTO owner (" MARQUE_OWNER_COLUMNS ") VALUES (?,?,?,?,?)", o.fingerprint, o.public_key,
+            o.comment, operator_name, revision));
+    return {};
+}
+
+Result<void> insert(Database& database, const Approval& a, Revision revision) {
+    std::optional<std::string> workspace;
+    if (a.workspace) workspace = a.workspace->text();
+    TRY(run(database, "INSERT INTO approval (" MARQUE_APPROVAL_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            a.id.text(), a.nonce, a.text, a.plan, a.action, audit::canonical(audit::to_json(a.about)), workspace,
+            a.requester.text(), a.requested_at, a.not_after, name_of(a.stored), revision));
+    return {};
+}
+
+// From open to `standing`; signing leaves it open.
+Result<void> decide(Database& database, const ApprovalId& id, ApprovalStanding standing, Revision revision) {
+    return one_row_of(run(database, "UPDATE approval SET state = ?, revision = ? WHERE id = ? AND state = 'open'",
+                          name_of(standing), revision, id.text()),
+                      ApprovalRef{id});
+}
+
+Result<void> sign(Database& database, const audit::ApprovalSigned& e, Revision revision) {
+    TRY(run(database,
+            "INSERT INTO approval_signature (approval, fingerprint, signature, at, revision) VALUES (?,?,?,?,?)",
+            e.id.text(), e.signature.fingerprint, e.signature.text, e.signature.at, revision));
+    return decide(database, e.id, ApprovalStanding::Open, revision);
+}
+
 Result<void> touch_operator(Database& database, const OperatorName& name, Revision revision) {
     return one_row_of(
         run(database, "UPDATE operator SET revision = ? WHERE name = ? AND is_removed = 0", revision, name.text()),
@@ -133,8 +164,11 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
     return std::visit(
         Overloaded{
             [&](const audit::InstallationCreated& e) {
-                return discard(run(database, "INSERT INTO installation (only, id, created_at) VALUES (1, ?, ?)",
-                                   e.installation.id, e.installation.created_at));
+                return discard(run(database,
+                                   "INSERT INTO installation (only, id, created_at, quorum, has_sole_owner)"
+                                   " VALUES (1, ?, ?, ?, ?)",
+                                   e.installation.id, e.installation.created_at, e.installation.policy.quorum,
+                                   e.installation.policy.has_sole_owner));
             },
             [&](const audit::WorkspaceAdded& e) {
                 const Workspace& w = e.workspace;
@@ -186,10 +220,35 @@ Result<void> apply(Database& database, const audit::Event& event, Revision revis
                     OperatorRef{e.name}));
                 return touch_operator(database, e.name, revision);
             },
-            [&](const audit::OwnerAdded& e) {
-                return discard(run(database,
-                                   "INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES (?,?,?,?)",
-                                   e.owner.fingerprint, e.owner.public_key, e.owner.comment, revision));
+            [&](const audit::OwnerAdded& e) { return insert(database, e.owner, revision); },
+            [&](const audit::OwnerRemoved& e) {
+                return one_row_of(run(database, "DELETE FROM owner WHERE fingerprint = ?", e.owner.fingerprint),
+                                  OwnerRef{e.owner.fingerprint});
+            },
+            [&](const audit::ApprovalPolicyChanged& e) {
+                return one_row_of(run(database,
+                                      "UPDATE installation SET quorum = ?, has_sole_owner = ?"
+                                      " WHERE quorum = ? AND has_sole_owner = ?",
+                                      e.after.quorum, e.after.has_sole_owner, e.before.quorum, e.before.has_sole_owner),
+                                  InstallationRef{});
+            },
+            [&](const audit::ProtectionChanged& e) {
+                const bool is_protected = e.after == Protection::Protected;
+                return one_row_of(run(database,
+                                      "UPDATE environment SET is_protected = ?, revision = ?"
+                                      " WHERE workspace = ? AND name = ? AND is_protected = ?",
+                                      is_protected, revision, e.environment.workspace.text(), e.environment.name.text(),
+                                      !is_protected),
+                                  e.environment);
+            },
+            [&](const audit::ApprovalRequested& e) { return insert(database, e.approval, revision); },
+            [&](const audit::ApprovalSigned& e) { return sign(database, e, revision); },
+            [&](const audit::ApprovalDenied& e) { return decide(database, e.id, ApprovalStanding::Denied, revision); },
+            [&](const audit::ApprovalWithdrawn& e) {
+                return decide(database, e.id, ApprovalStanding::Withdrawn, revision);
+            },
+            [&](const audit::ApprovalRedeemed& e) {
+                return decide(database, e.id, ApprovalStanding::Redeemed, revision);
             },
             [&](const audit::CredentialRefused& e) {
                 return discard(run(database,

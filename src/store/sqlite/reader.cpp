@@ -38,12 +38,23 @@ Result<std::optional<Operator>> with_grants(Database& database, Result<std::opti
     return operator_;
 }
 
+Result<void> add_signatures(Database& database, Approval& approval) {
+    Statement statement = TRY(database.prepare(
+        "SELECT fingerprint, signature, at FROM approval_signature WHERE approval = ? ORDER BY revision"));
+    statement.bind(approval.id.text());
+    approval.signatures = TRY(all_rows(std::move(statement), [](const Statement& row) -> Result<OwnerSignature> {
+        return OwnerSignature{row.text(0), row.text(1), row.instant(2)};
+    }));
+    return {};
+}
+
 }  // namespace
 
 Result<std::optional<Installation>> SqliteReader::installation() const {
-    Statement statement = TRY(database_.prepare("SELECT id, created_at FROM installation"));
+    Statement statement = TRY(database_.prepare("SELECT id, created_at, quorum, has_sole_owner FROM installation"));
     return one_row(std::move(statement), [](const Statement& row) -> Result<Installation> {
-        return Installation{row.text(0), row.instant(1)};
+        const ApprovalPolicy policy{static_cast<std::uint32_t>(row.number(2)), row.number(3) != 0};
+        return Installation{row.text(0), row.instant(1), policy};
     });
 }
 
@@ -170,11 +181,27 @@ Result<std::vector<Operator>> SqliteReader::operators() const {
 }
 
 Result<std::vector<Owner>> SqliteReader::owners() const {
-    return all_rows(
-        TRY(database_.prepare("SELECT fingerprint, public_key, comment, revision FROM owner ORDER BY revision")),
-        [](const Statement& row) -> Result<Owner> {
-            return Owner{row.text(0), row.text(1), row.text(2), static_cast<Revision>(row.number(3))};
-        });
+    return all_rows(TRY(database_.prepare("SELECT " MARQUE_OWNER_COLUMNS " FROM owner ORDER BY revision")), owner_from);
+}
+
+Result<std::optional<Approval>> SqliteReader::approval(const ApprovalId& id) const {
+    Statement statement = TRY(database_.prepare("SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval WHERE id = ?"));
+    statement.bind(id.text());
+    auto approval = TRY(one_row(std::move(statement), approval_from));
+    if (approval) TRY(add_signatures(database_, *approval));
+    return approval;
+}
+
+Result<std::vector<Approval>> SqliteReader::approvals(const std::optional<Instant>& open_at, std::size_t limit) const {
+    Statement statement = TRY(database_.prepare(
+        open_at ? "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval WHERE state = 'open' AND not_after > ?2"
+                  " ORDER BY requested_at DESC, id LIMIT ?1"
+                : "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval ORDER BY requested_at DESC, id LIMIT ?1"));
+    statement.bind(std::uint64_t{limit});
+    if (open_at) statement.bind(*open_at);
+    auto approvals = TRY(all_rows(std::move(statement), approval_from));
+    for (Approval& approval : approvals) TRY(add_signatures(database_, approval));
+    return approvals;
 }
 
 Result<StoredHead> SqliteReader::head() const {

@@ -34,6 +34,9 @@ class SqliteReader final : public Reader {
     Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const override;
     Result<std::vector<domain::Operator>> operators() const override;
     Result<std::vector<domain::Owner>> owners() const override;
+    Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const override;
+    Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
+                                                    std::size_t limit) const override;
     Result<StoredHead> head() const override;
     Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override;
     Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;

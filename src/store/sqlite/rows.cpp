@@ -152,6 +152,37 @@ Result<Grant> grant_from(const Statement& row) {
     return grant;
 }
 
+Result<Owner> owner_from(const Statement& row) {
+    Owner owner{row.text(0), row.text(1), row.text(2), std::nullopt, static_cast<Revision>(row.number(4))};
+    if (!row.is_null(3)) owner.operator_name = TRY(stored(OperatorName::parse(row.text(3))));
+    return owner;
+}
+
+Result<Approval> approval_from(const Statement& row) {
+    using enum ApprovalStanding;
+    const auto id = TRY(stored(ApprovalId::parse(row.view(0))));
+    const auto about = TRY(stored(audit::parse_canonical(row.text(5))));
+    if (!about.is_object()) return Error(Code::Corrupt, "an approval is about nothing");
+    const Subject subject = TRY(audit::subject_from(about.get_object()));
+    std::optional<WorkspaceName> workspace;
+    if (!row.is_null(6)) workspace = TRY(stored(WorkspaceName::parse(row.text(6))));
+    const auto requester = TRY(stored(OperatorName::parse(row.text(7))));
+    const auto standing = TRY(one_of(row.text(10), {Open, Redeemed, Denied, Withdrawn}));
+    return Approval{id,
+                    row.text(1),
+                    row.text(2),
+                    row.text(3),
+                    row.text(4),
+                    subject,
+                    workspace,
+                    requester,
+                    row.instant(8),
+                    row.instant(9),
+                    standing,
+                    {},
+                    static_cast<Revision>(row.number(11))};
+}
+
 Result<StoredEntry> entry_from(const Statement& row) {
     const audit::Digest seal = TRY(digest_from(row.bytes(2)));
     return StoredEntry{static_cast<std::uint64_t>(row.number(0)), row.text(1), seal};

@@ -18,12 +18,18 @@ namespace marque::store::sqlite {
     "retire_at, replaces, old_credential, overlap_us, revision"
 #define MARQUE_OPERATOR_COLUMNS "name, uid, is_removed, created_at, revision"
 
+#define MARQUE_OWNER_COLUMNS "fingerprint, public_key, comment, operator, revision"
+#define MARQUE_APPROVAL_COLUMNS \
+    "id, nonce, text, plan, action, about, workspace, requester, requested_at, not_after, state, revision"
+
 Result<domain::Workspace> workspace_from(const Statement& row);
 Result<domain::Environment> environment_from(const Statement& row);
 Result<domain::Identity> identity_from(const Statement& row);
 Result<domain::Credential> credential_from(const Statement& row);
 Result<domain::Operator> operator_from(const Statement& row);  // without its grants
 Result<domain::Grant> grant_from(const Statement& row);        // workspace, permission
+Result<domain::Owner> owner_from(const Statement& row);
+Result<domain::Approval> approval_from(const Statement& row);  // without its signatures
 Result<StoredEntry> entry_from(const Statement& row);          // seq, bytes, seal
 
 // state and paused_until, from column `first` on.

@@ -1,0 +1,30 @@
+// authority/approval_text.h: what an owner reads and signs: one text, for people and for the signature.
+//
+//     Marque approval request 7k2m9qxp
+//     …who asks, for what, what it will be able to do, until when…
+//     …the installation, a nonce, and the plan as it is digested, on one line
+//
+// It is made from the plan and the approval's own fields and nothing else, and is made again when the approval is
+// redeemed: the signatures have to be over that text. So whoever rewrites a stored text, a time or a nonce has an
+// approval that nobody signed. No name, reason or label can add a line to it or hide one.
+#pragma once
+
+#include <string>
+
+#include "authority/plan.h"
+#include "domain/approval.h"
+
+namespace marque::authority {
+
+// More is too much to read, and to approve at once.
+inline constexpr std::size_t longest_approval_text = 64 * 1024;
+
+// Of the approval it takes id, nonce, workspace, requester and times. Errors: StateRefuses when it is longer than that,
+// or has a character that does not show as it is.
+Result<std::string> approval_text(const Plan& plan, const domain::Approval& approval);
+
+// Whether the two plans ask for the same, so that they differ by what was there before. `signed_text` is an
+// approval's; one that makes no sense asks for nothing.
+bool asks_for_the_same(std::string_view signed_text, const Plan& plan);
+
+}  // namespace marque::authority

@@ -1,0 +1,497 @@
+// authority: the owner's gate (invariant 8), over the store in memory, with signatures in plain words. What OpenSSH
+// makes of real ones is in test/cli/approval.bats.
+#include "authority/approval_text.h"
+#include "authority/log.h"
+#include "base/text.h"
+#include "test/authority_fixture.h"
+
+namespace marque::authority {
+namespace {
+
+bool has(const std::string& text, std::string_view part) {
+    return text.find(part) != std::string::npos;
+}
+
+class Invariant8Gate : public AuthorityTest {
+ protected:
+    static constexpr std::uint32_t bob_uid = 1001;
+
+    static Owner owner(const char* name, const char* operator_name = nullptr) {
+        Owner owner{std::string("SHA256:") + name, std::string("ssh-ed25519 ") + name, name, {}};
+        if (operator_name != nullptr) owner.operator_name = *OperatorName::parse(operator_name);
+        return owner;
+    }
+    // By hand, as init would have: the tests are about what comes after.
+    void add(const Owner& owner) { store.rows.owners.emplace(owner.fingerprint, owner); }
+    void set_quorum(std::uint32_t quorum) { store.rows.installation->policy.quorum = quorum; }
+
+    void SetUp() override {
+        AuthorityTest::SetUp();
+        add(carol);
+        const Grant everything{std::nullopt, Permission::Manage};
+        ASSERT_TRUE(ops().add_operator(*OperatorName::parse("bob"), bob_uid, {everything}, confirmed()));
+    }
+
+    ApprovalId ask(const char* name = "prod-bot") {
+        const auto asked = create(name, "production");
+        EXPECT_TRUE(asked);
+        EXPECT_EQ(asked->progress, Progress::AwaitsApproval);
+        EXPECT_TRUE(asked->approval);
+        return asked->approval->id;
+    }
+    const Approval& row(const ApprovalId& id) const { return store.rows.approvals.at(id); }
+    Result<Done> sign(const ApprovalId& id, const Owner& owner) {
+        return ops().sign_approval(id, PlainSignatures::by(owner, row(id).text), confirmed());
+    }
+    static Order with(const ApprovalId& id) {
+        Order order = confirmed();
+        order.approval = id;
+        return order;
+    }
+    Result<Done> redeem(const ApprovalId& id, const char* name = "prod-bot") {
+        return create(name, "production", with(id));
+    }
+    void expect_refused(const Result<Done>& result, Code code, std::string_view sentence) {
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().code, code) << result.error().message;
+        EXPECT_TRUE(has(result.error().message, sentence)) << result.error().message;
+        EXPECT_EQ(last_entry().outcome, "refused") << "a refusal is an event";
+    }
+    void expect_not_made(const char* name = "prod-bot") {
+        EXPECT_FALSE(
+            store.rows.identities.contains(std::pair(*WorkspaceName::parse("default"), *IdentityName::parse(name))));
+        EXPECT_TRUE(delivery.delivered.empty());
+    }
+    LogReport report() {
+        return store::read_from(store,
+                                [&](const store::Reader& reader) {
+                                    return verify_log(
+                                        reader, root_key, {}, [](std::uint64_t, std::uint64_t) {}, &signatures);
+                                })
+            .release();
+    }
+
+    const Owner carol = owner("carol"), dave = owner("dave");
+};
+
+TEST_F(Invariant8Gate, AskedRefusedSignedGrantedOnce) {
+    const auto asked = create("prod-bot", "production");
+    ASSERT_TRUE(asked);
+    EXPECT_EQ(asked->progress, Progress::AwaitsApproval);
+    EXPECT_TRUE(asked->is_asked_anew);
+    expect_not_made();
+    const ApprovalId id = asked->approval->id;
+    EXPECT_EQ(last_entry().action, "approval.request");
+    EXPECT_EQ(audit::decode(store.rows.entries[log_size() - 2].bytes)->outcome, "refused");
+    expect_refused(redeem(id), Code::ApprovalNeeded, "0 of 1 signatures");
+    ASSERT_TRUE(sign(id, carol));
+    EXPECT_EQ(last_entry().action, "approval.sign");
+    const auto done = redeem(id);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(done->progress, Progress::Applied);
+    EXPECT_TRUE(accepts(delivery.delivered.back()));
+    EXPECT_TRUE(delivery.delivered.back().starts_with("mrq_live_"));
+    EXPECT_EQ(row(id).stored, ApprovalStanding::Redeemed);
+    EXPECT_EQ(last_entry().action, "credential.activate");
+    EXPECT_EQ(last_entry().body.at("approval").as_string(), id.text());
+}
+
+TEST_F(Invariant8Gate, AskingAgainIsTheSameRequest) {
+    const ApprovalId id = ask();
+    const auto again = create("prod-bot", "production");
+    EXPECT_EQ(again->approval->id, id);
+    EXPECT_FALSE(again->is_asked_anew);
+    EXPECT_EQ(store.rows.approvals.size(), 1u);
+    clock.pass(approval_lifetime);
+    EXPECT_NE(create("prod-bot", "production")->approval->id, id) << "unless its time is up";
+}
+
+TEST_F(Invariant8Gate, NobodyIsAskedWithoutConfirmation) {
+    const std::size_t before = log_size();
+    EXPECT_EQ(create("prod-bot", "production", dry())->progress, Progress::AwaitsApproval);
+    EXPECT_EQ(log_size(), before);
+    EXPECT_EQ(create("prod-bot", "production", unconfirmed())->progress, Progress::AwaitsApproval);
+    EXPECT_EQ(last_entry().outcome, "refused");
+    EXPECT_TRUE(store.rows.approvals.empty());
+}
+
+TEST_F(Invariant8Gate, WithoutOwnersItIsShut) {
+    store.rows.owners.clear();
+    expect_refused(create("prod-bot", "production"), Code::ApprovalNeeded, "no owner key");
+    EXPECT_TRUE(store.rows.approvals.empty());
+}
+
+TEST_F(Invariant8Gate, AnApprovalWorksOnce) {
+    const ApprovalId first = ask();
+    ASSERT_TRUE(sign(first, carol));
+    ASSERT_TRUE(redeem(first));
+    const IssueRequest more{*IdentityName::parse("prod-bot"), {}, {}};
+    const ApprovalId id = ops().issue(more, confirmed(), delivery)->approval->id;
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(ops().issue(more, with(id), delivery));
+    expect_refused(ops().issue(more, with(id), delivery), Code::ApprovalNeeded, "it was used already");
+    EXPECT_EQ(store.rows.credentials.size(), 2u);
+}
+
+TEST_F(Invariant8Gate, OnlyForExactlyThatPlan) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    CreateRequest wider = request("prod-bot", "production");
+    wider.scopes = *ScopeSet::parse("card:view,card:edit,card:delete");
+    CreateRequest longer = request("prod-bot", "production");
+    longer.expires = Ending::after(89 * 24h);
+    CreateRequest labelled = request("prod-bot", "production");
+    labelled.labels["team"] = "b";
+    for (const CreateRequest& other : {wider, longer, labelled, request("other", "production")}) {
+        const CreateRequest requests[] = {other};
+        expect_refused(ops().create(requests, with(id), delivery), Code::ApprovalNeeded, "is for another plan");
+    }
+    Order reasoned = with(id);
+    reasoned.reason = "another reason";
+    expect_refused(create("prod-bot", "production", reasoned), Code::ApprovalNeeded, "is for another plan");
+    expect_not_made();
+    EXPECT_TRUE(redeem(id)) << "and none of that used it up";
+}
+
+TEST_F(Invariant8Gate, NotWhenTheWorldHasMoved) {
+    const ApprovalId first = ask();
+    ASSERT_TRUE(sign(first, carol));
+    ASSERT_TRUE(redeem(first));
+    const IssueRequest more{*IdentityName::parse("prod-bot"), {}, {}};
+    const ApprovalId id = ops().issue(more, confirmed(), delivery)->approval->id;
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(ops().pause(ByNameOrId{"prod-bot"}, Ending::after(1h), confirmed("r")));
+    expect_refused(ops().issue(more, with(id), delivery), Code::StateRefuses, "it is paused");
+    clock.pass(2h);
+    expect_refused(ops().issue(more, with(id), delivery), Code::ApprovalNeeded, "has changed since it was asked for");
+}
+
+TEST_F(Invariant8Gate, OnlyInTime) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    clock.pass(approval_lifetime);
+    expect_refused(redeem(id), Code::ApprovalNeeded, "its time is up");
+    expect_refused(sign(id, carol), Code::StateRefuses, "its time is up");
+    expect_not_made();
+}
+
+TEST_F(Invariant8Gate, OnlyByWhoeverAsked) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    const CreateRequest requests[] = {request("prod-bot", "production")};
+    expect_refused(as(bob_uid).create(requests, with(id), delivery), Code::PermissionDenied, "only they can use it");
+    expect_refused(as(bob_uid).withdraw_approval(id, confirmed()), Code::PermissionDenied, "only they can withdraw it");
+    expect_not_made();
+}
+
+TEST_F(Invariant8Gate, DeniedIsForEverAndWithdrawnToo) {
+    const ApprovalId denied = ask();
+    ASSERT_TRUE(sign(denied, carol));
+    ASSERT_TRUE(as(bob_uid).deny_approval(denied, confirmed("not this week")));
+    expect_refused(redeem(denied), Code::ApprovalNeeded, "it was denied (by bob");
+    EXPECT_TRUE(has(redeem(denied).error().message, "not this week"));
+    expect_refused(sign(denied, carol), Code::StateRefuses, "it was denied");
+    EXPECT_EQ(ops().deny_approval(denied, confirmed("r"))->progress, Progress::AlreadySo);
+    const ApprovalId withdrawn = ask();
+    EXPECT_NE(withdrawn, denied) << "a request is made anew";
+    ASSERT_TRUE(ops().withdraw_approval(withdrawn, confirmed()));
+    expect_refused(redeem(withdrawn), Code::ApprovalNeeded, "whoever asked has withdrawn it");
+    expect_not_made();
+}
+
+TEST_F(Invariant8Gate, ASignatureOverAnotherTextDoesNotCount) {
+    const ApprovalId mine = ask(), other = ask("other");
+    const std::string signature = PlainSignatures::by(carol, row(other).text);
+    expect_refused(ops().sign_approval(mine, signature, confirmed()), Code::PermissionDenied,
+                   "is over the text of approval " + other.string());
+    expect_refused(ops().sign_approval(mine, PlainSignatures::by(carol, "x"), confirmed()), Code::PermissionDenied,
+                   "does not count");
+    expect_refused(sign(mine, dave), Code::PermissionDenied, "does not count");
+    EXPECT_TRUE(row(mine).signatures.empty());
+}
+
+TEST_F(Invariant8Gate, AKeyRemovedSinceNoLongerCounts) {
+    const ApprovalId id = ask();
+    add(dave);
+    ASSERT_TRUE(sign(id, dave));
+    store.rows.owners.erase(dave.fingerprint);
+    expect_refused(redeem(id), Code::ApprovalNeeded, "no longer counts: the key was removed");
+    ASSERT_TRUE(sign(id, carol));
+    EXPECT_TRUE(redeem(id));
+}
+
+TEST_F(Invariant8Gate, NobodyApprovesWhatTheyAskedFor) {
+    const Owner own = owner("mine", "ops");
+    add(own);
+    const ApprovalId id = ask();
+    expect_refused(sign(id, own), Code::PermissionDenied, "somebody else has to approve it");
+    store.rows.approvals.at(id).signatures.push_back({own.fingerprint, PlainSignatures::by(own, row(id).text), {}});
+    expect_refused(redeem(id), Code::ApprovalNeeded, "it is the requester's own");
+    store.rows.installation->policy.has_sole_owner = true;
+    EXPECT_TRUE(redeem(id)) << "unless the installation was told that there is one person only";
+}
+
+TEST_F(Invariant8Gate, AQuorumIsOfPeople) {
+    const Owner one = owner("one", "bob"), two = owner("two", "bob");
+    add(one), add(two), add(dave);
+    set_quorum(2);
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, one));
+    EXPECT_EQ(sign(id, one)->progress, Progress::AlreadySo);
+    EXPECT_EQ(row(id).signatures.size(), 1u);
+    expect_refused(sign(id, two), Code::PermissionDenied, "counts once");
+    expect_refused(redeem(id), Code::ApprovalNeeded, "1 of 2 signatures");
+    ASSERT_TRUE(sign(id, dave));
+    EXPECT_TRUE(redeem(id));
+}
+
+TEST_F(Invariant8Gate, WhatIsRewrittenInTheDatabaseIsNotWhatWasSigned) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    const Approval whole = row(id);
+    const auto rewritten = [&](const auto& change, Code code) {
+        Approval& approval = store.rows.approvals.at(id);
+        approval = whole;
+        change(approval);
+        const auto refused = redeem(id);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, code) << refused.error().message;
+    };
+    rewritten([](Approval& a) { a.text += "\n"; }, Code::Corrupt);
+    rewritten([](Approval& a) { a.nonce = std::string(32, '0'); }, Code::Corrupt);
+    rewritten([](Approval& a) { a.not_after += 1h; }, Code::Corrupt);
+    rewritten([](Approval& a) { a.requested_at += 1h; }, Code::Corrupt);
+    rewritten([](Approval& a) { a.plan = std::string(64, '0'); }, Code::ApprovalNeeded);
+    rewritten([](Approval& a) { a.signatures[0].text = "x"; }, Code::Corrupt);
+    rewritten([&](Approval& a) { a.signatures[0].fingerprint = dave.fingerprint; }, Code::ApprovalNeeded);
+    expect_not_made();
+
+    // Whoever writes a plan and its text anew has one that nobody signed.
+    CreateRequest wider = request("prod-bot", "production");
+    wider.scopes = *ScopeSet::parse("card:delete");
+    const CreateRequest requests[] = {wider};
+    const auto done = ops().create(requests, dry(), delivery);
+    Approval& approval = store.rows.approvals.at(id);
+    approval = whole;
+    approval.plan = done->plan.digest();
+    approval.text = *approval_text(done->plan, approval);
+    EXPECT_EQ(ops().create(requests, with(id), delivery).error().code, Code::Corrupt);
+    expect_not_made();
+}
+
+TEST_F(Invariant8Gate, WhoTheOwnersAreIsForThemToSay) {
+    const auto awaits = [&](const Result<Done>& done) {
+        ASSERT_TRUE(done) << done.error().message;
+        EXPECT_EQ(done->progress, Progress::AwaitsApproval);
+    };
+    awaits(ops().add_owner(dave, confirmed()));
+    awaits(ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, confirmed()));
+    awaits(ops().set_protection(*EnvironmentName::parse("dev"), Protection::Protected, confirmed()));
+    awaits(ops().set_policy({{}, true}, confirmed()));
+    EXPECT_EQ(ops().set_policy({2, {}}, confirmed()).error().code, Code::StateRefuses) << "there is one owner";
+    EXPECT_EQ(ops().remove_owner(carol.fingerprint, confirmed()).error().code, Code::StateRefuses) << "the last";
+
+    const ApprovalId add_dave = ops().add_owner(dave, confirmed())->approval->id;
+    ASSERT_TRUE(sign(add_dave, carol));
+    ASSERT_TRUE(ops().add_owner(dave, with(add_dave)));
+    const ApprovalId both = ops().set_policy({2, {}}, confirmed())->approval->id;
+    ASSERT_TRUE(sign(both, dave));
+    ASSERT_TRUE(ops().set_policy({2, {}}, with(both)));
+    EXPECT_EQ(store.rows.installation->policy.quorum, 2u);
+    EXPECT_EQ(ops().remove_owner(dave.fingerprint, confirmed()).error().code, Code::StateRefuses) << "a quorum is left";
+    const ApprovalId open =
+        ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, confirmed())->approval->id;
+    ASSERT_TRUE(sign(open, dave));
+    ASSERT_TRUE(sign(open, carol));
+    ASSERT_TRUE(ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, with(open)));
+    EXPECT_EQ(create("free", "production")->progress, Progress::Applied);
+}
+
+TEST_F(Invariant8Gate, AnApprovalIsNotWastedWhereNoneIsNeeded) {
+    const ApprovalId id = ask();
+    EXPECT_EQ(create("codex", "dev", with(id)).error().code, Code::InvalidRequest);
+    EXPECT_EQ(create("prod-bot", "production", with(ApprovalId::from_bits(7))).error().code, Code::NotFound);
+}
+
+TEST_F(Invariant8Gate, WhatWasDeliveredBeforeACrashNeedsNoSecondApproval) {
+    struct Crash {};
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    std::string token;
+    delivery.meanwhile = [&](std::span<const IssuedToken> tokens) {
+        token = tokens.front().token.reveal_text();
+        throw Crash{};
+    };
+    EXPECT_THROW(static_cast<void>(redeem(id)), Crash);
+    EXPECT_FALSE(accepts(token));
+    ASSERT_TRUE(ops().activate(Secret::copy_of(bytes_of(token)), confirmed()));
+    EXPECT_TRUE(accepts(token));
+}
+
+TEST_F(Invariant8Gate, AnotherWorkspacesApprovalIsNotThere) {
+    const auto other = *WorkspaceName::parse("other");
+    ASSERT_TRUE(ops().add_workspace(other, confirmed()));
+    Order placed = confirmed();
+    placed.workspace = *WorkspaceName::parse("default");
+    const ApprovalId id = create("prod-bot", "production", placed)->approval->id;
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("guest"), 1002, {{other, Permission::Manage}}, confirmed()));
+    Authority guest = as(1002);
+    EXPECT_EQ(guest.deny_approval(id, confirmed("r")).error().code, Code::NotFound);
+    EXPECT_EQ(guest.sign_approval(id, "x", confirmed()).error().code, Code::NotFound);
+}
+
+TEST_F(Invariant8Gate, RequestsAreBounded) {
+    for (std::size_t i = 0; i < most_open_approvals; ++i) ask(("bot-" + std::to_string(i)).c_str());
+    expect_refused(create("one-more", "production"), Code::StateRefuses, "open requests");
+    EXPECT_EQ(store.rows.approvals.size(), most_open_approvals);
+}
+
+TEST_F(Invariant8Gate, NoTextFromOutsideAddsALineOrHidesOne) {
+    CreateRequest request = this->request("prod-bot", "production");
+    request.contact = "bob\n- identity other\n    now: not there";
+    const CreateRequest requests[] = {request};
+    Order order = confirmed();
+    order.reason = "because\r\x1b[2Kof";
+    const auto asked = ops().create(requests, order, delivery);
+    ASSERT_TRUE(asked);
+    EXPECT_TRUE(has(asked->approval->text, "contact: bob\\n- identity other\\n"));
+    EXPECT_FALSE(has(asked->approval->text, "\n- identity other"));
+    EXPECT_TRUE(is_plain_text(asked->approval->text));
+    order.reason = "\u202egnihtyna ekil skool";  // right to left
+    expect_refused(ops().create(requests, order, delivery), Code::StateRefuses, "a character that can't be seen");
+}
+
+TEST_F(Invariant8Gate, TooLongIsNotAskedFor) {
+    std::vector<CreateRequest> many;
+    for (int i = 0; i < 400; ++i) many.push_back(request(("bot-" + std::to_string(i)).c_str(), "production"));
+    Order order = confirmed();
+    order.confirmation = Confirmation::parse("400").release();
+    expect_refused(ops().create(many, order, delivery), Code::StateRefuses, "can be signed");
+}
+
+// Says whether a change is under way.
+class LockingStore final : public store::Store {
+ public:
+    explicit LockingStore(store::Store& inner) : inner_(inner) {}
+    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
+        return inner_.read(view);
+    }
+    Result<Revision> change(const store::Decide& decide) override {
+        is_locked = true;
+        auto changed = inner_.change(decide);
+        is_locked = false;
+        return changed;
+    }
+    Result<void> record_uses(std::span<const store::Use>, std::span<const store::RefusedUse>) override { return {}; }
+    Result<void> mark() override { return {}; }
+    Result<bool> is_as_marked() const override { return true; }
+    Result<void> examine() override { return {}; }
+    bool is_locked = false;
+
+ private:
+    store::Store& inner_;
+};
+
+TEST_F(Invariant8Gate, OpenSshIsNotWaitedForWhileTheStoreIsLocked) {
+    LockingStore locking(store);
+    int asked = 0;
+    signatures.when_asked = [&] {
+        ++asked;
+        EXPECT_FALSE(locking.is_locked);
+    };
+    audit::Process process;
+    process.uid = ops_uid;
+    Authority authority(locking, clock, random, root_key, signatures, process);
+    const CreateRequest requests[] = {request("prod-bot", "production")};
+    const ApprovalId id = authority.create(requests, confirmed(), delivery)->approval->id;
+    ASSERT_TRUE(authority.sign_approval(id, PlainSignatures::by(carol, row(id).text), confirmed()));
+    ASSERT_TRUE(authority.create(requests, with(id), delivery));
+    EXPECT_EQ(asked, 2);
+}
+
+class Evidence : public Invariant8Gate {
+ protected:
+    // The first owner comes by the log here, so that it knows of them.
+    void SetUp() override {
+        AuthorityTest::SetUp();
+        ASSERT_TRUE(ops().add_owner(carol, confirmed()));
+    }
+    // Into the log with this installation's own seal, past every check.
+    void force(const audit::Event& event, const std::string& plan = "") {
+        ASSERT_TRUE(store.change([&](const store::Reader&) -> Result<std::vector<audit::Draft>> {
+            audit::OperatorActor actor{*OperatorName::parse("ops"), {}};
+            return std::vector<audit::Draft>{{event, actor, clock.now(), audit::Mode::Setup, "", plan, "forced"}};
+        }));
+    }
+    void expect_finding(std::string_view words) {
+        const LogReport found = report();
+        ASSERT_EQ(found.findings.size(), 1u);
+        EXPECT_TRUE(has(found.findings[0].what, words)) << found.findings[0].what;
+    }
+};
+
+TEST_F(Evidence, Invariant11_TheLogBearsOutWhatPassedTheGate) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    const ApprovalId add_dave = ops().add_owner(dave, confirmed())->approval->id;
+    ASSERT_TRUE(sign(add_dave, carol));
+    ASSERT_TRUE(ops().add_owner(dave, with(add_dave)));
+    EXPECT_TRUE(report().is_sound()) << report().findings.front().what;
+    EXPECT_EQ(report().signatures, 2u);
+}
+
+TEST_F(Evidence, Invariant11_ASignatureThatIsNoneIsFound) {
+    const ApprovalId id = ask();
+    force(audit::ApprovalSigned{id, row(id).plan, carol, {carol.fingerprint, "x", clock.now()}});
+    expect_finding("a signature for approval " + id.string() + " is none");
+}
+
+TEST_F(Evidence, Invariant11_AUseWithoutEnoughSignaturesIsFound) {
+    const ApprovalId id = ask();
+    force(audit::ApprovalRedeemed{id, row(id).plan}, row(id).plan);
+    expect_finding("was used while it was waiting");
+}
+
+TEST_F(Evidence, Invariant11_AUseAfterItsTimeIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    clock.pass(approval_lifetime);
+    force(audit::ApprovalRedeemed{id, row(id).plan}, row(id).plan);
+    expect_finding("was used while it was expired");
+}
+
+TEST_F(Evidence, Invariant11_AUseForAnotherPlanIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    force(audit::ApprovalRedeemed{id, row(id).plan}, std::string(64, '0'));
+    expect_finding("was used for another plan");
+}
+
+TEST_F(Evidence, Invariant11_WhatPassedNoGateIsFound) {
+    force(audit::OwnerAdded{dave});
+    expect_finding("owner.add of owner SHA256:dave is for the owners to allow");
+}
+
+TEST_F(Evidence, Invariant11_AnIdentityThatPassedNoGateIsFound) {
+    const CreateRequest wanted = request("prod-bot", "production");
+    force(audit::IdentityCreated{{*WorkspaceName::parse("default"),
+                                  wanted.name,
+                                  wanted.environment,
+                                  wanted.kind,
+                                  wanted.scopes,
+                                  "",
+                                  {},
+                                  {},
+                                  clock.now()}});
+    expect_finding("identity.create of identity prod-bot is for the owners to allow");
+}
+
+TEST_F(Evidence, Invariant11_AnOpenedEnvironmentThatPassedNoGateIsFound) {
+    force(audit::ProtectionChanged{{*WorkspaceName::parse("default"), *EnvironmentName::parse("production")},
+                                   Protection::Open});
+    expect_finding("environment.unprotect of environment production is for the owners to allow");
+}
+
+}  // namespace
+}  // namespace marque::authority

@@ -1,0 +1,91 @@
+#include "main/hooks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "main/subprocess.h"
+
+namespace marque {
+namespace {
+
+constexpr std::size_t longest_file = 64 * 1024;
+
+// Whoever may write it could have anything run in the operator's name.
+Result<void> require_ours(const std::string& path, const struct stat& info) {
+    const bool is_ours = info.st_uid == ::geteuid() || info.st_uid == 0;
+    if (is_ours && (info.st_mode & 022) == 0) return {};
+    return Error(Code::StateRefuses, quote(path, 200) + " could be written by others, and is not run",
+                 "it has to belong to you or to root, and be writable to nobody else");
+}
+
+// Empty: there is no such file.
+Result<std::string> read_private(const std::string& path) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file.is_open() && errno == ENOENT) return std::string();
+    struct stat info{};
+    if (!file.is_open() || ::fstat(file.fd(), &info) != 0) return system_error("cannot read " + quote(path, 200));
+    TRY(require_ours(path, info));
+    std::string text(longest_file, '\0');
+    const ssize_t got = ::read(file.fd(), text.data(), text.size());
+    if (got < 0) return system_error("cannot read " + quote(path, 200));
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+}  // namespace
+
+Result<std::string> hook_for(const std::string& folder, const std::string& event) {
+    const std::string path = folder + "/hooks.toml";
+    const auto wrong = [&](const std::string& what) {
+        return Error(Code::InvalidRequest, fmt::format("{}: {}", quote(path, 200), what));
+    };
+    const std::string text = TRY(read_private(path));
+    std::string program;
+    try {
+        const toml::table file = toml::parse(text);
+        for (const auto& [name, node] : file)
+            if (name != "hooks" || !node.is_table()) return wrong(quote(name.str()) + " is no table of it; [hooks] is");
+        const toml::table* hooks = file["hooks"].as_table();
+        if (hooks == nullptr) return std::string();
+        for (const auto& [name, node] : *hooks) {
+            if (std::ranges::find(known_hooks, name.str()) == std::end(known_hooks))
+                return wrong(quote(name.str()) + " is no hook");
+            const auto* value = node.as_string();
+            if (value == nullptr || !value->get().starts_with('/'))
+                return wrong(fmt::format("{} is not the absolute path of a program", name.str()));
+            if (name == event) program = value->get();
+        }
+    } catch (const toml::parse_error& error) {
+        return wrong(escaped(error.description()));
+    }
+    if (program.empty()) return program;
+    struct stat info{};
+    if (::stat(program.c_str(), &info) != 0) return system_error("cannot run the hook " + quote(program, 200));
+    TRY(require_ours(program, info));
+    return program;
+}
+
+Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json) {
+    const std::string program = TRY(hook_for(folder, event));
+    if (program.empty()) return {};
+    const Ended ended = TRY(run({program, {event}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, json + "\n", {}}));
+    const std::string name = "the hook " + quote(program, 200);
+    if (ended.is_out_of_time)
+        return Error(Code::Unavailable, name + " did not end within ten seconds, and was stopped");
+    if (ended.status != 0)
+        return Error(
+            Code::Unavailable,
+            fmt::format(
+                "{} failed{}", name,
+                ended.errors.empty() ? "" : ": " + quote(ended.errors.substr(0, ended.errors.find('\n')), 200)));
+    return {};
+}
+
+}  // namespace marque

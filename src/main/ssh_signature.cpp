@@ -1,0 +1,154 @@
+#include "main/ssh_signature.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "base/text.h"
+#include "main/ssh_key.h"
+#include "main/subprocess.h"
+
+namespace marque {
+namespace {
+
+using domain::Owner;
+
+constexpr std::size_t longest_signature = 16 * 1024;
+
+// One key's line of an allowed-signers file (ssh-keygen(1), ALLOWED SIGNERS).
+std::string allowed_signers(std::span<const Owner> owners) {
+    std::string lines;
+    for (const Owner& owner : owners) {
+        // Whatever was written into the database: only what can be nothing but one fingerprint and one key.
+        if (!is_fingerprint(owner.fingerprint) || !is_public_key(owner.public_key)) continue;
+        lines += fmt::format("{} namespaces=\"{}\" {}\n", owner.fingerprint, authority::signature_namespace,
+                             owner.public_key);
+    }
+    return lines;
+}
+
+Error not_counted(const std::string& what) {
+    return Error(Code::PermissionDenied, what);
+}
+
+// What OpenSSH says of a signature that it does not accept, in our words.
+Error refusal_from(const std::string& errors) {
+    const auto says = [&](const char* words) { return errors.find(words) != std::string::npos; };
+    if (says("namespace does not match"))
+        return not_counted(fmt::format("the signature was made for another purpose: its namespace is not {}",
+                                       authority::signature_namespace));
+    if (says("incorrect signature"))
+        return not_counted("the signature is not over the text of this request of this installation");
+    return not_counted("the signature is not one that OpenSSH accepts: " +
+                       quote(errors.substr(0, errors.find('\n')), 200));
+}
+
+std::string expand_home(const char* below) {
+    const char* home = std::getenv("HOME");
+    return home == nullptr || *home == '\0' ? std::string() : std::string(home) + below;
+}
+
+// The public key beside a private one, or in the file itself.
+std::string public_key_in(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    if (!file || !std::getline(file, line)) return {};
+    const std::size_t end = line.find(' ', line.find(' ') + 1);
+    return line.substr(0, end);
+}
+
+bool is_one_of(const std::string& key, std::span<const Owner> owners) {
+    return std::ranges::find(owners, key, &Owner::public_key) != owners.end();
+}
+
+// Files in ~/.ssh whose .pub is a registered owner's.
+std::vector<std::string> key_files(std::span<const Owner> owners) {
+    std::vector<std::string> found;
+    const std::string folder = expand_home("/.ssh");
+    std::error_code error;
+    if (folder.empty()) return found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error))
+        if (entry.path().extension() == ".pub" && is_one_of(public_key_in(entry.path()), owners) &&
+            std::filesystem::exists(std::filesystem::path(entry.path()).replace_extension(), error))
+            found.push_back(std::filesystem::path(entry.path()).replace_extension());
+    std::ranges::sort(found);
+    return found;
+}
+
+// What ssh-keygen needs to ask a person, an agent or a hardware key, and nothing else of ours.
+std::vector<std::string> environment_to_sign() {
+    std::vector<std::string> environment;
+    for (const char* name : {"HOME", "PATH", "TERM", "LANG", "SSH_AUTH_SOCK", "SSH_ASKPASS", "SSH_ASKPASS_REQUIRE",
+                             "SSH_SK_PROVIDER", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"})
+        if (const char* value = std::getenv(name)) environment.push_back(fmt::format("{}={}", name, value));
+    return environment;
+}
+
+// Keys that the agent holds, of the owners.
+std::vector<Owner> held_by_agent(std::span<const Owner> owners) {
+    std::vector<Owner> held;
+    if (std::getenv("SSH_AUTH_SOCK") == nullptr) return held;
+    const auto listed = run({"/usr/bin/ssh-add", {"-L"}, environment_to_sign(), "", {}});
+    if (!listed || listed->status != 0) return held;
+    for (const std::string_view line : split(listed->output, '\n')) {
+        const std::size_t end = line.find(' ', line.find(' ') + 1);
+        const auto owner = std::ranges::find(owners, line.substr(0, end), &Owner::public_key);
+        if (owner != owners.end()) held.push_back(*owner);
+    }
+    return held;
+}
+
+Result<std::string> sign(std::string_view text, const std::string& key, std::vector<std::string> files) {
+    Subprocess keygen{ssh_keygen,
+                      {"-Y", "sign", "-n", authority::signature_namespace, "-f", key},
+                      environment_to_sign(),
+                      std::string(text),
+                      std::move(files)};
+    keygen.longest = std::chrono::minutes(5);  // a passphrase to be typed, a key to be found and touched
+    keygen.is_interactive = true;
+    const Ended ended = TRY(run(keygen));
+    if (ended.status == 0 && !ended.output.empty()) return ended.output;
+    return Error(Code::Unavailable, "ssh-keygen made no signature; nothing changed",
+                 "it has said why above; another key: marque approval sign --key FILE");
+}
+
+}  // namespace
+
+Result<std::string> SshSignatures::signer(std::string_view text, std::string_view signature,
+                                          std::span<const Owner> owners) const {
+    if (signature.size() > longest_signature || !signature.starts_with("-----BEGIN SSH SIGNATURE-----"))
+        return not_counted("this is no SSH signature: it does not begin with -----BEGIN SSH SIGNATURE-----");
+    const std::vector<std::string> files{allowed_signers(owners), std::string(signature)};
+    const Ended found = TRY(run({ssh_keygen, {"-Y", "find-principals", "-f", "%0", "-s", "%1"}, {}, "", files}));
+    if (found.is_out_of_time) return Error(Code::Unavailable, "ssh-keygen did not answer in time");
+    std::string fingerprint = found.output.substr(0, found.output.find('\n'));
+    if (found.errors.find("No principal matched") != std::string::npos)
+        return not_counted("the signature is by a key that is no owner's here");
+    if (found.status != 0) return refusal_from(found.errors);
+    if (std::ranges::find(owners, fingerprint, &Owner::fingerprint) == owners.end())
+        return not_counted("the signature is by a key that is no owner's here");
+    const Ended verified =
+        TRY(run({ssh_keygen,
+                 {"-Y", "verify", "-f", "%0", "-I", fingerprint, "-n", authority::signature_namespace, "-s", "%1"},
+                 {},
+                 std::string(text),
+                 files}));
+    if (verified.is_out_of_time) return Error(Code::Unavailable, "ssh-keygen did not answer in time");
+    if (verified.status != 0) return refusal_from(verified.errors);
+    return fingerprint;
+}
+
+Result<std::string> sign_with_ssh_key(std::string_view text, const std::string& key, std::span<const Owner> owners) {
+    if (!key.empty()) return sign(text, key, {});
+    const auto files = key_files(owners);
+    const auto held = held_by_agent(owners);
+    if (!held.empty()) return sign(text, "%0", {held.front().public_key + "\n"});
+    if (!files.empty()) return sign(text, files.front(), {});
+    return Error(Code::NotFound, "no registered owner's key is held by the agent or lies in ~/.ssh",
+                 "say which with --key FILE, or sign elsewhere: marque approval export");
+}
+
+}  // namespace marque
