@@ -159,9 +159,9 @@ Result<Approval> Authority::ask_owners(const store::Reader& reader, const Plan& 
     ApprovalId id = ApprovalId::from_bits(TRY(random_bits(random_)));
     while (TRY(reader.approval(id))) id = ApprovalId::from_bits(TRY(random_bits(random_)));
     const auto requester = TRY(OperatorName::parse(plan.requester));
-    Approval approval{
-        id,  TRY(make_nonce(random_)), "", plan.digest(), plan.action, plan.about, std::nullopt, requester,
-        now, now + approval_lifetime};
+    const std::string nonce = TRY(make_nonce(random_));
+    Approval approval{id,         nonce, "",        plan.digest(), plan.action,
+                      plan.about, {},    requester, now,           now + approval_lifetime};
     if (const auto* workspace = plan.request.if_contains("workspace"))
         approval.workspace = TRY(WorkspaceName::parse(std::string_view(workspace->get_string())));
     approval.text = TRY(approval_text(plan, approval));
@@ -234,6 +234,11 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
         if (owner->operator_name) then["operator"] = owner->operator_name->text();
         plan.changes.push_back(
             {plan.about, state_json(state, count_of(counting(approval, owners, policy)), policy), std::move(then)});
+        const std::size_t count = count_of(counts);
+        plan.notes.push_back(count < policy.quorum
+                                 ? fmt::format("it still needs {} of the owners", policy.quorum - count)
+                                 : fmt::format("it is approved: {} can use it until {}", approval.requester.text(),
+                                               to_calendar(approval.not_after)));
         plan.events.emplace_back(audit::ApprovalSigned{id, approval.plan, *owner, after.signatures.back()});
         return {};
     };

@@ -79,8 +79,10 @@ audit::JsonObject to_json(const View& view) {
 Result<View> view_of(Shell& shell, const ApprovalId& id) {
     std::optional<View> view;
     TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
-        view = View{TRY(authority::find_approval(overview.reader, overview.viewer, id)), TRY(overview.reader.owners()),
-                    TRY(overview.reader.installation())->policy, overview.now};
+        auto approval = TRY(authority::find_approval(overview.reader, overview.viewer, id));
+        auto owners = TRY(overview.reader.owners());
+        const ApprovalPolicy policy = TRY(overview.reader.installation())->policy;
+        view = View{std::move(approval), std::move(owners), policy, overview.now};
         return {};
     }));
     return std::move(*view);

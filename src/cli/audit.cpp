@@ -193,7 +193,7 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
                           {"findings", std::move(findings)}});
     } else if (report.is_sound()) {
         const std::string signatures =
-            report.signatures == 0 ? "" : fmt::format(", {} signatures of owners", report.signatures);
+            report.signatures == 0 ? "" : fmt::format(", owners' signatures: {}", report.signatures);
         shell.print(fmt::format("{}: {} entries{}, root {}{}\n", shell.paint().good("sound"), report.size, signatures,
                                 crypto::to_base64(report.root),
                                 earlier ? fmt::format(", an extension of the checkpoint of {}", earlier->size) : ""));

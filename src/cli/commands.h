@@ -35,6 +35,7 @@ void add_environment(const Command& root, Shell& shell, Exit& exit);
 void add_workspace(const Command& root, Shell& shell, Exit& exit);
 void add_store(const Command& root, Shell& shell, Exit& exit);
 void add_serve(const Command& root, Shell& shell, Exit& exit);
+void add_notify(const Command& root, Shell& shell, Exit& exit);
 void add_doctor(const Command& root, Shell& shell, Exit& exit);
 void add_completion(const Command& root, Shell& shell, Exit& exit);
 

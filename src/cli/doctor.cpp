@@ -54,7 +54,7 @@ class Examination {
 
 void examine_log(const authority::LogReport& report, Examination& examination) {
     if (report.is_sound())
-        examination.add(Health::Well, fmt::format("the log verifies: {} entries, {} signatures of owners", report.size,
+        examination.add(Health::Well, fmt::format("the log verifies: {} entries, owners' signatures: {}", report.size,
                                                   report.signatures));
     for (const authority::LogFinding& finding : report.findings) examination.add(Health::Ill, finding.what);
 }

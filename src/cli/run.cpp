@@ -19,9 +19,9 @@ namespace marque::cli {
 namespace {
 
 constexpr AddCommand commands[] = {
-    add_init,     add_create,      add_issue,     add_rotate, add_activate, add_pause,    add_resume,
-    add_revoke,   add_inspect,     add_list,      add_verify, add_audit,    add_operator, add_owner,
-    add_approval, add_environment, add_workspace, add_store,  add_serve,    add_doctor,   add_completion,
+    add_init,      add_create, add_issue,  add_rotate, add_activate, add_pause,      add_resume,   add_revoke,
+    add_inspect,   add_list,   add_verify, add_audit,  add_operator, add_owner,      add_approval, add_environment,
+    add_workspace, add_store,  add_serve,  add_notify, add_doctor,   add_completion,
 };
 
 constexpr const char* exit_codes =

@@ -68,9 +68,12 @@ class System {
     // the agent. OpenSSH asks for passphrases and touches by itself. Errors: InvalidRequest, NotFound, Unavailable.
     virtual Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                               std::span<const domain::Owner> owners) = 0;
-    // Runs the hook of the store in `folder` for `event`, if it has one, with `json` on its standard input; it is
-    // stopped after some seconds. Errors: whatever keeps it from being run to its end.
-    virtual Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json) = 0;
+    // Runs the hook of the store in `folder` for `event`, with `json` on its standard input; it is stopped after some
+    // seconds. False: there is none. Errors: whatever keeps it from being run to its end.
+    virtual Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) = 0;
+    // Up to when hooks have told of what came to be; none: nobody was told yet. Errors: Unavailable.
+    virtual Result<std::optional<Instant>> last_notice(const std::string& folder) = 0;
+    virtual Result<void> set_last_notice(const std::string& folder, Instant at) = 0;
 };
 
 }  // namespace marque::cli

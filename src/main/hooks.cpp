@@ -72,9 +72,9 @@ Result<std::string> hook_for(const std::string& folder, const std::string& event
     return program;
 }
 
-Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json) {
+Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     const std::string program = TRY(hook_for(folder, event));
-    if (program.empty()) return {};
+    if (program.empty()) return false;
     const Ended ended = TRY(run({program, {event}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, json + "\n", {}}));
     const std::string name = "the hook " + quote(program, 200);
     if (ended.is_out_of_time)
@@ -85,6 +85,24 @@ Result<void> run_hook(const std::string& folder, const std::string& event, const
             fmt::format(
                 "{} failed{}", name,
                 ended.errors.empty() ? "" : ": " + quote(ended.errors.substr(0, ended.errors.find('\n')), 200)));
+    return true;
+}
+
+Result<std::optional<Instant>> last_notice(const std::string& folder) {
+    const std::string text = TRY(read_private(folder + "/notified"));
+    if (text.empty()) return std::nullopt;
+    const auto at = parse_rfc3339(text.substr(0, text.find('\n')));
+    if (!at)
+        return Error(Code::Corrupt, quote(folder, 200) + "/notified makes no sense", "remove it; all is told again");
+    return *at;
+}
+
+Result<void> set_last_notice(const std::string& folder, Instant at) {
+    const std::string path = folder + "/notified", text = to_rfc3339(at) + "\n", fresh = path + ".new";
+    const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+        ::fsync(file.fd()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
+        return system_error("cannot write " + quote(path, 200));
     return {};
 }
 

@@ -7,9 +7,11 @@
 // change nor stop what it is told of.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/result.h"
+#include "base/time.h"
 
 namespace marque {
 
@@ -19,8 +21,12 @@ inline constexpr const char* known_hooks[] = {"approval_requested", "expiring_so
 // (others could write to the file, and so have their program run by us), Unavailable.
 Result<std::string> hook_for(const std::string& folder, const std::string& event);
 
-// Runs it, if there is one. Errors: those of hook_for; Unavailable when it could not be run, did not end in time or
-// ended with anything but 0.
-Result<void> run_hook(const std::string& folder, const std::string& event, const std::string& json);
+// Runs it; false when there is none. Errors: those of hook_for; Unavailable when it could not be run, did not end in
+// time or ended with anything but 0.
+Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json);
+
+// STORE/notified: up to when `marque notify` has told. Errors: StateRefuses, Unavailable; Corrupt.
+Result<std::optional<Instant>> last_notice(const std::string& folder);
+Result<void> set_last_notice(const std::string& folder, Instant at);
 
 }  // namespace marque

@@ -198,8 +198,16 @@ Result<std::string> Machine::sign_as_owner(std::string_view text, const std::str
     return sign_with_ssh_key(text, key, owners);
 }
 
-Result<void> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
+Result<bool> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     return marque::run_hook(folder, event, json);
+}
+
+Result<std::optional<Instant>> Machine::last_notice(const std::string& folder) {
+    return marque::last_notice(folder);
+}
+
+Result<void> Machine::set_last_notice(const std::string& folder, Instant at) {
+    return marque::set_last_notice(folder, at);
 }
 
 void harden_process() {

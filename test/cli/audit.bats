@@ -141,7 +141,7 @@ some_log() {
     answers 0 audit verify
     equal "$output" "sound: 12 entries, root $root"
     answers 0 audit verify -o json
-    equal "$(json 'keys | join(" ")')" "findings root schema size sound"
+    equal "$(json 'keys | join(" ")')" "findings owner_signatures root schema size sound"
     equal "$(json '.sound, .size, .findings' | paste -sd' ')" "true 12 []"
 }
 

@@ -246,6 +246,38 @@ class OperatorTest(RouteTest):
         self.assertRegex(text, f"refused 100 times since it was revoked, last {when}from 10.0.0.8")
         self.marque("audit", "verify")
 
+    def test_knocking_in_vain_is_told(self):
+        told = self.folder / "told"
+        hook = self.folder / "hook"
+        hook.write_text(f"#!/bin/sh\ncat > {told}\n")
+        hook.chmod(0o700)
+        (self.store / "hooks.toml").write_text(f'[hooks]\nrevoked_in_use = "{hook}"\n')
+        (self.store / "hooks.toml").chmod(0o600)
+        gone, again = self.create("gone"), self.create("again")
+        for name in ("gone", "again"):
+            self.marque("revoke", name, "--reason", "a test", "--confirm")
+        self.server = self.serve(*QUICK)
+
+        def knock(token, name):
+            before = self.inspect(name)["credentials"][0].get("refused", {}).get("count", 0)
+            self.server.connect().auth(token, headers=[("X-Real-IP", "10.0.0.7")])
+            self.wait_until(lambda: self.inspect(name)["credentials"][0].get("refused", {}).get("count", 0) > before,
+                            "its being noted")
+
+        knock(gone, "gone")
+        self.marque("notify")
+        notice = json.loads(told.read_text())
+        self.assertEqual(notice["event"], "revoked_in_use")
+        self.assertEqual([c["identity"] for c in notice["credentials"]], ["gone"])
+        one = notice["credentials"][0]
+        self.assertEqual((one["reason"], one["count"], one["last_from"]), ("identity_revoked", 1, "10.0.0.7"))
+        told.unlink()
+        self.marque("notify")
+        self.assertFalse(told.exists(), "nothing new")
+        knock(again, "again")
+        self.marque("notify")
+        self.assertEqual([c["identity"] for c in json.loads(told.read_text())["credentials"]], ["again"])
+
     def test_nobody_knocked(self):
         token = self.create("codex")
         self.marque("pause", "codex", "--reason", "a test", "--confirm")

@@ -2,7 +2,8 @@
 """Invariant 1, from outside: what the audit log tells is what the tables say.
 
 Plays the entries of `marque audit export` and compares every row they are about (workspaces,
-environments, identities, credentials, operators, permissions, owners): its state, its times,
+environments, identities, credentials, operators, permissions, owners,
+approvals and their signatures): its state, its times,
 and its revision, which is the number of the entry that last wrote it. A row without an entry,
 an entry without its row, and a step that no state allows are all differences.
 
@@ -43,7 +44,8 @@ class Replay:
 
     def __init__(self):
         self.tables = {name: {} for name in
-                       ("workspace", "environment", "identity", "credential", "operator", "permission", "owner")}
+                       ("workspace", "environment", "identity", "credential", "operator", "permission", "owner",
+                        "approval", "approval_signature")}
 
     def play(self, entry):
         outcome, action = entry["outcome"], entry["action"]
@@ -64,6 +66,8 @@ class Replay:
             return kind, target["id"]
         if kind in ("identity", "environment"):
             return kind, (target["workspace"], target["name"])
+        if kind == "approval":
+            return kind, target["id"]
         return kind, target["name"]
 
     def add(self, table, key, row):
@@ -156,13 +160,48 @@ class Replay:
             raise Differs(f"entry {seq}: withdrew what was not granted")
 
     def owner_add(self, entry, target, change, seq):
-        self.add("owner", target["fingerprint"], {"public_key": change["after"]["public_key"], "revision": seq})
+        after = change["after"]
+        self.add("owner", target["fingerprint"],
+                 {"public_key": after["public_key"], "operator": after.get("operator"), "revision": seq})
+
+    def owner_remove(self, entry, target, *_):
+        if self.tables["owner"].pop(target["fingerprint"], None) is None:
+            raise Differs(f"entry {entry['seq']}: removed an owner that was not there")
+
+    def owner_policy(self, *_):
+        pass
+
+    def protect(self, entry, target, change, *_):
+        self.row(entry, target, {"active", "paused", "revoked"})["is_protected"] = int(change["after"]["protected"])
+
+    environment_protect = environment_unprotect = protect
+
+    def approval_request(self, entry, target, change, seq):
+        after = change["after"]
+        self.add("approval", target["id"],
+                 {"state": "open", "text": after["request"], "plan": after["plan"], "requester": after["requester"],
+                  "not_after": microseconds(after["not_after"]), "revision": seq})
+
+    def approval_sign(self, entry, target, change, seq):
+        self.row(entry, target, {"open"})
+        after = change["after"]
+        self.add("approval_signature", (target["id"], after["fingerprint"]),
+                 {"signature": after["signature"], "revision": seq})
+
+    def approval_deny(self, entry, target, *_):
+        self.row(entry, target, {"open"})["state"] = "denied"
+
+    def approval_withdraw(self, entry, target, *_):
+        self.row(entry, target, {"open"})["state"] = "withdrawn"
+
+    def approval_redeem(self, entry, target, *_):
+        self.row(entry, target, {"open"})["state"] = "redeemed"
 
 
 KEYS = {
     "workspace": ("name",), "environment": ("workspace", "name"), "identity": ("workspace", "name"),
     "credential": ("id",), "operator": ("name",), "permission": ("operator", "workspace", "permission"),
-    "owner": ("fingerprint",),
+    "owner": ("fingerprint",), "approval": ("id",), "approval_signature": ("approval", "fingerprint"),
 }
 
 
