@@ -276,6 +276,88 @@ TEST_P(StoreContract, OperatorsAndTheirGrants) {
     EXPECT_TRUE(commit({audit::OperatorAdded{twin}})) << "uids are";
 }
 
+TEST_P(StoreContract, OwnersAndWhatTheyMayChange) {
+    const ApprovalPolicy at_first{1, false}, later{2, true};
+    const Owner owner{"SHA256:a", "ssh-ed25519 AAAA", "a comment", OperatorName::parse("bob").release()};
+    ASSERT_TRUE(commit({audit::InstallationCreated{{"an-id", t0, at_first}}, audit::OwnerAdded{owner}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.installation(); })->policy, at_first);
+    const Owner found = read([&](const Reader& r) { return r.owners(); }).at(0);
+    EXPECT_EQ(std::tie(found.fingerprint, found.public_key, found.comment, found.operator_name),
+              std::tie(owner.fingerprint, owner.public_key, owner.comment, owner.operator_name));
+    EXPECT_FALSE(commit({audit::OwnerAdded{owner}})) << "twice";
+    EXPECT_FALSE(commit({audit::ApprovalPolicyChanged{later, at_first}})) << "it was not so before";
+    ASSERT_TRUE(commit({audit::ApprovalPolicyChanged{at_first, later}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.installation(); })->policy, later);
+    ASSERT_TRUE(commit({audit::OwnerRemoved{owner}}));
+    EXPECT_TRUE(read([&](const Reader& r) { return r.owners(); }).empty());
+    EXPECT_FALSE(commit({audit::OwnerRemoved{owner}}));
+    EXPECT_TRUE(commit({audit::OwnerAdded{owner}})) << "a key may come back";
+    const EnvironmentRef where{workspace, dev};
+    EXPECT_FALSE(commit({audit::ProtectionChanged{where, Protection::Open}})) << "it is open";
+    ASSERT_TRUE(commit({audit::ProtectionChanged{where, Protection::Protected}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.environment(workspace, dev); })->protection, Protection::Protected);
+}
+
+TEST_P(StoreContract, Invariant8_ApprovalsReadBackAndAreDecidedOnce) {
+    const auto approval_with = [&](std::uint64_t bits, Instant requested_at) {
+        return Approval{ApprovalId::from_bits(bits),   "nonce",   "the text\n", "a plan's digest", "create",
+                        IdentityRef{workspace, codex}, workspace, ops,          requested_at,      requested_at + 24h};
+    };
+    const Approval one = approval_with(1, t0), two = approval_with(2, t0 + 1h), wide = [&] {
+        Approval approval = approval_with(3, t0 + 2h);
+        approval.workspace.reset();
+        return approval;
+    }();
+    ASSERT_TRUE(commit({audit::ApprovalRequested{one}, audit::ApprovalRequested{two}, audit::ApprovalRequested{wide}}));
+    EXPECT_FALSE(commit({audit::ApprovalRequested{one}})) << "an id is used once";
+    const auto row = [&](const Approval& approval) {
+        return *read([&](const Reader& r) { return r.approval(approval.id); });
+    };
+    const Approval found = row(one);
+    EXPECT_EQ(std::tie(found.id, found.nonce, found.text, found.plan, found.action, found.about, found.workspace,
+                       found.requester, found.requested_at, found.not_after),
+              std::tie(one.id, one.nonce, one.text, one.plan, one.action, one.about, one.workspace, one.requester,
+                       one.requested_at, one.not_after));
+    EXPECT_EQ(found.stored, ApprovalStanding::Open);
+    EXPECT_EQ(found.revision, 4u);
+    EXPECT_FALSE(row(wide).workspace);
+    EXPECT_FALSE(read([&](const Reader& r) { return r.approval(ApprovalId::from_bits(9)); }));
+
+    const Owner owner{"SHA256:a", "ssh-ed25519 AAAA", "", {}};
+    const audit::ApprovalSigned signed_by{one.id, one.plan, owner, {owner.fingerprint, "a signature", t0 + 1min}};
+    ASSERT_TRUE(commit({signed_by}));
+    EXPECT_FALSE(commit({signed_by})) << "a key signs once";
+    audit::ApprovalSigned other = signed_by;
+    other.signature = {"SHA256:b", "another", t0 + 2min};
+    ASSERT_TRUE(commit({other}));
+    ASSERT_EQ(row(one).signatures.size(), 2u);
+    EXPECT_EQ(row(one).signatures[0].text, "a signature");
+    EXPECT_EQ(row(one).signatures[1].at, t0 + 2min);
+
+    const auto ids = [&](const std::optional<Instant>& open_at, std::size_t limit) {
+        std::vector<std::uint64_t> all;
+        for (const Approval& approval : read([&](const Reader& r) { return r.approvals(open_at, limit); }))
+            all.push_back(approval.id.bits());
+        return all;
+    };
+    EXPECT_EQ(ids({}, 10), (std::vector<std::uint64_t>{3, 2, 1})) << "newest first";
+    EXPECT_EQ(ids({}, 2), (std::vector<std::uint64_t>{3, 2}));
+    EXPECT_EQ(ids(t0 + 24h, 10), (std::vector<std::uint64_t>{3, 2})) << "the end is no part of it";
+    ASSERT_TRUE(commit({audit::ApprovalDenied{two.id, two.plan}, audit::ApprovalWithdrawn{wide.id, wide.plan}}));
+    EXPECT_EQ(ids(t0, 10), (std::vector<std::uint64_t>{1}));
+
+    ASSERT_TRUE(commit({audit::ApprovalRedeemed{one.id, one.plan}}));
+    EXPECT_EQ(row(one).stored, ApprovalStanding::Redeemed);
+    for (const Approval& decided : {one, two, wide}) {
+        audit::ApprovalSigned late{decided.id, decided.plan, owner, {"SHA256:c", "late", t0}};
+        const audit::Event events[] = {audit::ApprovalRedeemed{decided.id, ""}, audit::ApprovalDenied{decided.id, ""},
+                                       audit::ApprovalWithdrawn{decided.id, ""}, late};
+        for (const audit::Event& event : events)
+            EXPECT_EQ(commit({event}).error().code, Code::StateRefuses) << "what is decided stays so";
+    }
+    EXPECT_EQ(row(one).signatures.size(), 2u);
+}
+
 TEST_P(StoreContract, IdentitiesComeInPages) {
     std::vector<audit::Event> events;
     for (int i = 0; i < 25; ++i)
