@@ -20,23 +20,25 @@ MAY_INCLUDE = {
     "audit": ["base", "crypto", "domain"],
     "store": PURE,
     "store/memory": PURE + ["store"],
-    "store/sqlite": PURE + ["store"],
+    "store/sql": PURE + ["store"],
+    "store/sqlite": PURE + ["store", "store/sql"],
+    "store/postgres": PURE + ["store", "store/sql"],
     "verify": PURE + ["store"],
     "authority": PURE + ["store", "verify"],
     "cli": PURE + ["store", "verify", "authority"],
     "server": PURE + ["store", "verify", "authority"],
-    "installation": PURE + ["store", "store/sqlite", "verify", "authority"],
+    "installation": PURE + ["store", "store/sqlite", "store/postgres", "verify", "authority"],
 }
 MAY_INCLUDE["main"] = list(MAY_INCLUDE)
 
 # Folders without code of their own.
-DATA = ["store/sqlite/migrations"]
+DATA = ["store/sqlite/migrations", "store/postgres/migrations"]
 
 # What a unit test beside the code may include besides.
 TESTS_MAY_INCLUDE = ["store", "store/memory"]
 
 # A library and the one folder that may know of it.
-LIBRARIES = {r"openssl/": "crypto", r"sqlite3\.h$": "store/sqlite", r"CLI/": "cli"}
+LIBRARIES = {r"openssl/": "crypto", r"sqlite3\.h$": "store/sqlite", r"libpq": "store/postgres", r"CLI/": "cli"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 

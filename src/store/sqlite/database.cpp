@@ -73,87 +73,67 @@ Error error_from(sqlite3* db) {
     return Error(code_for(result), fmt::format("the store: {}{}", sqlite3_errmsg(db), cause), advice_for(result));
 }
 
-Statement::Statement(Statement&& other) noexcept
-    : db_(other.db_), statement_(std::exchange(other.statement_, nullptr)), next_parameter_(other.next_parameter_) {}
+namespace {
 
-Statement::~Statement() {
-    if (statement_ == nullptr) return;
-    sqlite3_reset(statement_);
-    sqlite3_clear_bindings(statement_);
-}
-
-Statement& Statement::bind(std::string_view text) {
-    CHECK(sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
-                              SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
-    return *this;
-}
-
-Statement& Statement::bind(ByteView bytes) {
-    static constexpr std::uint8_t nothing[1] = {};
-    CHECK(sqlite3_bind_blob64(statement_, next_parameter_++, bytes.empty() ? nothing : bytes.data(), bytes.size(),
-                              SQLITE_TRANSIENT) == SQLITE_OK);
-    return *this;
-}
-
-Statement& Statement::bind(std::int64_t number) {
-    CHECK(sqlite3_bind_int64(statement_, next_parameter_++, number) == SQLITE_OK);
-    return *this;
-}
-
-Statement& Statement::bind_null() {
-    CHECK(sqlite3_bind_null(statement_, next_parameter_++) == SQLITE_OK);
-    return *this;
-}
-
-Result<bool> Statement::step() {
-    switch (sqlite3_step(statement_)) {
-        case SQLITE_ROW:
-            return true;
-        case SQLITE_DONE:
-            return false;
-        default:
-            return error_from(db_);
+// Over a prepared statement that the database keeps.
+class SqliteCursor final : public sql::Cursor {
+ public:
+    SqliteCursor(sqlite3* db, sqlite3_stmt* statement) : db_(db), statement_(statement) {}
+    SqliteCursor(const SqliteCursor&) = delete;
+    ~SqliteCursor() override {
+        sqlite3_reset(statement_);
+        sqlite3_clear_bindings(statement_);
     }
-}
 
-Result<int> Statement::run() {
-    TRY(step());
-    return sqlite3_changes(db_);
-}
+    void bind(std::string_view text) override {
+        CHECK(sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
+                                  SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
+    }
+    void bind(ByteView bytes) override {
+        static constexpr std::uint8_t nothing[1] = {};
+        CHECK(sqlite3_bind_blob64(statement_, next_parameter_++, bytes.empty() ? nothing : bytes.data(), bytes.size(),
+                                  SQLITE_TRANSIENT) == SQLITE_OK);
+    }
+    void bind(std::int64_t number) override {
+        CHECK(sqlite3_bind_int64(statement_, next_parameter_++, number) == SQLITE_OK);
+    }
+    void bind_null() override { CHECK(sqlite3_bind_null(statement_, next_parameter_++) == SQLITE_OK); }
 
-std::string_view Statement::view(int column) const {
-    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return text == nullptr ? std::string_view()
-                           : std::string_view(text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column)));
-}
+    Result<bool> step() override {
+        switch (sqlite3_step(statement_)) {
+            case SQLITE_ROW:
+                return true;
+            case SQLITE_DONE:
+                return false;
+            default:
+                return error_from(db_);
+        }
+    }
+    Result<int> run() override {
+        TRY(step());
+        return sqlite3_changes(db_);
+    }
 
-std::string Statement::text(int column) const {
-    return std::string(view(column));
-}
+    std::string_view view(int column) const override {
+        const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+        if (text == nullptr) return {};
+        return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+    }
+    std::int64_t number(int column) const override { return sqlite3_column_int64(statement_, column); }
+    Bytes bytes(int column) const override {
+        const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+        const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+        return data == nullptr ? Bytes() : Bytes(data, data + size);
+    }
+    bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
 
-std::int64_t Statement::number(int column) const {
-    return sqlite3_column_int64(statement_, column);
-}
+ private:
+    sqlite3* db_;
+    sqlite3_stmt* statement_;
+    int next_parameter_ = 1;
+};
 
-Bytes Statement::bytes(int column) const {
-    const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
-    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
-    return data == nullptr ? Bytes() : Bytes(data, data + size);
-}
-
-bool Statement::is_null(int column) const {
-    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-}
-
-std::optional<Instant> Statement::maybe_instant(int column) const {
-    if (is_null(column)) return std::nullopt;
-    return instant(column);
-}
-
-std::optional<Duration> Statement::maybe_duration(int column) const {
-    if (is_null(column)) return std::nullopt;
-    return Duration(number(column));
-}
+}  // namespace
 
 Result<Database> Database::open(const std::string& path, OpenMode mode, Duration longest_wait) {
     sqlite3* handle = nullptr;
@@ -192,18 +172,12 @@ Result<Statement> Database::prepare(const char* sql) {
             return error_from(db_.get());
         statement.reset(prepared);
     }
-    return Statement(db_.get(), statement.get());
+    return Statement(std::make_unique<SqliteCursor>(db_.get(), statement.get()));
 }
 
 Result<void> Database::execute(const char* sql) {
     if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error_from(db_.get());
     return {};
-}
-
-Result<std::int64_t> Database::number(const char* sql) {
-    Statement statement = TRY(prepare(sql));
-    if (!TRY(statement.step())) return Error(Code::Corrupt, "the store lacks an expected row");
-    return statement.number(0);
 }
 
 Result<void> Database::commit() {

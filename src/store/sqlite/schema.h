@@ -4,15 +4,12 @@
 #include <span>
 
 #include "base/result.h"
+#include "store/sql/migration.h"
 #include "store/sqlite/database.h"
 
 namespace marque::store::sqlite {
 
-struct Migration {
-    const char* name;  // 0001_installation
-    const char* up;
-    const char* down;
-};
+using sql::Migration;
 
 // Oldest first; the schema's version is how many of them are applied.
 std::span<const Migration> migrations();

@@ -12,9 +12,8 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "store/append.h"
-#include "store/sqlite/apply.h"
-#include "store/sqlite/reader.h"
-#include "store/sqlite/rows.h"
+#include "store/sql/reader.h"
+#include "store/sql/write.h"
 #include "store/sqlite/schema.h"
 
 namespace marque::store::sqlite {
@@ -54,28 +53,6 @@ Result<void> keep_log_file(Database& database) {
     return database.execute("PRAGMA journal_size_limit = 0");
 }
 
-Result<void> update_head(Database& database, const Appended& appended) {
-    Statement statement =
-        TRY(database.prepare("INSERT INTO log_head (only, size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
-                             " ON CONFLICT (only) DO UPDATE SET size = ?1, frontier = ?2, seal = ?3 WHERE size < ?1"));
-    statement.bind(appended.head.size()).bind(ByteView(appended.head.bytes())).bind(ByteView(appended.head_seal));
-    if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
-    return {};
-}
-
-Result<void> insert_entry(Database& database, const StoredEntry& entry, const audit::Event& event) {
-    std::optional<std::string> workspace, identity;
-    if (const auto about = audit::identity_of(audit::subject_of(event))) {
-        workspace = about->workspace.text();
-        identity = about->name.text();
-    }
-    Statement statement =
-        TRY(database.prepare("INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (?, ?, ?, ?, ?)"));
-    statement.bind(entry.seq).bind(entry.bytes).bind(ByteView(entry.seal)).bind(workspace).bind(identity);
-    TRY(statement.run());
-    return {};
-}
-
 // Schema 3 counts them; before it and after a rollback there is nothing to count.
 Result<std::int64_t> count_row_writes(Database& database) {
     if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return 0;
@@ -95,7 +72,7 @@ class ReadOnlyStore final : public Store {
     explicit ReadOnlyStore(Database database) : database_(std::move(database)) {}
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override {
-        return view(SqliteReader(database_));
+        return view(sql::SqlReader(database_));
     }
     Result<domain::Revision> change(const Decide&) override {
         return Error(Code::StateRefuses, "a backup is not changed");
@@ -154,7 +131,7 @@ class SqliteMaintenance final : public Maintenance {
         if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
                          "nothing rolls back past the log; to leave Marque, export it and remove the folder");
-        const SqliteReader reader(database_);
+        const sql::SqlReader reader(database_);
         const auto drafts = TRY(decide(reader, from, to));
         TRY(apply_migrations(database_, from, to));
         if (drafts.empty()) return {};
@@ -213,15 +190,10 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 
 Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
                                       const Secret& sealing_key) {
-    const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     const auto writes_before = TRY(count_row_writes(database));
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
-        TRY(insert_entry(database, appended.entries[i], drafts[i].event));
-        TRY(apply(database, drafts[i].event, appended.entries[i].seq));
-    }
-    TRY(update_head(database, appended));
+    const auto revision = TRY(sql::write_events(database, reader, drafts, sealing_key));
     TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
-    return appended.head.size();
+    return revision;
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,
@@ -254,14 +226,14 @@ Result<void> SqliteStore::create(const std::string& path) {
 
 Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>& view) {
     TRY(database_.begin_read());
-    auto result = view(SqliteReader(database_));
+    auto result = view(sql::SqlReader(database_));
     database_.rollback();
     return result;
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
     return database_.write([&]() -> Result<domain::Revision> {
-        const SqliteReader reader(database_);
+        const sql::SqlReader reader(database_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
         return write_events(database_, reader, drafts, sealing_key_.get());
@@ -269,29 +241,7 @@ Result<domain::Revision> SqliteStore::change(const Decide& decide) {
 }
 
 Result<void> SqliteStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
-    return database_.write([&]() -> Result<void> {
-        for (const Use& use : uses) {
-            Statement statement =
-                TRY(database_.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, ?4)"
-                                      " ON CONFLICT (credential) DO UPDATE SET count = count + ?4, at = max(at, ?2),"
-                                      " source = CASE WHEN at <= ?2 THEN ?3 ELSE source END"));
-            statement.bind(use.credential.text()).bind(use.at).bind(use.from).bind(use.count);
-            TRY(statement.run());
-        }
-        for (const auto& [credential, uses_] : refused) {
-            Statement statement =
-                TRY(database_.prepare("INSERT INTO refused_use (credential, reason, since, at, source, count, untold)"
-                                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (credential) DO UPDATE SET"
-                                      " count = CASE WHEN reason = ?2 AND since = ?3 THEN count + ?6 ELSE ?6 END,"
-                                      " untold = CASE WHEN reason = ?2 AND since = ?3 THEN untold + ?6 ELSE ?6 END,"
-                                      " source = CASE WHEN at <= ?4 THEN ?5 ELSE source END, at = max(at, ?4),"
-                                      " reason = ?2, since = ?3"));
-            statement.bind(credential.text()).bind(uses_.reason).bind(uses_.since).bind(uses_.last_at);
-            statement.bind(uses_.last_from).bind(uses_.count);
-            TRY(statement.run());
-        }
-        return {};
-    });
+    return database_.write([&] { return sql::write_uses(database_, uses, refused); });
 }
 
 Result<void> SqliteStore::mark() {
@@ -318,7 +268,7 @@ Result<void> SqliteStore::examine() {
     if (TRY(watch_->is_file_as_examined())) return {};
     Database database = TRY(Database::open(path_));
     TRY(require_newest_schema(database));
-    const SqliteReader reader(database);
+    const sql::SqlReader reader(database);
     TRY(check_head(TRY(reader.head()), sealing_key_.get()));
     // Read through when that is a moment's work; of a larger file, what is broken shows when it is read.
     constexpr std::int64_t read_through_bytes = 32 * 1024 * 1024;

@@ -1,15 +1,15 @@
-// store/sqlite/reader.h: the store's Reader over one SQLite transaction.
+// store/sql/reader.h: the store's Reader over one transaction.
 #pragma once
 
-#include "store/sqlite/database.h"
+#include "store/sql/statement.h"
 #include "store/store.h"
 
-namespace marque::store::sqlite {
+namespace marque::store::sql {
 
-class SqliteReader final : public Reader {
+class SqlReader final : public Reader {
  public:
-    // `database` outlives the reader.
-    explicit SqliteReader(Database& database) : database_(database) {}
+    // `connection` outlives the reader.
+    explicit SqlReader(Connection& connection) : connection_(connection) {}
 
     Result<std::optional<domain::Installation>> installation() const override;
     Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const override;
@@ -42,7 +42,7 @@ class SqliteReader final : public Reader {
     Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;
 
  private:
-    Database& database_;
+    Connection& connection_;
 };
 
-}  // namespace marque::store::sqlite
+}  // namespace marque::store::sql

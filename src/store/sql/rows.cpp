@@ -1,4 +1,4 @@
-#include "store/sqlite/rows.h"
+#include "store/sql/rows.h"
 
 #include <algorithm>
 #include <initializer_list>
@@ -6,7 +6,7 @@
 #include "audit/json.h"
 #include "base/text.h"
 
-namespace marque::store::sqlite {
+namespace marque::store::sql {
 namespace {
 
 using namespace domain;
@@ -198,4 +198,4 @@ std::string workspace_text(const Grant& grant) {
     return grant.workspace ? grant.workspace->text() : "*";
 }
 
-}  // namespace marque::store::sqlite
+}  // namespace marque::store::sql

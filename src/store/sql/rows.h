@@ -1,11 +1,11 @@
-// store/sqlite/rows.h: rows to values. What does not parse is Corrupt, never guessed at.
+// store/sql/rows.h: rows to values. What does not parse is Corrupt, never guessed at.
 #pragma once
 
 #include "domain/entities.h"
-#include "store/sqlite/database.h"
+#include "store/sql/statement.h"
 #include "store/store.h"
 
-namespace marque::store::sqlite {
+namespace marque::store::sql {
 
 // The columns, in the order in which the functions below read them.
 #define MARQUE_WORKSPACE_COLUMNS "name, state, paused_until, created_at, revision"
@@ -43,4 +43,4 @@ Result<CredentialFacts> facts_from(const Statement& row);
 std::string labels_text(const domain::Labels& labels);
 std::string workspace_text(const domain::Grant& grant);
 
-}  // namespace marque::store::sqlite
+}  // namespace marque::store::sql

@@ -1,0 +1,210 @@
+#include "store/postgres/postgres_store.h"
+
+#include <fmt/format.h>
+
+#include "base/bytes.h"
+#include "store/append.h"
+#include "store/postgres/schema.h"
+#include "store/sql/reader.h"
+#include "store/sql/write.h"
+
+namespace marque::store::postgres {
+namespace {
+
+constexpr const char* reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+constexpr const char* writing = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
+constexpr const char* noting = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+constexpr int most_tries = 5;
+
+// Everything that a verdict may rest on moves the head; its seal makes it this installation's.
+constexpr const char* head_sql = "SELECT size, seal FROM log_head";
+
+Result<std::string> head_of(Connection& connection) {
+    sql::Statement statement = TRY(connection.prepare(head_sql));
+    if (!TRY(statement.step())) return std::string("0");
+    return fmt::format("{} {}", statement.number(0), to_hex(statement.bytes(1)));
+}
+
+class PostgresMaintenance final : public Maintenance {
+ public:
+    PostgresMaintenance(std::unique_ptr<Connection> connection, SealingKey sealing_key)
+        : connection_(std::move(connection)), sealing_key_(std::move(sealing_key)) {}
+
+    Result<StoreStatus> status() override {
+        const int schema = TRY(schema_of(*connection_));
+        StoreStatus status{"postgresql", connection_->location(), schema, newest_schema(), 0, {}};
+        status.bytes = static_cast<std::uint64_t>(TRY(connection_->number(
+            "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n"
+            " ON n.oid = c.relnamespace WHERE n.nspname = 'marque' AND c.relkind = 'r'")));
+        for (const sql::Migration& migration : migrations()) status.migrations.emplace_back(migration.name);
+        return status;
+    }
+
+    Result<void> migrate(int to, const DecideMigration& decide) override {
+        if (to < 0 || to > newest_schema())
+            return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
+                         fmt::format("this marque knows 1 to {}", newest_schema()));
+        TRY(connection_->execute("BEGIN"));
+        auto migrated = migrate_inside(to, decide);
+        if (migrated) return connection_->commit();
+        connection_->rollback();
+        return migrated;
+    }
+
+    Result<void> backup(const std::string&, const std::function<void(double)>&) override {
+        return Error(Code::StateRefuses, "a database server's backups are its own",
+                     "pg_dump --schema=marque, or a base backup with its log");
+    }
+
+    Result<std::vector<std::string>> check() override { return std::vector<std::string>{}; }
+
+ private:
+    Result<void> migrate_inside(int to, const DecideMigration& decide) {
+        TRY(lock_migrations(*connection_));
+        const int from = TRY(schema_of(*connection_));
+        if (from > newest_schema())
+            return Error(Code::StateRefuses,
+                         fmt::format("the store has schema {}, which this marque does not know", from),
+                         "use the marque that wrote it, or a newer one");
+        if (from > 0) TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        if (to == 0 && from > 0 && TRY(connection_->number("SELECT count(*) FROM entry")) > 0)
+            return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
+                         "nothing rolls back past the log");
+        const sql::SqlReader reader(*connection_);
+        const auto drafts = TRY(decide(reader, from, to));
+        TRY(apply_migrations(*connection_, from, to));
+        if (drafts.empty()) return {};
+        TRY(sql::write_events(*connection_, reader, drafts, sealing_key_.get()));
+        return {};
+    }
+
+    std::unique_ptr<Connection> connection_;
+    SealingKey sealing_key_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<PostgresStore>> PostgresStore::open(const std::string& conninfo, SealingKey sealing_key,
+                                                           const TimeOuts& time_outs) {
+    std::unique_ptr<PostgresStore> store(new PostgresStore(conninfo, time_outs, std::move(sealing_key)));
+    store->connection_ = TRY(Connection::open(conninfo, time_outs));
+    TRY(require_newest_schema(*store->connection_));
+    return store;
+}
+
+Result<void> PostgresStore::create(const std::string& conninfo) {
+    const auto connection = TRY(Connection::open(conninfo, {}));
+    TRY(connection->execute("BEGIN"));
+    const auto create = [&]() -> Result<void> {
+        TRY(lock_migrations(*connection));
+        if (TRY(schema_of(*connection)) == 0) return apply_migrations(*connection, 0, newest_schema());
+        TRY(require_newest_schema(*connection));
+        if (TRY(connection->number("SELECT count(*) FROM installation")) > 0)
+            return Error(Code::StateRefuses, "there is an installation in " + connection->location() + " already");
+        return {};
+    };
+    auto created = create();
+    if (created) return connection->commit();
+    connection->rollback();
+    return created;
+}
+
+Result<Connection*> PostgresStore::begin(const char* how) {
+    if (connection_ && connection_->is_alive()) {
+        auto begun = connection_->execute(how);
+        if (begun) return connection_.get();
+        if (connection_->is_alive()) return std::move(begun).error();
+    }
+    connection_.reset();
+    connection_ = TRY(Connection::open(conninfo_, time_outs_));
+    TRY(connection_->execute(how));
+    return connection_.get();
+}
+
+Result<void> PostgresStore::read(const std::function<Result<void>(const Reader&)>& view) {
+    Connection& connection = *TRY(begin(reading));
+    auto result = view(sql::SqlReader(connection));
+    connection.rollback();
+    return result;
+}
+
+// `body` is run again when the server broke it off for the sake of another; nothing of it was kept then.
+template <class Body>
+auto PostgresStore::write(const char* how, const Body& body) -> std::invoke_result_t<Body, Connection&> {
+    for (int tries = 1;; ++tries) {
+        Connection& connection = *TRY(begin(how));
+        auto result = body(connection);
+        if (result) {
+            if (auto committed = connection.commit(); committed)
+                return result;
+            else
+                result = std::move(committed).error();
+        }
+        const bool is_to_be_repeated = connection.is_to_be_repeated() && result.error().code == Code::Unavailable;
+        if (connection.is_alive()) connection.rollback();
+        if (!is_to_be_repeated || tries == most_tries) return result;
+    }
+}
+
+Result<domain::Revision> PostgresStore::change(const Decide& decide) {
+    return write(writing, [&](Connection& connection) -> Result<domain::Revision> {
+        // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
+        TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        const sql::SqlReader reader(connection);
+        const auto drafts = TRY(decide(reader));
+        if (drafts.empty()) return TRY(reader.head()).frontier.size();
+        return sql::write_events(connection, reader, drafts, sealing_key_.get());
+    });
+}
+
+Result<void> PostgresStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
+    return write(noting,
+                 [&](Connection& connection) -> Result<void> { return sql::write_uses(connection, uses, refused); });
+}
+
+Result<void> PostgresStore::mark() {
+    // On a fresh connection if need be: what lies there now is what is marked.
+    marked_ = TRY(head_now());
+    return {};
+}
+
+Result<bool> PostgresStore::is_as_marked() const {
+    if (marked_.empty()) return false;
+    return TRY(head_now()) == marked_;
+}
+
+Result<std::string> PostgresStore::head_now() const {
+    std::unique_ptr<Connection> connection;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!idle_.empty()) {
+            connection = std::move(idle_.back());
+            idle_.pop_back();
+        }
+    }
+    std::optional<Result<std::string>> head;
+    if (connection) head = head_of(*connection);
+    if (!connection || !connection->is_alive()) {
+        connection = TRY(Connection::open(conninfo_, time_outs_));
+        head = head_of(*connection);
+    }
+    if (*head) {
+        const std::lock_guard lock(mutex_);
+        idle_.push_back(std::move(connection));
+    }
+    return std::move(*head);
+}
+
+Result<void> PostgresStore::examine() {
+    const auto connection = TRY(Connection::open(conninfo_, time_outs_));
+    TRY(require_newest_schema(*connection));
+    const sql::SqlReader reader(*connection);
+    return check_head(TRY(reader.head()), sealing_key_.get());
+}
+
+Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& conninfo, SealingKey sealing_key) {
+    auto connection = TRY(Connection::open(conninfo, {}));
+    return std::unique_ptr<Maintenance>(new PostgresMaintenance(std::move(connection), std::move(sealing_key)));
+}
+
+}  // namespace marque::store::postgres

@@ -1,0 +1,54 @@
+#include "store/postgres/schema.h"
+
+#include <fmt/format.h>
+
+#include "store/postgres/migrations_generated.h"
+
+namespace marque::store::postgres {
+
+std::span<const sql::Migration> migrations() {
+    return generated_migrations;
+}
+
+int newest_schema() {
+    return static_cast<int>(migrations().size());
+}
+
+Result<int> schema_of(Connection& connection) {
+    if (TRY(connection.number("SELECT count(*) FROM pg_tables"
+                              " WHERE schemaname = 'marque' AND tablename = 'schema_version'")) == 0)
+        return 0;
+    return static_cast<int>(TRY(connection.number("SELECT version FROM marque.schema_version")));
+}
+
+Result<void> lock_migrations(Connection& connection) {
+    return connection.execute("SELECT pg_advisory_xact_lock(7886448)");  // "mrq" and a number: nobody else's, we hope
+}
+
+Result<void> apply_migrations(Connection& connection, int from, int to) {
+    if (from == 0)
+        TRY(
+            connection.execute("CREATE SCHEMA IF NOT EXISTS marque;"
+                               "CREATE TABLE IF NOT EXISTS marque.schema_version (version bigint NOT NULL);"
+                               "DELETE FROM marque.schema_version; INSERT INTO marque.schema_version VALUES (0)"));
+    for (int at = from; at < to; ++at) TRY(connection.execute(migrations()[static_cast<std::size_t>(at)].up));
+    for (int at = from; at > to; --at) TRY(connection.execute(migrations()[static_cast<std::size_t>(at - 1)].down));
+    return connection.execute(fmt::format("UPDATE marque.schema_version SET version = {}", to).c_str());
+}
+
+Result<void> require_newest_schema(Connection& connection) {
+    const int version = TRY(schema_of(connection));
+    if (version == 0) return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
+    if (version > newest_schema())
+        return Error(
+            Code::StateRefuses,
+            fmt::format("the store has schema {}, and this marque knows none above {}", version, newest_schema()),
+            "use the marque that wrote it, or a newer one");
+    if (version < newest_schema())
+        return Error(Code::StateRefuses,
+                     fmt::format("the store has schema {}, and this marque needs {}", version, newest_schema()),
+                     "back it up, then run marque store migrate --confirm");
+    return {};
+}
+
+}  // namespace marque::store::postgres

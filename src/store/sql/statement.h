@@ -1,0 +1,98 @@
+// store/sql/statement.h: a database that speaks SQL, as far as stores need one.
+//
+// Rows, reading and applying events are the same text for every such database (the other files here); a backend brings
+// the connection, its transactions, and what differs: locks, migrations, what a failed commit means. The SQL is what
+// SQLite and PostgreSQL both understand, with parameters written ?, ?1, ?2.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace marque::store::sql {
+
+// One run of a prepared statement, by its backend. Ends with the object.
+class Cursor {
+ public:
+    virtual ~Cursor() = default;
+    // Bound in order. Text and bytes are copied.
+    virtual void bind(std::string_view text) = 0;
+    virtual void bind(ByteView bytes) = 0;
+    virtual void bind(std::int64_t number) = 0;
+    virtual void bind_null() = 0;
+    // The next row; false after the last.
+    virtual Result<bool> step() = 0;
+    // For a statement without rows: how many it changed.
+    virtual Result<int> run() = 0;
+    // Valid until the next step.
+    virtual std::string_view view(int column) const = 0;
+    virtual std::int64_t number(int column) const = 0;
+    virtual Bytes bytes(int column) const = 0;
+    virtual bool is_null(int column) const = 0;
+};
+
+class Statement {
+ public:
+    explicit Statement(std::unique_ptr<Cursor> cursor) : cursor_(std::move(cursor)) {}
+
+    Statement& bind(std::string_view text) { return cursor_->bind(text), *this; }
+    Statement& bind(const char* text) { return bind(std::string_view(text)); }
+    Statement& bind(ByteView bytes) { return cursor_->bind(bytes), *this; }
+    Statement& bind(std::int64_t number) { return cursor_->bind(number), *this; }
+    Statement& bind(std::uint64_t number) { return bind(static_cast<std::int64_t>(number)); }
+    Statement& bind(std::uint32_t number) { return bind(static_cast<std::int64_t>(number)); }
+    Statement& bind(int number) { return bind(static_cast<std::int64_t>(number)); }
+    Statement& bind(bool flag) { return bind(static_cast<std::int64_t>(flag)); }
+    Statement& bind(Instant instant) { return bind(std::int64_t{instant.time_since_epoch().count()}); }
+    Statement& bind(Duration duration) { return bind(std::int64_t{duration.count()}); }
+    Statement& bind_null() { return cursor_->bind_null(), *this; }
+    template <class T>
+    Statement& bind(const std::optional<T>& value) {
+        return value ? bind(*value) : bind_null();
+    }
+
+    Result<bool> step() { return cursor_->step(); }
+    Result<int> run() { return cursor_->run(); }
+
+    std::string text(int column) const { return std::string(view(column)); }
+    std::string_view view(int column) const { return cursor_->view(column); }
+    std::int64_t number(int column) const { return cursor_->number(column); }
+    Bytes bytes(int column) const { return cursor_->bytes(column); }
+    bool is_null(int column) const { return cursor_->is_null(column); }
+    Instant instant(int column) const { return Instant(Duration(number(column))); }
+    std::optional<Instant> maybe_instant(int column) const {
+        if (is_null(column)) return std::nullopt;
+        return instant(column);
+    }
+    std::optional<Duration> maybe_duration(int column) const {
+        if (is_null(column)) return std::nullopt;
+        return Duration(number(column));
+    }
+
+ private:
+    std::unique_ptr<Cursor> cursor_;
+};
+
+// For one thread at a time.
+class Connection {
+ public:
+    virtual ~Connection() = default;
+    // `sql` must outlive the connection: a literal. Prepared once and kept. Errors: Unavailable, Corrupt.
+    virtual Result<Statement> prepare(const char* sql) = 0;
+    // The same for many rows, which come as they are read; nothing else may be asked before they are.
+    virtual Result<Statement> prepare_streaming(const char* sql) { return prepare(sql); }
+
+    Result<std::int64_t> number(const char* sql) {
+        Statement statement = TRY(prepare(sql));
+        if (!TRY(statement.step())) return Error(Code::Corrupt, "the store lacks an expected row");
+        return statement.number(0);
+    }
+};
+
+}  // namespace marque::store::sql

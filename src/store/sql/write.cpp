@@ -1,0 +1,72 @@
+#include "store/sql/write.h"
+
+#include "store/append.h"
+#include "store/sql/apply.h"
+
+namespace marque::store::sql {
+namespace {
+
+Result<void> update_head(Connection& connection, const Appended& appended) {
+    Statement statement =
+        TRY(connection.prepare("INSERT INTO log_head (\"only\", size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
+                               " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3"
+                               " WHERE log_head.size < ?1"));
+    statement.bind(appended.head.size()).bind(ByteView(appended.head.bytes())).bind(ByteView(appended.head_seal));
+    if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
+    return {};
+}
+
+Result<void> insert_entry(Connection& connection, const StoredEntry& entry, const audit::Event& event) {
+    std::optional<std::string> workspace, identity;
+    if (const auto about = audit::identity_of(audit::subject_of(event))) {
+        workspace = about->workspace.text();
+        identity = about->name.text();
+    }
+    Statement statement =
+        TRY(connection.prepare("INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (?, ?, ?, ?, ?)"));
+    statement.bind(entry.seq).bind(entry.bytes).bind(ByteView(entry.seal)).bind(workspace).bind(identity);
+    TRY(statement.run());
+    return {};
+}
+
+}  // namespace
+
+Result<domain::Revision> write_events(Connection& connection, const Reader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+    const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+        TRY(insert_entry(connection, appended.entries[i], drafts[i].event));
+        TRY(apply(connection, drafts[i].event, appended.entries[i].seq));
+    }
+    TRY(update_head(connection, appended));
+    return appended.head.size();
+}
+
+Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused) {
+    for (const Use& use : uses) {
+        Statement statement =
+            TRY(connection.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, ?4)"
+                                   " ON CONFLICT (credential) DO UPDATE SET count = last_use.count + ?4,"
+                                   " at = CASE WHEN last_use.at > ?2 THEN last_use.at ELSE ?2 END,"
+                                   " source = CASE WHEN last_use.at <= ?2 THEN ?3 ELSE last_use.source END"));
+        statement.bind(use.credential.text()).bind(use.at).bind(use.from).bind(use.count);
+        TRY(statement.run());
+    }
+    for (const auto& [credential, uses_] : refused) {
+        Statement statement = TRY(connection.prepare(
+            "INSERT INTO refused_use (credential, reason, since, at, source, count, untold)"
+            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (credential) DO UPDATE SET"
+            " count = CASE WHEN refused_use.reason = ?2 AND refused_use.since = ?3 THEN refused_use.count + ?6 ELSE ?6"
+            " END,"
+            " untold = CASE WHEN refused_use.reason = ?2 AND refused_use.since = ?3 THEN refused_use.untold + ?6"
+            " ELSE ?6 END,"
+            " source = CASE WHEN refused_use.at <= ?4 THEN ?5 ELSE refused_use.source END,"
+            " at = CASE WHEN refused_use.at > ?4 THEN refused_use.at ELSE ?4 END, reason = ?2, since = ?3"));
+        statement.bind(credential.text()).bind(uses_.reason).bind(uses_.since).bind(uses_.last_at);
+        statement.bind(uses_.last_from).bind(uses_.count);
+        TRY(statement.run());
+    }
+    return {};
+}
+
+}  // namespace marque::store::sql

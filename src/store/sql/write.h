@@ -1,0 +1,20 @@
+// store/sql/write.h: what a change writes: entries, rows, head; and uses beside them.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "base/secret.h"
+#include "store/sql/statement.h"
+#include "store/store.h"
+
+namespace marque::store::sql {
+
+// Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply.
+Result<domain::Revision> write_events(Connection& connection, const Reader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
+
+// As Store::record_uses, inside the caller's transaction.
+Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused);
+
+}  // namespace marque::store::sql
