@@ -73,6 +73,7 @@ JsonObject to_json(const ApprovalPolicy& policy) {
 
 JsonObject to_json(const Owner& owner) {
     JsonObject object{{"public_key", owner.public_key}};
+    if (!owner.comment.empty()) object["comment"] = owner.comment;
     if (owner.operator_name) object["operator"] = owner.operator_name->text();
     return object;
 }

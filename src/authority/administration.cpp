@@ -91,20 +91,23 @@ Result<void> require_workspace_of(const store::Reader& reader, const Grant& gran
 
 audit::JsonObject owner_json(const Owner& owner) {
     audit::JsonObject object{{"public_key", owner.public_key}};
+    if (!owner.comment.empty()) object["comment"] = owner.comment;
     if (owner.operator_name) object["operator"] = owner.operator_name->text();
     return object;
 }
 
 // The gate never shuts for ever: a quorum can always come together.
-Result<void> require_quorum(const std::vector<Owner>& owners, std::uint32_t quorum) {
-    if (holders(owners) >= quorum) return {};
-    return Error(Code::StateRefuses,
-                 fmt::format("approvals would need {} owners, and there would be {}", quorum, holders(owners)),
+Result<void> require_quorum(const Approvers& approvers) {
+    const std::size_t have = holders(approvers), need = approvers.policy.quorum;
+    if (have >= need) return {};
+    return Error(Code::StateRefuses, fmt::format("approvals would need {} owners, and there would be {}", need, have),
                  "two keys of one operator are one owner");
 }
 
 audit::JsonObject policy_json(const ApprovalPolicy& policy) {
-    return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+    audit::JsonObject object{{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+    if (policy.has_sole_owner) object["effect"] = "whoever asks may approve it too, if they hold an owner key";
+    return object;
 }
 
 audit::JsonObject revision_json(Revision revision) {
@@ -229,8 +232,9 @@ Result<Done> Authority::remove_environment(const EnvironmentName& name, const Or
 }
 
 Result<Done> Authority::set_protection(const EnvironmentName& name, Protection protection, const Order& order) {
+    const std::string verb = protection == Protection::Protected ? "protect" : "unprotect";
     return run(
-        {"environment protect", "environment.protect"}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        {"environment " + verb, "environment." + verb}, order, [&](const Context& context, Plan& plan) -> Result<void> {
             const WorkspaceName& workspace = context.workspace->name;
             plan.about = EnvironmentRef{workspace, name};
             const Environment environment = TRY(require_environment(context.reader, workspace, name));
@@ -240,8 +244,12 @@ Result<Done> Authority::set_protection(const EnvironmentName& name, Protection p
             }
             audit::JsonObject before{{"protected", environment.protection == Protection::Protected},
                                      {"revision", environment.revision}};
-            plan.changes.push_back(
-                {plan.about, std::move(before), {{"protected", protection == Protection::Protected}}});
+            const char* effect = protection == Protection::Protected
+                                     ? "from now on nothing comes into being there without an owner"
+                                     : "from now on anything comes into being there without an owner";
+            plan.changes.push_back({plan.about,
+                                    std::move(before),
+                                    {{"protected", protection == Protection::Protected}, {"effect", effect}}});
             plan.gate = "whether environment " + name.text() + " is protected is for its owners to say";
             plan.events.emplace_back(audit::ProtectionChanged{{workspace, name}, protection});
             return {};
@@ -341,7 +349,9 @@ Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
             plan.notes.push_back(describe(plan.about) + " is registered already");
             return {};
         }
-        plan.changes.push_back({plan.about, {}, owner_json(owner)});
+        // With what the owners decided last in it: an approval from before that is none.
+        const Revision revision = TRY(context.reader.installation())->owners_revision;
+        plan.changes.push_back({plan.about, revision_json(revision), owner_json(owner)});
         if (owner.operator_name && !TRY(context.reader.operator_named(*owner.operator_name)))
             plan.notes.push_back("there is no operator " + owner.operator_name->text() + " yet");
         if (owners.empty())
@@ -355,16 +365,17 @@ Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
 
 Result<Done> Authority::remove_owner(const std::string& fingerprint, const Order& order) {
     return run({"owner remove", "owner.remove", true}, order, [&](const Context& context, Plan& plan) -> Result<void> {
-        auto owners = TRY(context.reader.owners());
-        const auto found = std::ranges::find(owners, fingerprint, &Owner::fingerprint);
-        if (found == owners.end()) return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
+        Approvers approvers = TRY(approvers_of(context.reader));
+        const auto found = std::ranges::find(approvers.owners, fingerprint, &Owner::fingerprint);
+        if (found == approvers.owners.end())
+            return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
         const Owner removed = *found;
         plan.about = OwnerRef{fingerprint};
         audit::JsonObject before = owner_json(removed);
-        before["revision"] = removed.revision;
+        before["revision"] = TRY(context.reader.installation())->owners_revision;
         plan.changes.push_back({plan.about, std::move(before), {{"state", "removed"}}});
-        owners.erase(found);
-        TRY(require_quorum(owners, TRY(context.reader.installation())->policy.quorum));
+        approvers.owners.erase(found);
+        TRY(require_quorum(approvers));
         plan.gate = only_owners_say;
         plan.events.emplace_back(audit::OwnerRemoved{removed});
         return {};
@@ -380,8 +391,12 @@ Result<Done> Authority::set_policy(const PolicyRequest& request, const Order& or
             plan.notes.emplace_back("it is the policy already");
             return {};
         }
-        TRY(require_quorum(TRY(context.reader.owners()), after.quorum));
-        plan.changes.push_back({InstallationRef{}, policy_json(before), policy_json(after)});
+        Approvers approvers = TRY(approvers_of(context.reader));
+        approvers.policy = after;
+        TRY(require_quorum(approvers));
+        audit::JsonObject was = policy_json(before);
+        was["revision"] = TRY(context.reader.installation())->owners_revision;
+        plan.changes.push_back({InstallationRef{}, std::move(was), policy_json(after)});
         plan.gate = "what it takes to approve is for the owners to say";
         plan.events.emplace_back(audit::ApprovalPolicyChanged{before, after});
         return {};

@@ -19,9 +19,13 @@ namespace marque::authority {
 // More is too much to read, and to approve at once.
 inline constexpr std::size_t longest_approval_text = 64 * 1024;
 
-// Of the approval it takes id, nonce, workspace, requester and times. Errors: StateRefuses when it is longer than that,
-// or has a character that does not show as it is.
-Result<std::string> approval_text(const Plan& plan, const domain::Approval& approval);
+// Of the approval it takes id, nonce, workspace and times. Errors: StateRefuses when it is longer than that, or has
+// something in it that does not show as it is.
+Result<std::string> approval_text(const Plan& plan, const domain::Approval& approval,
+                                  const domain::Operator& requester);
+
+// Whether the text is of the form that this program writes.
+bool is_of_this_form(std::string_view text);
 
 // Whether the two plans ask for the same, so that they differ by what was there before. `signed_text` is an
 // approval's; one that makes no sense asks for nothing.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 #include "authority/approval_text.h"
 #include "authority/authority.h"
@@ -26,8 +27,9 @@ std::string decision_of(const store::Reader& reader, const Approval& approval) {
 }
 
 // "1 of 2 signatures; that of SHA256:… does not count, because …"
-std::string shortfall(const Approval& approval, const std::vector<Counting>& counts, const ApprovalPolicy& policy) {
-    std::string text = fmt::format("it has {} of {} signatures", count_of(counts), policy.quorum);
+std::string shortfall(const Approval& approval, const Approvers& approvers) {
+    const auto counts = counting(approval, approvers);
+    std::string text = fmt::format("it has {} of {} signatures", count_of(counts), approvers.policy.quorum);
     for (std::size_t i = 0; i < counts.size(); ++i) {
         const std::string of = "; that of " + approval.signatures[i].fingerprint;
         if (counts[i] == Counting::KeyRemoved) text += of + " no longer counts: the key was removed";
@@ -37,20 +39,30 @@ std::string shortfall(const Approval& approval, const std::vector<Counting>& cou
     return text;
 }
 
-Result<void> require_redeemable(const store::Reader& reader, const Approval& approval, const std::vector<Owner>& owners,
-                                const ApprovalPolicy& policy, Instant now) {
-    const ApprovalState state = state_at(approval, owners, policy, now);
+Result<void> require_redeemable(const store::Reader& reader, const Approval& approval, const Approvers& approvers,
+                                Instant now) {
+    const ApprovalState state = state_at(approval, approvers, now);
     const Rule rule = rule_for(state, ApprovalAction::Redeem);
     if (rule.ruling == Ruling::Allowed) return {};
     const std::string name = describe(ApprovalRef{approval.id});
     if (state == ApprovalState::Waiting)
-        return Error(Code::ApprovalNeeded,
-                     fmt::format("{}: {}", name, shortfall(approval, counting(approval, owners, policy), policy)),
+        return Error(Code::ApprovalNeeded, fmt::format("{}: {}", name, shortfall(approval, approvers)),
                      "an owner signs it with marque approval sign " + approval.id.string());
     const std::string when =
         state == ApprovalState::Expired ? ", since " + to_calendar(approval.not_after) : decision_of(reader, approval);
     return Error(Code::ApprovalNeeded, fmt::format("{}: {}{}", name, rule.because, when),
                  "to ask anew, leave out --approval");
+}
+
+// What the signatures have to be over is made anew; what is stored is only what was shown.
+Result<void> require_same_text(const Approval& approval, const Plan& plan, const Operator& requester) {
+    if (approval.text == TRY(approval_text(plan, approval, requester))) return {};
+    if (!is_of_this_form(approval.text))
+        return Error(Code::ApprovalNeeded,
+                     describe(ApprovalRef{approval.id}) + " was asked for with another version of marque",
+                     "to ask anew, leave out --approval");
+    return Error(Code::Corrupt, describe(ApprovalRef{approval.id}) + " is not stored as it was asked for",
+                 "somebody wrote to the database; run marque audit verify");
 }
 
 Result<void> require_same_plan(const Approval& approval, const Plan& plan) {
@@ -80,8 +92,20 @@ Result<std::string> make_nonce(Random& random) {
     return to_hex(bytes);
 }
 
-audit::JsonObject state_json(ApprovalState state, std::size_t signatures, const ApprovalPolicy& policy) {
-    return {{"state", name_of(state)}, {"signatures", fmt::format("{} of {}", signatures, policy.quorum)}};
+audit::JsonObject state_json(const Approval& approval, const Approvers& approvers, Instant now) {
+    return {{"state", name_of(state_at(approval, approvers, now))},
+            {"signatures", fmt::format("{} of {}", count_of(counting(approval, approvers)), approvers.policy.quorum)}};
+}
+
+// What whoever asks should know before they send anybody to sign.
+void note_who_can_approve(Plan& plan, const OperatorName& requester, const Approvers& approvers) {
+    if (approvers.policy.quorum > 1)
+        plan.notes.push_back(fmt::format("{} of the owners have to sign", approvers.policy.quorum));
+    if (!can_approve_for(requester, approvers))
+        plan.notes.push_back(fmt::format(
+            "it can't be approved as things are: {} can't approve what they ask for, and without them there "
+            "are too few owners",
+            requester.text()));
 }
 
 }  // namespace
@@ -92,9 +116,19 @@ Result<Approval> find_approval(const store::Reader& reader, const Operator& view
     return Error(Code::NotFound, "there is no " + describe(ApprovalRef{id}), "see marque approval list --all");
 }
 
+Result<Approvers> approvers_of(const store::Reader& reader) {
+    Approvers approvers;
+    approvers.owners = TRY(reader.owners());
+    const auto installation = TRY(reader.installation());
+    if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
+    approvers.policy = installation->policy;
+    for (const Operator& one : TRY(reader.operators())) approvers.uids.emplace(one.name, one.uid);
+    return approvers;
+}
+
 Result<void> Authority::pass_gate(const Context& context, const Order& order, Proven& proven, Plan& plan) const {
-    const auto owners = TRY(context.reader.owners());
-    if (owners.empty())
+    const Approvers approvers = TRY(approvers_of(context.reader));
+    if (approvers.owners.empty())
         return Error(
             Code::ApprovalNeeded,
             *plan.gate +
@@ -102,38 +136,35 @@ Result<void> Authority::pass_gate(const Context& context, const Order& order, Pr
             "register one: marque owner add FILE.pub");
     if (!order.approval) {
         plan.awaits_approval = true;
+        note_who_can_approve(plan, context.requester.name, approvers);
         return {};
     }
-    Approval approval = TRY(find_approval(context.reader, context.requester, *order.approval));
+    const Approval approval = TRY(find_approval(context.reader, context.requester, *order.approval));
     if (approval.requester != context.requester.name)
         return Error(Code::PermissionDenied,
                      fmt::format("{} was asked for by {}, and only they can use it", describe(ApprovalRef{approval.id}),
                                  approval.requester.text()));
-    const ApprovalPolicy policy = TRY(context.reader.installation())->policy;
-    TRY(require_redeemable(context.reader, approval, owners, policy, context.now));
+    TRY(require_redeemable(context.reader, approval, approvers, context.now));
     TRY(require_same_plan(approval, plan));
-    // What the signatures have to be over is made anew; what is stored is only what was shown.
-    if (approval.text != TRY(approval_text(plan, approval)))
-        return Error(Code::Corrupt, describe(ApprovalRef{approval.id}) + " is not stored as it was asked for",
-                     "somebody wrote to the database; run marque audit verify");
-    TRY(require_genuine(approval, owners, counting(approval, owners, policy), proven));
+    TRY(require_same_text(approval, plan, context.requester));
+    TRY(require_genuine(approval, approvers, proven));
     plan.events.insert(plan.events.begin(), audit::ApprovalRedeemed{approval.id, approval.plan});
     return {};
 }
 
-Result<void> Authority::require_genuine(const Approval& approval, const std::vector<Owner>& owners,
-                                        const std::vector<Counting>& counts, Proven& proven) const {
+Result<void> Authority::require_genuine(const Approval& approval, const Approvers& approvers, Proven& proven) const {
     if (proven.text != approval.text && !proven.is_complete) proven = {approval.text, {}, false};
+    const auto counts = counting(approval, approvers);
     for (std::size_t i = 0; i < counts.size(); ++i) {
         if (counts[i] != Counting::Counts) continue;
         const OwnerSignature& signature = approval.signatures[i];
-        const auto owner = std::ranges::find(owners, signature.fingerprint, &Owner::fingerprint);
+        const auto owner = std::ranges::find(approvers.owners, signature.fingerprint, &Owner::fingerprint);
         const std::pair wanted(owner->public_key, signature.text);
         if (proven.text == approval.text && std::ranges::count(proven.signatures, wanted) != 0) continue;
         if (proven.is_complete)
             return Error(Code::StateRefuses, describe(ApprovalRef{approval.id}) + " changed meanwhile",
                          "look at it and try again");
-        const auto signer = signatures_.signer(approval.text, signature.text, owners);
+        const auto signer = signatures_.signer(approval.text, signature.text, approvers.owners);
         if (!signer && signer.error().code != Code::PermissionDenied) return signer.error();
         if (!signer || *signer != signature.fingerprint)
             return Error(Code::Corrupt,
@@ -147,24 +178,30 @@ Result<void> Authority::require_genuine(const Approval& approval, const std::vec
 
 Result<Approval> Authority::ask_owners(const store::Reader& reader, const Plan& plan, Instant now,
                                        std::vector<audit::Event>& events) {
-    std::size_t open = 0;
-    for (Approval& other : TRY(reader.approvals(now, 100 * most_open_approvals))) {
-        if (other.requester.text() != plan.requester) continue;
-        if (other.plan == plan.digest()) return std::move(other);
+    const auto requester = TRY(reader.operator_named(TRY(OperatorName::parse(plan.requester))));
+    if (!requester) return Error(Code::Corrupt, "operator " + plan.requester + " is gone");
+    const std::string digest = plan.digest();
+    std::size_t open = 0, today = 0;
+    for (Approval& other : TRY(reader.approvals(std::nullopt, 100 * most_approvals_a_day))) {
+        if (other.requester != requester->name || other.requested_at <= now - std::chrono::days(1)) continue;
+        ++today;
+        if (other.stored != ApprovalStanding::Open || other.not_after <= now) continue;
+        if (other.plan == digest) return std::move(other);
         ++open;
     }
     if (open >= most_open_approvals)
         return Error(Code::StateRefuses, fmt::format("{} has {} open requests for an approval", plan.requester, open),
                      "withdraw some: marque approval withdraw ID");
+    if (today >= most_approvals_a_day)
+        return Error(Code::StateRefuses, fmt::format("{} has asked for {} approvals in a day", plan.requester, today));
     ApprovalId id = ApprovalId::from_bits(TRY(random_bits(random_)));
     while (TRY(reader.approval(id))) id = ApprovalId::from_bits(TRY(random_bits(random_)));
-    const auto requester = TRY(OperatorName::parse(plan.requester));
     const std::string nonce = TRY(make_nonce(random_));
-    Approval approval{id,         nonce, "",        plan.digest(), plan.action,
-                      plan.about, {},    requester, now,           now + approval_lifetime};
+    Approval approval{
+        id, nonce, "", digest, plan.action, plan.about, {}, requester->name, now, now + approval_lifetime};
     if (const auto* workspace = plan.request.if_contains("workspace"))
         approval.workspace = TRY(WorkspaceName::parse(std::string_view(workspace->get_string())));
-    approval.text = TRY(approval_text(plan, approval));
+    approval.text = TRY(approval_text(plan, approval, *requester));
     events.emplace_back(audit::ApprovalRequested{approval});
     return approval;
 }
@@ -203,23 +240,23 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         plan.about = ApprovalRef{id};
         const Approval approval = TRY(find_approval(context.reader, context.requester, id));
-        const auto owners = TRY(context.reader.owners());
-        const ApprovalPolicy policy = TRY(context.reader.installation())->policy;
-        const ApprovalState state = state_at(approval, owners, policy, context.now);
+        const Approvers approvers = TRY(approvers_of(context.reader));
+        const ApprovalState state = state_at(approval, approvers, context.now);
         if (const Rule rule = rule_for(state, ApprovalAction::Sign); rule.ruling != Ruling::Allowed)
             return Error(Code::StateRefuses, fmt::format("{}: {}", describe(plan.about), rule.because));
         if (!signer) return signer.error();
-        const auto owner = std::ranges::find(owners, *signer, &Owner::fingerprint);
+        const auto owner = std::ranges::find(approvers.owners, *signer, &Owner::fingerprint);
         const auto before = std::ranges::find(asked_about, *signer, &Owner::fingerprint);
-        if (owner == owners.end() || owner->public_key != before->public_key)
+        if (owner == approvers.owners.end() || owner->public_key != before->public_key)
             return Error(Code::PermissionDenied, "the signature's key, " + *signer + ", is no owner's any more");
-        if (std::ranges::count(approval.signatures, *signer, &OwnerSignature::fingerprint) != 0) {
-            plan.notes.push_back(*signer + " has signed it already, and counts once");
-            return {};
-        }
+        for (const OwnerSignature& other : approval.signatures)
+            if (other.fingerprint == *signer && other.revision >= owner->revision) {
+                plan.notes.push_back(*signer + " has signed it already, and counts once");
+                return {};
+            }
         Approval after = approval;
-        after.signatures.push_back({*signer, signature, context.now});
-        const auto counts = counting(after, owners, policy);
+        after.signatures.push_back({*signer, signature, context.now, std::numeric_limits<Revision>::max()});
+        const auto counts = counting(after, approvers);
         if (counts.back() == Counting::IsRequesters)
             return Error(
                 Code::PermissionDenied,
@@ -229,14 +266,13 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
             return Error(Code::PermissionDenied,
                          fmt::format("operator {} has signed it with another key already, and counts once",
                                      owner->operator_name->text()));
-        audit::JsonObject then = state_json(state_at(after, owners, policy, context.now), count_of(counts), policy);
+        audit::JsonObject then = state_json(after, approvers, context.now);
         then["signed_by"] = *signer;
         if (owner->operator_name) then["operator"] = owner->operator_name->text();
-        plan.changes.push_back(
-            {plan.about, state_json(state, count_of(counting(approval, owners, policy)), policy), std::move(then)});
+        plan.changes.push_back({plan.about, state_json(approval, approvers, context.now), std::move(then)});
         const std::size_t count = count_of(counts);
-        plan.notes.push_back(count < policy.quorum
-                                 ? fmt::format("it still needs {} of the owners", policy.quorum - count)
+        plan.notes.push_back(count < approvers.policy.quorum
+                                 ? fmt::format("it still needs {} of the owners", approvers.policy.quorum - count)
                                  : fmt::format("it is approved: {} can use it until {}", approval.requester.text(),
                                                to_calendar(approval.not_after)));
         plan.events.emplace_back(audit::ApprovalSigned{id, approval.plan, *owner, after.signatures.back()});
@@ -256,8 +292,7 @@ Result<Done> Authority::decide_approval(const ApprovalId& id, ApprovalAction act
                          fmt::format("{} was asked for by {}, and only they can withdraw it", describe(plan.about),
                                      approval.requester.text()),
                          "to refuse it: marque approval deny " + id.string());
-        const auto owners = TRY(context.reader.owners());
-        const ApprovalState state = state_at(approval, owners, TRY(context.reader.installation())->policy, context.now);
+        const ApprovalState state = state_at(approval, TRY(approvers_of(context.reader)), context.now);
         const Rule rule = rule_for(state, action);
         if (rule.ruling == Ruling::Refused)
             return Error(Code::StateRefuses, fmt::format("{}: {}", describe(plan.about), rule.because));

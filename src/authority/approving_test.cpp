@@ -274,7 +274,7 @@ TEST_F(Invariant8Gate, WhatIsRewrittenInTheDatabaseIsNotWhatWasSigned) {
     Approval& approval = store.rows.approvals.at(id);
     approval = whole;
     approval.plan = done->plan.digest();
-    approval.text = *approval_text(done->plan, approval);
+    approval.text = *approval_text(done->plan, approval, store.rows.operators.at(*OperatorName::parse("ops")));
     EXPECT_EQ(ops().create(requests, with(id), delivery).error().code, Code::Corrupt);
     expect_not_made();
 }
@@ -348,25 +348,130 @@ TEST_F(Invariant8Gate, RequestsAreBounded) {
 
 TEST_F(Invariant8Gate, NoTextFromOutsideAddsALineOrHidesOne) {
     CreateRequest request = this->request("prod-bot", "production");
-    request.contact = "bob\n- identity other\n    now: not there";
+    request.contact = "bob\n- identity other\n now: not there";
+    request.contact +=
+        " in the middle of many words that go on and on, so that they do not fit on a line of a terminal";
     const CreateRequest requests[] = {request};
     Order order = confirmed();
     order.reason = "because\r\x1b[2Kof";
     const auto asked = ops().create(requests, order, delivery);
     ASSERT_TRUE(asked);
-    EXPECT_TRUE(has(asked->approval->text, "contact: bob\\n- identity other\\n"));
+    EXPECT_TRUE(has(asked->approval->text, "contact: 'bob\\n- identity other\\n"));
     EXPECT_FALSE(has(asked->approval->text, "\n- identity other"));
+    EXPECT_TRUE(has(asked->approval->text, "\n        | ")) << "a long value goes on where no line begins";
     EXPECT_TRUE(is_plain_text(asked->approval->text));
-    order.reason = "\u202egnihtyna ekil skool";  // right to left
-    expect_refused(ops().create(requests, order, delivery), Code::StateRefuses, "a character that can't be seen");
+    for (const char* reason : {"\u202egnihtyna ekil skool", "wide  open"}) {  // right to left; up to the next line
+        order.reason = reason;
+        expect_refused(ops().create(requests, order, delivery), Code::StateRefuses, "a character that can't be seen");
+    }
 }
 
 TEST_F(Invariant8Gate, TooLongIsNotAskedFor) {
     std::vector<CreateRequest> many;
-    for (int i = 0; i < 400; ++i) many.push_back(request(("bot-" + std::to_string(i)).c_str(), "production"));
+    for (int i = 0; i < 150; ++i) many.push_back(request(("bot-" + std::to_string(i)).c_str(), "production"));
+    for (CreateRequest& one : many) one.contact = std::string(200, 'x');
     Order order = confirmed();
-    order.confirmation = Confirmation::parse("400").release();
+    order.confirmation = Confirmation::parse("150").release();
     expect_refused(ops().create(many, order, delivery), Code::StateRefuses, "can be signed");
+    for (int i = 150; i <= 200; ++i) many.push_back(request(("bot-" + std::to_string(i)).c_str(), "production"));
+    expect_refused(ops().create(many, order, delivery), Code::StateRefuses, "can be for 200 identities at most");
+}
+
+TEST_F(Invariant8Gate, ATokenThatWasMadeBeforeItWasProtectedNeverComesIntoForce) {
+    delivery.meanwhile = [&](std::span<const IssuedToken>) {
+        for (auto& [key, environment] : store.rows.environments) environment.protection = Protection::Protected;
+    };
+    const auto late = create("codex");
+    ASSERT_FALSE(late);
+    EXPECT_EQ(late.error().code, Code::ApprovalNeeded) << late.error().message;
+    EXPECT_EQ(store.rows.credentials.begin()->second.stored, CredentialStanding::Revoked);
+    EXPECT_FALSE(accepts(delivery.delivered.back()));
+}
+
+TEST_F(Invariant8Gate, AnotherNameIsNotAnotherPerson) {
+    const Owner bobs = owner("bobs", "bob");
+    add(bobs);
+    ASSERT_TRUE(ops().remove_operator(*OperatorName::parse("bob"), confirmed()));
+    const Grant everything{std::nullopt, Permission::Manage};
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("bobby"), bob_uid, {everything}, confirmed()));
+    const CreateRequest requests[] = {request("prod-bot", "production")};
+    const ApprovalId id = as(bob_uid).create(requests, confirmed(), delivery)->approval->id;
+    EXPECT_TRUE(has(row(id).text, "asked by:      operator bobby, uid 1001, an operator since"));
+    expect_refused(sign(id, bobs), Code::PermissionDenied, "somebody else has to approve it");
+}
+
+TEST_F(Invariant8Gate, WhatIsAskedForSaysWhatItDoes) {
+    const auto text = [&](const Result<Done>& asked) { return asked->approval->text; };
+    const std::string open =
+        text(ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, confirmed()));
+    EXPECT_TRUE(has(open, "command:       environment unprotect"));
+    EXPECT_TRUE(has(open, "effect: from now on anything comes into being there without an owner"));
+    EXPECT_TRUE(has(text(ops().add_owner(dave, confirmed())), "comment: 'dave'"));
+    std::vector<CreateRequest> two{request("one", "production"), request("two", "production")};
+    two[1].scopes = *ScopeSet::parse("card:delete");
+    Order order = confirmed();
+    order.confirmation = Confirmation::parse("2").release();
+    EXPECT_TRUE(
+        has(text(ops().create(two, order, delivery)), "scopes of all together: card:delete card:edit card:view"));
+}
+
+TEST_F(Invariant8Gate, WhoComesBackWithAWorkspaceIsPartOfThePlan) {
+    const ApprovalId first = ask();
+    ASSERT_TRUE(sign(first, carol));
+    ASSERT_TRUE(redeem(first));
+    ASSERT_TRUE(create("codex"));
+    const auto workspace = *WorkspaceName::parse("default");
+    ASSERT_TRUE(ops().pause(workspace, {}, confirmed("r")));
+    const ApprovalId id = ops().resume(workspace, confirmed())->approval->id;
+    EXPECT_TRUE(has(row(id).text, "scopes: card:edit card:view"));
+    EXPECT_TRUE(has(row(id).text, "identities: 1")) << "who lives where nothing is protected needs no owner";
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(revoke("prod-bot"));
+    EXPECT_EQ(ops().resume(workspace, with(id)).error().code, Code::InvalidRequest) << "nobody is left behind the gate";
+    ASSERT_TRUE(ops().resume(workspace, confirmed()));
+}
+
+TEST_F(Invariant8Gate, WhatTheOwnersDecidedSinceEndsWhatTheyApprovedBefore) {
+    Order reasoned = confirmed();
+    reasoned.reason = "another";
+    const ApprovalId one = ops().add_owner(dave, confirmed())->approval->id;
+    const ApprovalId two = ops().add_owner(dave, reasoned)->approval->id;
+    ASSERT_TRUE(sign(one, carol));
+    ASSERT_TRUE(sign(two, carol));
+    ASSERT_TRUE(ops().add_owner(dave, with(one)));
+    const ApprovalId removal = ops().remove_owner(dave.fingerprint, confirmed())->approval->id;
+    ASSERT_TRUE(sign(removal, carol));
+    ASSERT_TRUE(ops().remove_owner(dave.fingerprint, with(removal)));
+    reasoned.approval = two;
+    expect_refused(ops().add_owner(dave, reasoned), Code::ApprovalNeeded, "has changed since it was asked for");
+}
+
+TEST_F(Invariant8Gate, AKeyThatComesBackSignsAnew) {
+    const ApprovalId id = ask();
+    add(dave);
+    ASSERT_TRUE(sign(id, dave));
+    Owner back = dave;
+    back.revision = log_size() + 1;
+    store.rows.owners.insert_or_assign(back.fingerprint, back);
+    expect_refused(redeem(id), Code::ApprovalNeeded, "no longer counts");
+    ASSERT_TRUE(sign(id, dave));
+    EXPECT_TRUE(redeem(id));
+}
+
+TEST_F(Invariant8Gate, WhoCanNotBeApprovedIsTold) {
+    store.rows.owners.clear();
+    add(owner("mine", "ops"));
+    const auto asked = create("prod-bot", "production");
+    ASSERT_FALSE(asked->plan.notes.empty());
+    EXPECT_TRUE(has(asked->plan.notes.back(), "it can't be approved as things are"));
+}
+
+TEST_F(Invariant8Gate, RequestsAreBoundedInADay) {
+    for (std::size_t i = 0; i < most_approvals_a_day; ++i)
+        ASSERT_TRUE(ops().withdraw_approval(ask(("bot-" + std::to_string(i)).c_str()), confirmed()));
+    expect_refused(create("one-more", "production"), Code::StateRefuses, "approvals in a day");
+    clock.pass(25h);
+    ask("one-more");
 }
 
 // Says whether a change is under way.
@@ -485,6 +590,20 @@ TEST_F(Evidence, Invariant11_AnIdentityThatPassedNoGateIsFound) {
                                   {},
                                   clock.now()}});
     expect_finding("identity.create of identity prod-bot is for the owners to allow");
+}
+
+TEST_F(Evidence, Invariant11_ACredentialAndAReturnThatPassedNoGateAreFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    const IdentityRef bot{*WorkspaceName::parse("default"), *IdentityName::parse("prod-bot")};
+    Credential more = store.rows.credentials.begin()->second;
+    more.id = CredentialId::from_bits(7);
+    force(audit::CredentialIssued{more});
+    expect_finding("credential.issue of credential 700000000000 of prod-bot is for the owners to allow");
+    ASSERT_TRUE(ops().pause(ByNameOrId{"prod-bot"}, {}, confirmed("r")));
+    force(audit::Resumed{bot, "paused"});
+    EXPECT_EQ(report().findings.size(), 2u);
 }
 
 TEST_F(Evidence, Invariant11_AnOpenedEnvironmentThatPassedNoGateIsFound) {

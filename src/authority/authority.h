@@ -107,8 +107,11 @@ struct Done {
     bool is_asked_anew = false;                // and it was not there before
 };
 
-// Requests to the owners that are open, at most so many for each operator.
+// Requests to the owners for each operator: open at once, and in a day.
 inline constexpr std::size_t most_open_approvals = 100;
+inline constexpr std::size_t most_approvals_a_day = 300;
+// Identities that one approval can be for: more nobody reads.
+inline constexpr std::size_t most_in_one_approval = 200;
 
 struct InitRequest {
     domain::OperatorName operator_name;
@@ -243,11 +246,11 @@ class Authority {
     Result<Done> run(const Intent& intent, const Order& order, const Planner& planner);
     // Fills `plan`; when refused, as far as it got.
     Result<void> make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
-                           const Planner& planner, Proven& proven, Plan& plan) const;
+                           const Planner& planner, Instant now, Proven& proven, Plan& plan) const;
     // Errors: ApprovalNeeded, PermissionDenied, NotFound; Corrupt when the stored approval is not what was signed.
     Result<void> pass_gate(const Context& context, const Order& order, Proven& proven, Plan& plan) const;
-    Result<void> require_genuine(const domain::Approval& approval, const std::vector<domain::Owner>& owners,
-                                 const std::vector<domain::Counting>& counts, Proven& proven) const;
+    Result<void> require_genuine(const domain::Approval& approval, const domain::Approvers& approvers,
+                                 Proven& proven) const;
     // The open request for this plan, or a new one, whose event is added. Errors: StateRefuses.
     Result<domain::Approval> ask_owners(const store::Reader& reader, const Plan& plan, Instant now,
                                         std::vector<audit::Event>& events);
@@ -278,6 +281,8 @@ class Authority {
                                         const domain::Environment& environment, domain::ScopeSet scopes,
                                         std::optional<Instant> expires_at, std::optional<domain::Succession> succession,
                                         Plan& plan);
+    // Errors: ApprovalNeeded.
+    Result<void> require_passed_gate(const Context& context, const IssuedToken& token) const;
     Result<std::vector<audit::Event>> activation_events(const Context& context,
                                                         const domain::CredentialRef& credential) const;
 
@@ -298,6 +303,9 @@ bool holds(const domain::Operator& who, const std::optional<domain::WorkspaceNam
 // The approval, if `viewer` may see what it is about. Errors: NotFound.
 Result<domain::Approval> find_approval(const store::Reader& reader, const domain::Operator& viewer,
                                        const domain::ApprovalId& id);
+
+// Errors: Unavailable, Corrupt.
+Result<domain::Approvers> approvers_of(const store::Reader& reader);
 
 // What init would do in an empty store. Errors: Unavailable (no random bytes).
 Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now);

@@ -112,7 +112,7 @@ Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const
 }
 
 Result<void> Authority::make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
-                                  const Planner& planner, Proven& proven, Plan& plan) const {
+                                  const Planner& planner, Instant now, Proven& proven, Plan& plan) const {
     plan = Plan{};
     plan.action = intent.action;
     if (order.workspace) plan.about = WorkspaceRef{*order.workspace};
@@ -121,7 +121,7 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     plan.installation = installation->id;
     const Operator who = TRY(authorise(reader, intent.is_installation_wide, order.workspace, intent.permission));
-    Context context{reader, who, std::nullopt, clock_.now()};
+    Context context{reader, who, std::nullopt, now};
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
         context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
@@ -141,8 +141,9 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
     Plan& plan = done.plan;
     Proven proven;
     const auto look_first = [&] {
-        return store_.read(
-            [&](const store::Reader& reader) { return make_plan(reader, intent, order, planner, proven, plan); });
+        return store_.read([&](const store::Reader& reader) {
+            return make_plan(reader, intent, order, planner, clock_.now(), proven, plan);
+        });
     };
     if (!order.confirmation.is_given()) {
         const auto planned = look_first();
@@ -169,14 +170,14 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
             refusal = std::move(error);
             return refusal_drafts(reader, intent.event, plan.about, order, *refusal);
         };
-        if (auto planned = make_plan(reader, intent, order, planner, proven, plan); !planned)
+        const Instant now = clock_.now();
+        if (auto planned = make_plan(reader, intent, order, planner, now, proven, plan); !planned)
             return refuse(std::move(planned).error());
         if (plan.events.empty()) return std::vector<audit::Draft>{};
         if (auto confirmed = order.confirmation.check(plan); !confirmed) {
             unconfirmed = std::move(confirmed).error();
             return std::vector<audit::Draft>{};
         }
-        const Instant now = clock_.now();
         std::vector<audit::Event> events = plan.events;
         if (plan.awaits_approval) {
             events = {audit::Refused{intent.event, plan.about, needs_approval(plan)}};

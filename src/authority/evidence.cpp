@@ -29,6 +29,10 @@ std::string text_at(const audit::Entry& entry, std::initializer_list<const char*
     return text == nullptr ? std::string() : std::string(*text);
 }
 
+std::size_t hash_of(const IdentityRef& identity) {
+    return std::hash<std::string>()(identity.workspace.text() + "/" + identity.name.text());
+}
+
 bool is_true_at(const audit::Entry& entry, std::initializer_list<const char*> path) {
     const auto* value = at(entry.body, path);
     return value != nullptr && value->is_bool() && value->get_bool();
@@ -42,6 +46,7 @@ Result<std::optional<std::string>> Evidence::add(const audit::Entry& entry) {
     if (ref == nullptr) {
         const bool is_well = !needs_owners(entry) || has_passed(entry);
         add_owners(entry);
+        add_places(entry);
         if (is_well) return Finding();
         return Finding(fmt::format("{} of {} is for the owners to allow, and no approval was used for it", entry.action,
                                    entry.target));
@@ -69,8 +74,8 @@ Evidence::Finding Evidence::add_request(const audit::Entry& entry, const Approva
 
 Result<Evidence::Finding> Evidence::add_signature(const audit::Entry& entry, Approval& approval) {
     const OwnerSignature signature{text_at(entry, {"change", "after", "fingerprint"}),
-                                   text_at(entry, {"change", "after", "signature"}), entry.at};
-    const auto signer = signatures_.signer(approval.text, signature.text, owners_);
+                                   text_at(entry, {"change", "after", "signature"}), entry.at, entry.seq};
+    const auto signer = signatures_.signer(approval.text, signature.text, approvers_.owners);
     if (!signer && signer.error().code != Code::PermissionDenied) return signer.error();
     if (!signer) return Finding(fmt::format("a signature for {} is none: {}", entry.target, signer.error().message));
     if (*signer != signature.fingerprint)
@@ -82,8 +87,8 @@ Result<Evidence::Finding> Evidence::add_signature(const audit::Entry& entry, App
 }
 
 Evidence::Finding Evidence::add_use(const audit::Entry& entry, const Approval& approval) {
-    const ApprovalState state = state_at(approval, owners_, policy_, entry.at);
-    used_[approval.id.string()] = text_at(entry, {"request"});
+    const ApprovalState state = state_at(approval, approvers_, entry.at);
+    used_[approval.id.string()] = {text_at(entry, {"request"}), approval.plan};
     if (state != ApprovalState::Approved)
         return fmt::format("{} was used while it was {}", entry.target, name_of(state));
     if (entry.actor != approval.requester.text())
@@ -96,19 +101,26 @@ Evidence::Finding Evidence::add_use(const audit::Entry& entry, const Approval& a
 void Evidence::add_owners(const audit::Entry& entry) {
     const auto* owner = std::get_if<OwnerRef>(&entry.subject);
     if (owner != nullptr)
-        std::erase_if(owners_, [&](const Owner& other) { return other.fingerprint == owner->fingerprint; });
+        std::erase_if(approvers_.owners, [&](const Owner& other) { return other.fingerprint == owner->fingerprint; });
     if (entry.action == "owner.add" && owner != nullptr) {
         Owner added{owner->fingerprint, text_at(entry, {"change", "after", "public_key"}), "", std::nullopt, entry.seq};
         if (auto name = OperatorName::parse(text_at(entry, {"change", "after", "operator"})))
             added.operator_name = *name;
-        owners_.push_back(std::move(added));
+        approvers_.owners.push_back(std::move(added));
     }
     if (entry.action == "installation.create") init_request_ = text_at(entry, {"request"});
     if (entry.action == "installation.create" || entry.action == "owner.policy") {
         const auto* quorum = at(entry.body, {"change", "after", "quorum"});
-        if (quorum != nullptr && quorum->is_int64()) policy_.quorum = static_cast<std::uint32_t>(quorum->get_int64());
-        policy_.has_sole_owner = is_true_at(entry, {"change", "after", "sole_owner"});
+        if (quorum != nullptr && quorum->is_int64())
+            approvers_.policy.quorum = static_cast<std::uint32_t>(quorum->get_int64());
+        approvers_.policy.has_sole_owner = is_true_at(entry, {"change", "after", "sole_owner"});
     }
+    const auto* uid = at(entry.body, {"change", "after", "uid"});
+    if (const auto* ref = std::get_if<OperatorRef>(&entry.subject); ref != nullptr && uid != nullptr && uid->is_int64())
+        approvers_.uids.emplace(ref->name, static_cast<std::uint32_t>(uid->get_int64()));
+}
+
+void Evidence::add_places(const audit::Entry& entry) {
     const auto* environment = std::get_if<EnvironmentRef>(&entry.subject);
     if (environment != nullptr && at(entry.body, {"change", "after", "protected"}) != nullptr) {
         if (is_true_at(entry, {"change", "after", "protected"}))
@@ -116,22 +128,38 @@ void Evidence::add_owners(const audit::Entry& entry) {
         else
             protected_.erase(*environment);
     }
+    const auto* identity = std::get_if<IdentityRef>(&entry.subject);
+    if (entry.action != "identity.create" || identity == nullptr) return;
+    if (auto name = EnvironmentName::parse(text_at(entry, {"change", "after", "environment"})))
+        homes_.insert_or_assign(hash_of(*identity), EnvironmentRef{identity->workspace, *name});
+}
+
+bool Evidence::lives_protected(const IdentityRef& identity) const {
+    const auto home = homes_.find(hash_of(identity));
+    return home != homes_.end() && protected_.contains(home->second);
 }
 
 bool Evidence::needs_owners(const audit::Entry& entry) const {
-    if (entry.action == "owner.add") return !owners_.empty() && text_at(entry, {"request"}) != init_request_;
+    if (entry.action == "owner.add") return !approvers_.owners.empty() && text_at(entry, {"request"}) != init_request_;
     if (entry.action == "owner.remove" || entry.action == "owner.policy" || entry.action == "environment.protect" ||
         entry.action == "environment.unprotect")
         return true;
-    const auto* identity = std::get_if<IdentityRef>(&entry.subject);
-    if (entry.action != "identity.create" || identity == nullptr) return false;
-    const auto environment = EnvironmentName::parse(text_at(entry, {"change", "after", "environment"}));
-    return environment && protected_.contains({identity->workspace, *environment});
+    if (entry.action == "identity.create") {
+        const auto environment = EnvironmentName::parse(text_at(entry, {"change", "after", "environment"}));
+        const auto* identity = std::get_if<IdentityRef>(&entry.subject);
+        return environment && identity != nullptr && protected_.contains({identity->workspace, *environment});
+    }
+    if (entry.action == "credential.issue" || entry.action == "credential.resume" || entry.action == "identity.resume")
+        return lives_protected(*audit::identity_of(entry.subject));
+    if (const auto* environment = std::get_if<EnvironmentRef>(&entry.subject))
+        return entry.action == "environment.resume" && protected_.contains(*environment);
+    return false;
 }
 
 bool Evidence::has_passed(const audit::Entry& entry) const {
     const auto used = used_.find(text_at(entry, {"approval"}));
-    return used != used_.end() && used->second == text_at(entry, {"request"});
+    return used != used_.end() && used->second.request == text_at(entry, {"request"}) &&
+           used->second.plan == text_at(entry, {"plan"});
 }
 
 }  // namespace marque::authority

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "audit/entry.h"
@@ -34,16 +35,22 @@ class Evidence {
     Result<Finding> add_signature(const audit::Entry& entry, domain::Approval& approval);
     Finding add_use(const audit::Entry& entry, const domain::Approval& approval);
     void add_owners(const audit::Entry& entry);
+    void add_places(const audit::Entry& entry);
+    bool lives_protected(const domain::IdentityRef& identity) const;
     bool needs_owners(const audit::Entry& entry) const;
     bool has_passed(const audit::Entry& entry) const;
 
     const OwnerSignatures& signatures_;
-    std::vector<domain::Owner> owners_;
-    domain::ApprovalPolicy policy_;
+    struct Use {
+        std::string request, plan;  // the command that used it, and for what
+    };
+    domain::Approvers approvers_;
     std::set<domain::EnvironmentRef> protected_;
+    // In which environment each identity lives: by a hash of its name, because a log may speak of millions.
+    std::unordered_map<std::size_t, domain::EnvironmentRef> homes_;
     std::map<domain::ApprovalId, domain::Approval> open_;
-    std::string init_request_;  // the command that made the installation, and registered its first owners
-    std::map<std::string, std::string> used_;  // an approval's id, and the request that used it
+    std::string init_request_;         // the command that made the installation, and registered its first owners
+    std::map<std::string, Use> used_;  // by an approval's id
     std::size_t checked_ = 0;
 };
 

@@ -57,7 +57,7 @@ Result<Ending> lifetime(const std::optional<Ending>& asked, const Ending& otherw
 
 void gate_if_protected(Plan& plan, const Environment& environment) {
     if (environment.protection == Protection::Protected)
-        plan.gate = "environment " + environment.name.text() + " is protected";
+        plan.stop_at_gate("environment " + environment.name.text() + " is protected");
 }
 
 void note_unusual_scopes(Plan& plan, const ScopeSet& scopes) {
@@ -188,6 +188,11 @@ Result<Done> Authority::create(std::span<const CreateRequest> requests, const Or
         for (const CreateRequest& request : requests) {
             plan.about = IdentityRef{context.workspace->name, request.name};
             TRY(plan_one(context, request, plan));
+            if (plan.gate && requests.size() > most_in_one_approval)
+                return Error(Code::StateRefuses,
+                             fmt::format("{}: an approval can be for {} identities at most, and {} are asked for",
+                                         *plan.gate, most_in_one_approval, requests.size()),
+                             "ask for fewer at once");
         }
         return {};
     };
@@ -281,9 +286,11 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
     auto revision = commit(
         [&](const Context& context) -> Result<std::vector<audit::Event>> {
             std::vector<audit::Event> events;
-            for (const IssuedToken& token : tokens)
+            for (const IssuedToken& token : tokens) {
+                TRY(require_passed_gate(context, token));
                 for (audit::Event& event : TRY(activation_events(context, token.credential)))
                     events.push_back(std::move(event));
+            }
             return events;
         },
         in_workspace, plan);
@@ -297,6 +304,18 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
     done.revision = *revision;
     for (const IssuedToken& token : tokens) done.issued.push_back(token.credential);
     return done;
+}
+
+// A token that was made in an open environment has passed no gate; it may be protected by now.
+Result<void> Authority::require_passed_gate(const Context& context, const IssuedToken& token) const {
+    const auto parts = TRY(parse_token(token.token.reveal_text()));
+    if (parts.token_class == TokenClass::Live) return {};
+    const Identity identity =
+        TRY(require_identity(context.reader, token.credential.workspace, token.credential.identity));
+    const Environment environment = TRY(require_environment(context.reader, identity.workspace, identity.environment));
+    if (environment.protection == Protection::Open) return {};
+    return Error(Code::ApprovalNeeded,
+                 "environment " + environment.name.text() + " was protected meanwhile: it needs an owner's approval");
 }
 
 // Ends what is pending, and says so: the world moved while the token was on its way, or the way was closed.
@@ -373,10 +392,19 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
         }
         // A live token was made behind the gate, for an approval that is used up; any other has not passed it.
         if (parts->token_class != TokenClass::Live) gate_if_protected(plan, standings.environment);
-        for (const audit::Event& event : plan.events)
-            plan.changes.push_back({audit::subject_of(event),
-                                    {{"revision", credential.revision}},
-                                    {{"state", audit::change_of(event).at("after").at("state")}}});
+        for (const audit::Event& event : plan.events) {
+            const audit::JsonObject change = audit::change_of(event);
+            audit::JsonObject before{{"revision", credential.revision}};
+            if (const auto* was = change.if_contains("before")) before["state"] = was->at("state");
+            plan.changes.push_back(
+                {audit::subject_of(event), std::move(before), {{"state", change.at("after").at("state")}}});
+        }
+        if (plan.gate) {
+            audit::JsonObject& after = plan.changes.front().after;
+            after["environment"] = standings.environment.name.text();
+            after["scopes"] = scopes_in_force(standings.identity, credential).text();
+            after["expires_at"] = credential.expires_at ? to_rfc3339(*credential.expires_at) : "never";
+        }
         return {};
     };
     return run({"activate", "credential.activate"}, order, planner);

@@ -20,11 +20,13 @@ JsonObject digested_part(const Plan& plan) {
     for (const PlannedChange& change : plan.changes)
         changes.emplace_back(JsonObject{
             {"subject", audit::to_json(change.subject)}, {"before", change.before}, {"after", change.after}});
-    return {{"action", plan.action},
-            {"requester", plan.requester},
-            {"installation", plan.installation},
-            {"request", plan.request},
-            {"changes", std::move(changes)}};
+    JsonObject object{{"action", plan.action},
+                      {"requester", plan.requester},
+                      {"installation", plan.installation},
+                      {"request", plan.request},
+                      {"changes", std::move(changes)}};
+    if (plan.gate) object["gate"] = *plan.gate;
+    return object;
 }
 
 bool is_digest_part(std::string_view text) {
@@ -33,6 +35,13 @@ bool is_digest_part(std::string_view text) {
 }
 
 }  // namespace
+
+void Plan::stop_at_gate(const std::string& why) {
+    if (!gate)
+        gate = why;
+    else if (gate->find(why) == std::string::npos)
+        *gate += ", " + why;
+}
 
 std::string Plan::canonical() const {
     return audit::canonical(digested_part(*this));

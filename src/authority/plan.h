@@ -52,6 +52,9 @@ struct Plan {
     std::optional<std::string> gate;
     bool awaits_approval = false;  // it would be done, but for that
 
+    // Another reason for the gate, beside those there are.
+    void stop_at_gate(const std::string& why);
+
     // What would be written. Empty: everything is so already.
     std::vector<audit::Event> events;
 

@@ -1,8 +1,11 @@
 // Pause, resume, revoke: of a credential, an identity, an environment, a workspace, or many.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "authority/authority.h"
 #include "authority/resolve.h"
+#include "base/bytes.h"
 #include "base/overloaded.h"
 #include "base/text.h"
 #include "crypto/digest.h"
@@ -121,35 +124,69 @@ Result<void> add_stops(const store::Reader& reader, const Workspace& workspace, 
     });
 }
 
-// The protected environment in which this would bring something back into force, if any.
-Result<std::optional<Environment>> protected_under(const store::Reader& reader, const WorkspaceName& workspace,
+// The protected environments in which the subject is, or that are under it.
+Result<std::set<EnvironmentName>> protected_places(const store::Reader& reader, const WorkspaceName& workspace,
                                                    const Subject& subject) {
-    const auto if_protected = [&](const EnvironmentName& name) -> Result<std::optional<Environment>> {
-        Environment environment = TRY(require_environment(reader, workspace, name));
-        if (environment.protection == Protection::Open) return std::nullopt;
-        return environment;
+    std::set<EnvironmentName> names;
+    const auto add = [&](const Environment& environment) {
+        if (environment.protection == Protection::Protected) names.insert(environment.name);
     };
-    if (const auto about = audit::identity_of(subject))
-        return if_protected(TRY(require_identity(reader, workspace, about->name)).environment);
-    if (const auto* environment = std::get_if<EnvironmentRef>(&subject)) return if_protected(environment->name);
-    std::optional<Environment> found;  // a workspace: when anybody lives in a protected environment of it
+    if (const auto about = audit::identity_of(subject)) {
+        const Identity identity = TRY(require_identity(reader, workspace, about->name));
+        add(TRY(require_environment(reader, workspace, identity.environment)));
+    } else if (const auto* environment = std::get_if<EnvironmentRef>(&subject)) {
+        add(TRY(require_environment(reader, workspace, environment->name)));
+    } else {
+        for (const Environment& one : TRY(reader.environments(workspace))) add(one);
+    }
+    return names;
+}
+
+// Who lives in one of the places, under the subject, and is not revoked.
+Result<std::vector<Identity>> members(const store::Reader& reader, const WorkspaceName& workspace,
+                                      const Subject& subject, const std::set<EnvironmentName>& places) {
+    std::vector<Identity> found;
+    if (places.empty()) return found;
+    if (const auto about = audit::identity_of(subject)) {
+        found.push_back(TRY(require_identity(reader, workspace, about->name)));
+        return found;
+    }
     TRY(for_each_identity(reader, workspace, [&](const Identity& identity) -> Result<bool> {
-        if (identity.condition.stored != Standing::Revoked) found = TRY(if_protected(identity.environment));
-        return !found;
+        if (places.contains(identity.environment) && identity.condition.stored != Standing::Revoked)
+            found.push_back(identity);
+        return true;
     }));
     return found;
 }
 
-// For the owners: what whoever is resumed will be able to do again.
-Result<void> add_powers(const store::Reader& reader, const Subject& subject, audit::JsonObject& after) {
-    const auto about = audit::identity_of(subject);
-    if (!about) return {};
-    const Identity identity = TRY(require_identity(reader, about->workspace, about->name));
-    ScopeSet scopes = identity.scopes;
-    if (const auto* ref = std::get_if<CredentialRef>(&subject))
-        if (const auto credential = TRY(reader.credential(ref->id))) scopes = scopes_in_force(identity, *credential);
-    after["environment"] = identity.environment.text();
-    after["scopes"] = scopes.text();
+// A workspace in whose protected environments nobody lives brings nothing back into force there.
+void gate_resume(Plan& plan, const Subject& subject, const std::set<EnvironmentName>& places,
+                 const std::vector<Identity>& back) {
+    std::set<EnvironmentName> names;
+    if (std::holds_alternative<EnvironmentRef>(subject)) names = places;
+    for (const Identity& identity : back) names.insert(identity.environment);
+    for (const EnvironmentName& name : names) plan.stop_at_gate("environment " + name.text() + " is protected");
+}
+
+// For the owners: who comes back, and what they will be able to do again. The digest of it all makes the approval one
+// for just those.
+Result<void> add_powers(const store::Reader& reader, const Subject& subject, const std::vector<Identity>& back,
+                        audit::JsonObject& after) {
+    std::set<std::string> scopes, environments;
+    std::string all;
+    for (const Identity& identity : back) {
+        ScopeSet own = identity.scopes;
+        if (const auto* ref = std::get_if<CredentialRef>(&subject))
+            if (const auto credential = TRY(reader.credential(ref->id))) own = scopes_in_force(identity, *credential);
+        for (const Scope& scope : own.scopes()) scopes.insert(scope.text());
+        environments.insert(identity.environment.text());
+        all += fmt::format("{} {} {}\n", identity.name.text(), identity.environment.text(), own.text());
+    }
+    after["environments"] = fmt::format("{}", fmt::join(environments, " "));
+    after["scopes"] = fmt::format("{}", fmt::join(scopes, " "));
+    if (audit::identity_of(subject)) return {};
+    after["identities"] = back.size();
+    after["identities_digest"] = to_hex(crypto::sha256(bytes_of(all)));
     return {};
 }
 
@@ -267,11 +304,12 @@ Result<Done> Authority::resume(const Target& target, const Order& order) {
                 note_already_so(plan, thing);
                 continue;
             }
-            if (const auto environment = TRY(protected_under(context.reader, context.workspace->name, thing.subject)))
-                plan.gate = "environment " + environment->name.text() + " is protected";
+            const auto places = TRY(protected_places(context.reader, context.workspace->name, thing.subject));
+            const auto back = TRY(members(context.reader, context.workspace->name, thing.subject, places));
+            gate_resume(plan, thing.subject, places, back);
             TRY(note_what_still_stops(context.reader, *context.workspace, thing.subject, context.now, plan));
             audit::JsonObject after{{"state", "active"}};
-            if (plan.gate) TRY(add_powers(context.reader, thing.subject, after));
+            if (!places.empty()) TRY(add_powers(context.reader, thing.subject, back, after));
             plan.changes.push_back(planned(thing, std::move(after)));
             plan.events.emplace_back(audit::Resumed{thing.subject, thing.state});
         }

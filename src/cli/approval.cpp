@@ -24,19 +24,18 @@ struct Options {
     bool is_all = false, watches = false;
 };
 
-constexpr std::size_t most_listed = 1000;
+constexpr std::size_t most_listed = 1000, most_read = 30'000;
 constexpr auto between_looks = std::chrono::seconds(1);
 
 // An approval with what its state follows from.
 struct View {
     Approval approval;
-    std::vector<Owner> owners;
-    ApprovalPolicy policy;
+    Approvers approvers;
     Instant now;
 
-    std::vector<Counting> counts() const { return counting(approval, owners, policy); }
-    ApprovalState state() const { return state_at(approval, owners, policy, now); }
-    std::string signatures() const { return fmt::format("{} of {}", count_of(counts()), policy.quorum); }
+    std::vector<Counting> counts() const { return counting(approval, approvers); }
+    ApprovalState state() const { return state_at(approval, approvers, now); }
+    std::string signatures() const { return fmt::format("{} of {}", count_of(counts()), approvers.policy.quorum); }
 };
 
 const char* word_for(Counting counting) {
@@ -68,7 +67,7 @@ audit::JsonObject to_json(const View& view) {
                              {"requester", approval.requester.text()},
                              {"requested_at", to_rfc3339(approval.requested_at)},
                              {"not_after", to_rfc3339(approval.not_after)},
-                             {"quorum", view.policy.quorum},
+                             {"quorum", view.approvers.policy.quorum},
                              {"signatures", std::move(signatures)},
                              {"plan", approval.plan},
                              {"request", approval.text}};
@@ -80,9 +79,8 @@ Result<View> view_of(Shell& shell, const ApprovalId& id) {
     std::optional<View> view;
     TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
         auto approval = TRY(authority::find_approval(overview.reader, overview.viewer, id));
-        auto owners = TRY(overview.reader.owners());
-        const ApprovalPolicy policy = TRY(overview.reader.installation())->policy;
-        view = View{std::move(approval), std::move(owners), policy, overview.now};
+        auto approvers = TRY(authority::approvers_of(overview.reader));
+        view = View{std::move(approval), std::move(approvers), overview.now};
         return {};
     }));
     return std::move(*view);
@@ -91,12 +89,11 @@ Result<View> view_of(Shell& shell, const ApprovalId& id) {
 Result<std::vector<View>> views(Shell& shell, bool is_all) {
     std::vector<View> views;
     TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
-        const auto owners = TRY(overview.reader.owners());
-        const ApprovalPolicy policy = TRY(overview.reader.installation())->policy;
+        const Approvers approvers = TRY(authority::approvers_of(overview.reader));
         const auto open_at = is_all ? std::nullopt : std::optional(overview.now);
-        for (Approval& approval : TRY(overview.reader.approvals(open_at, most_listed)))
-            if (authority::holds(overview.viewer, approval.workspace, Permission::View))
-                views.push_back({std::move(approval), owners, policy, overview.now});
+        for (Approval& approval : TRY(overview.reader.approvals(open_at, most_read)))
+            if (views.size() < most_listed && authority::holds(overview.viewer, approval.workspace, Permission::View))
+                views.push_back({std::move(approval), approvers, overview.now});
         return {};
     }));
     return views;
@@ -209,16 +206,18 @@ Result<int> run_sign(Shell& shell, const Options& options) {
     if (const Rule rule = rule_for(view.state(), ApprovalAction::Sign); rule.ruling != Ruling::Allowed)
         return Error(Code::StateRefuses, fmt::format("{}: {}", describe(ApprovalRef{view.approval.id}), rule.because));
     const std::string digest = to_hex(crypto::sha256(bytes_of(text)));
-    shell.say(text);
+    // What nobody could read is not signed.
+    TRY(shell.show(text));
     if (!order.confirmation.is_given()) {
         shell.say(fmt::format("Nothing is signed. To sign this, add --confirm, or for exactly this text --confirm={}",
                               digest.substr(0, 16)));
         return order.confirmation.is_dry_run() ? 0 : static_cast<int>(Code::NotConfirmed);
     }
-    if (options.change.confirm != "true" && !digest.starts_with(options.change.confirm))
+    const bool is_digest = options.change.confirm.size() >= authority::Confirmation::shortest_digest;
+    if (options.change.confirm != "true" && (!is_digest || !digest.starts_with(options.change.confirm)))
         return Error(Code::NotConfirmed, "the text is not the one that was shown; nothing is signed",
                      "--confirm=" + digest.substr(0, 16));
-    const std::string signature = TRY(shell.system().sign_as_owner(text, options.key, view.owners));
+    const std::string signature = TRY(shell.system().sign_as_owner(text, options.key, view.approvers.owners));
     order.confirmation = TRY(authority::Confirmation::parse(""));
     return shell.report(TRY(TRY(shell.authority())->sign_approval(view.approval.id, signature, order)), options.change);
 }
@@ -226,7 +225,8 @@ Result<int> run_sign(Shell& shell, const Options& options) {
 Result<int> run_import(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     const ApprovalId id = TRY(ApprovalId::parse(options.id));
-    const std::string signature = TRY(read_small_file(options.file));
+    std::string signature = TRY(read_small_file(options.file));
+    std::erase(signature, '\r');  // as mail leaves it
     return shell.report(TRY(TRY(shell.authority())->sign_approval(id, signature, order)), options.change);
 }
 

@@ -59,27 +59,33 @@ void examine_log(const authority::LogReport& report, Examination& examination) {
     for (const authority::LogFinding& finding : report.findings) examination.add(Health::Ill, finding.what);
 }
 
-void examine_owners(const std::vector<Owner>& owners, const ApprovalPolicy& policy, Examination& examination) {
+void examine_owners(const Approvers& approvers, const std::vector<Operator>& operators, Examination& examination) {
+    const auto& [owners, policy, uids] = approvers;
     if (owners.empty())
         return examination.add(Health::Warning,
                                "no owner key is registered: the gate of protected environments stays shut, and whoever "
                                "manages the installation can register the first");
-    std::string operators;
+    std::string names;
     for (const Owner& owner : owners)
-        if (owner.operator_name)
-            operators += (operators.empty() ? "; of operator " : ", ") + owner.operator_name->text();
+        if (owner.operator_name) names += (names.empty() ? "; of operator " : ", ") + owner.operator_name->text();
     examination.add(Health::Well,
-                    fmt::format("owner keys: {}{}; an approval needs {}", owners.size(), operators, policy.quorum));
+                    fmt::format("owner keys: {}{}; an approval needs {}", owners.size(), names, policy.quorum));
     if (policy.has_sole_owner)
         examination.add(Health::Warning,
                         "there is a sole owner, as the installation was told: who asks may approve it too");
-    if (holders(owners) == policy.quorum)
+    if (holders(approvers) == policy.quorum)
         examination.add(Health::Warning,
                         "every owner is needed for an approval: when one key is lost, the gate stays shut for ever");
+    for (const Operator& one : operators)
+        if (!one.is_removed && !one.grants.empty() && !can_approve_for(one.name, approvers))
+            examination.add(Health::Warning,
+                            fmt::format("what {} asks for can't be approved: without their own keys there are too few "
+                                        "owners",
+                                        one.name.text()));
 }
 
 Result<void> examine_rows(const Authority::Overview& overview, Examination& examination) {
-    examine_owners(TRY(overview.reader.owners()), TRY(overview.reader.installation())->policy, examination);
+    examine_owners(TRY(authority::approvers_of(overview.reader)), TRY(overview.reader.operators()), examination);
     std::size_t managers = 0;
     for (const Operator& operator_ : TRY(overview.reader.operators()))
         if (!operator_.is_removed && authority::holds(operator_, std::nullopt, Permission::Manage)) ++managers;

@@ -39,6 +39,9 @@ Result<int> run_init(Shell& shell, const Options& options) {
         return Error(Code::InvalidRequest, "a sole owner needs a key", "--owner-key FILE.pub");
     for (const std::string& path : options.owner_keys) {
         auto owner = TRY(owner_of(shell, path));
+        if (request.has_sole_owner && owner.operator_name.value_or(name) != name)
+            return Error(Code::InvalidRequest,
+                         "a sole owner is " + name.text() + ", and this key is " + owner.operator_name->text() + "'s");
         if (request.has_sole_owner) owner.operator_name = name;
         for (const domain::Owner& other : request.owners)
             if (other.fingerprint == owner.fingerprint)

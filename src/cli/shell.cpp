@@ -88,6 +88,17 @@ void Shell::say(std::string_view line) {
     if (::write(STDERR_FILENO, text.data(), text.size()) < 0) return;
 }
 
+Result<void> Shell::show(std::string_view text) {
+    const std::string shown = std::string(text) + "\n";
+    for (std::string_view rest = shown; !rest.empty();) {
+        const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return Error(Code::Unexpected, "standard error could not be written to; nothing changed");
+        rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
 void Shell::say_error(const Error& error) {
     if (is_json()) {
         audit::JsonObject object{
@@ -118,8 +129,11 @@ Result<void> Shell::finish_output() {
 void Shell::tell(const std::string& event, audit::JsonObject object) {
     object["schema"] = "marque/1";
     object["event"] = event;
-    if (const auto told = system_.run_hook(store_folder(), event, audit::canonical(object)); !told)
+    const auto told = system_.run_hook(store_folder(), event, audit::canonical(object));
+    if (!told)
         say(paint_err_.warning("Note: ") + escaped(told.error().message));
+    else if (!*told)
+        say(paint_err_.warning("Note: ") + "no hook " + event + " is set, so nobody is told: do it yourself");
 }
 
 std::function<void(double)> Shell::progress(const std::string& what) {

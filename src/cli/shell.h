@@ -65,6 +65,8 @@ class Shell {
     void print_json(audit::JsonObject object);
     // A line to stderr.
     void say(std::string_view line);
+    // A text to stderr that somebody has to have seen. Errors: Unexpected.
+    Result<void> show(std::string_view text);
     void say_error(const Error& error);
     // Flushes stdout. Errors: Unexpected when not everything could be written.
     Result<void> finish_output();

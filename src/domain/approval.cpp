@@ -45,29 +45,37 @@ constexpr std::array<std::array<Rule, 4>, 6> rules = {{
       {Refused, "whoever asked has withdrawn it"}}},
 }};
 
-const Owner* find(std::span<const Owner> owners, const std::string& fingerprint) {
-    const auto found = std::ranges::find(owners, fingerprint, &Owner::fingerprint);
-    return found == owners.end() ? nullptr : &*found;
+const Owner* find(const Approvers& approvers, const std::string& fingerprint) {
+    const auto found = std::ranges::find(approvers.owners, fingerprint, &Owner::fingerprint);
+    return found == approvers.owners.end() ? nullptr : &*found;
+}
+
+// The person behind an operator's name.
+std::string person(const OperatorName& name, const Approvers& approvers) {
+    const auto uid = approvers.uids.find(name);
+    return uid == approvers.uids.end() ? "operator " + name.text() : "uid " + std::to_string(uid->second);
 }
 
 // Whose signature it is: an operator's, however many keys they have, or nobody's but the key's.
-std::string holder_of(const Owner& owner) {
-    return owner.operator_name ? "operator " + owner.operator_name->text() : owner.fingerprint;
+std::string holder_of(const Owner& owner, const Approvers& approvers) {
+    return owner.operator_name ? person(*owner.operator_name, approvers) : owner.fingerprint;
 }
 
 }  // namespace
 
-std::vector<Counting> counting(const Approval& approval, std::span<const Owner> owners, const ApprovalPolicy& policy) {
+std::vector<Counting> counting(const Approval& approval, const Approvers& approvers) {
+    const std::string requester = person(approval.requester, approvers);
     std::set<std::string> counted;
     std::vector<Counting> result;
     for (const OwnerSignature& signature : approval.signatures) {
-        const Owner* owner = find(owners, signature.fingerprint);
-        if (owner == nullptr)
+        const Owner* owner = find(approvers, signature.fingerprint);
+        if (owner == nullptr || signature.revision < owner->revision)
             result.push_back(Counting::KeyRemoved);
-        else if (owner->operator_name == approval.requester && !policy.has_sole_owner)
+        else if (holder_of(*owner, approvers) == requester && !approvers.policy.has_sole_owner)
             result.push_back(Counting::IsRequesters);
         else
-            result.push_back(counted.insert(holder_of(*owner)).second ? Counting::Counts : Counting::HolderCounted);
+            result.push_back(counted.insert(holder_of(*owner, approvers)).second ? Counting::Counts
+                                                                                 : Counting::HolderCounted);
     }
     return result;
 }
@@ -76,8 +84,20 @@ std::size_t count_of(const std::vector<Counting>& signatures) {
     return static_cast<std::size_t>(std::ranges::count(signatures, Counting::Counts));
 }
 
-ApprovalState state_at(const Approval& approval, std::span<const Owner> owners, const ApprovalPolicy& policy,
-                       Instant now) {
+std::size_t holders(const Approvers& approvers) {
+    std::set<std::string> all;
+    for (const Owner& owner : approvers.owners) all.insert(holder_of(owner, approvers));
+    return all.size();
+}
+
+bool can_approve_for(const OperatorName& requester, const Approvers& approvers) {
+    std::set<std::string> all;
+    for (const Owner& owner : approvers.owners) all.insert(holder_of(owner, approvers));
+    if (!approvers.policy.has_sole_owner) all.erase(person(requester, approvers));
+    return all.size() >= approvers.policy.quorum;
+}
+
+ApprovalState state_at(const Approval& approval, const Approvers& approvers, Instant now) {
     switch (approval.stored) {
         case ApprovalStanding::Redeemed:
             return ApprovalState::Redeemed;
@@ -89,18 +109,12 @@ ApprovalState state_at(const Approval& approval, std::span<const Owner> owners, 
             break;
     }
     if (now >= approval.not_after) return ApprovalState::Expired;
-    return count_of(counting(approval, owners, policy)) >= policy.quorum ? ApprovalState::Approved
-                                                                         : ApprovalState::Waiting;
+    return count_of(counting(approval, approvers)) >= approvers.policy.quorum ? ApprovalState::Approved
+                                                                              : ApprovalState::Waiting;
 }
 
 Rule rule_for(ApprovalState state, ApprovalAction action) {
     return rules[static_cast<std::size_t>(state)][static_cast<std::size_t>(action)];
-}
-
-std::size_t holders(std::span<const Owner> owners) {
-    std::set<std::string> all;
-    for (const Owner& owner : owners) all.insert(holder_of(owner));
-    return all.size();
 }
 
 const char* name_of(ApprovalStanding standing) {

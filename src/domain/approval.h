@@ -11,8 +11,8 @@
 // moment, so that a key removed since stops counting at once. Pure: `now` is an argument.
 #pragma once
 
+#include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -33,6 +33,7 @@ struct OwnerSignature {
     std::string fingerprint;  // of the owner key
     std::string text;         // an SSHSIG in its armour
     Instant at;
+    Revision revision = 0;  // when it was added
 };
 
 struct Approval {
@@ -51,25 +52,35 @@ struct Approval {
     Revision revision = 0;
 };
 
+// Who approves, and how many of them it takes.
+struct Approvers {
+    std::vector<Owner> owners;
+    ApprovalPolicy policy;
+    // Of every operator there is or was: who has the uid of another is the same person under another name.
+    std::map<OperatorName, std::uint32_t> uids;
+};
+
 // What becomes of a signature that was genuine when it was given.
 enum class Counting { Counts, KeyRemoved, IsRequesters, HolderCounted };
 
-// One for each of the approval's signatures. Two keys of one operator count once, and the requester's own not at all,
-// unless the installation was told that it has a sole owner.
-std::vector<Counting> counting(const Approval& approval, std::span<const Owner> owners, const ApprovalPolicy& policy);
+// One for each of the approval's signatures. A key's signatures from before it was removed are gone with it, also when
+// it comes back. Two keys of one operator count once, and the requester's own not at all, unless the installation was
+// told that it has a sole owner.
+std::vector<Counting> counting(const Approval& approval, const Approvers& approvers);
 std::size_t count_of(const std::vector<Counting>& signatures);
+
+// The most signatures that could count: owners without an operator's name, and operators who hold keys.
+std::size_t holders(const Approvers& approvers);
+// Whether there are enough of them for what `requester` asks.
+bool can_approve_for(const OperatorName& requester, const Approvers& approvers);
 
 enum class ApprovalState { Waiting, Approved, Expired, Redeemed, Denied, Withdrawn };
 enum class ApprovalAction { Sign, Deny, Withdraw, Redeem };
 
-ApprovalState state_at(const Approval& approval, std::span<const Owner> owners, const ApprovalPolicy& policy,
-                       Instant now);
+ApprovalState state_at(const Approval& approval, const Approvers& approvers, Instant now);
 
 // Total over its arguments, as the tables of domain/lifecycle.h are.
 Rule rule_for(ApprovalState state, ApprovalAction action);
-
-// The most signatures that could count: owners without an operator's name, and operators who hold keys.
-std::size_t holders(std::span<const Owner> owners);
 
 const char* name_of(ApprovalStanding standing);
 const char* name_of(ApprovalState state);

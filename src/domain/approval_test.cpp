@@ -27,8 +27,11 @@ Approval approval(std::initializer_list<const char*> signers) {
     return approval;
 }
 
-const std::vector<Owner> owners{owner("a"), owner("b"), owner("bob1", "bob"), owner("bob2", "bob"),
-                                owner("own", "ops")};
+Approvers approvers(std::uint32_t quorum = 1, bool has_sole_owner = false) {
+    return {{owner("a"), owner("b"), owner("bob1", "bob"), owner("bob2", "bob"), owner("own", "ops")},
+            {quorum, has_sole_owner},
+            {}};
+}
 
 struct Row {
     ApprovalState state;
@@ -82,7 +85,7 @@ TEST(Approval, TheTableIsWhole) {
 
 TEST(Approval, ASignatureCountsOnceForItsHolder) {
     const auto count = [](std::initializer_list<const char*> signers) {
-        return count_of(counting(approval(signers), owners, {}));
+        return count_of(counting(approval(signers), approvers()));
     };
     EXPECT_EQ(count({}), 0u);
     EXPECT_EQ(count({"a", "b"}), 2u) << "keys without a name are each somebody";
@@ -90,13 +93,33 @@ TEST(Approval, ASignatureCountsOnceForItsHolder) {
     EXPECT_EQ(count({"a", "bob2", "bob1"}), 2u);
     EXPECT_EQ(count({"removed"}), 0u);
     EXPECT_EQ(count({"own"}), 0u) << "the requester's";
-    EXPECT_EQ(count_of(counting(approval({"own"}), owners, {1, true})), 1u) << "a sole owner's";
-    EXPECT_EQ(holders(owners), 4u);
+    EXPECT_EQ(count_of(counting(approval({"own"}), approvers(1, true))), 1u) << "a sole owner's";
+    EXPECT_EQ(holders(approvers()), 4u);
+    EXPECT_TRUE(can_approve_for(*OperatorName::parse("ops"), approvers(3)));
+    EXPECT_FALSE(can_approve_for(*OperatorName::parse("ops"), approvers(4))) << "not without their own";
+    EXPECT_TRUE(can_approve_for(*OperatorName::parse("guest"), approvers(4)));
+    EXPECT_TRUE(can_approve_for(*OperatorName::parse("ops"), approvers(4, true)));
+}
+
+TEST(Approval, ANameIsNotAPerson) {
+    Approvers all = approvers();
+    all.uids = {{*OperatorName::parse("ops"), 1}, {*OperatorName::parse("bob"), 1}};
+    EXPECT_EQ(count_of(counting(approval({"bob1"}), all)), 0u) << "bob has the uid of ops, who asked";
+    EXPECT_EQ(holders(all), 3u);
+}
+
+TEST(Approval, ASignatureFromBeforeTheKeyWasRegisteredDoesNotCount) {
+    Approvers all = approvers();
+    all.owners[0].revision = 9;
+    Approval asked = approval({"a"});
+    EXPECT_EQ(counting(asked, all).front(), Counting::KeyRemoved);
+    asked.signatures[0].revision = 10;
+    EXPECT_EQ(counting(asked, all).front(), Counting::Counts);
 }
 
 TEST(Approval, ItsStateFollowsFromSignaturesOwnersAndTime) {
     const auto state = [](std::initializer_list<const char*> signers, std::uint32_t quorum, Instant now) {
-        return state_at(approval(signers), owners, {quorum, false}, now);
+        return state_at(approval(signers), approvers(quorum), now);
     };
     EXPECT_EQ(state({}, 1, t0), Waiting);
     EXPECT_EQ(state({"a"}, 1, t0), Approved);
@@ -109,7 +132,7 @@ TEST(Approval, ItsStateFollowsFromSignaturesOwnersAndTime) {
                                            {ApprovalStanding::Denied, Denied},
                                            {ApprovalStanding::Withdrawn, Withdrawn}}) {
         decided.stored = stored;
-        EXPECT_EQ(state_at(decided, owners, {}, t0 + 2 * approval_lifetime), expected) << "whatever the time";
+        EXPECT_EQ(state_at(decided, approvers(), t0 + 2 * approval_lifetime), expected) << "whatever the time";
     }
 }
 

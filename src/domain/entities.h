@@ -36,6 +36,7 @@ struct Installation {
     std::string id;  // 26 characters of base 32
     Instant created_at;
     ApprovalPolicy policy;
+    Revision owners_revision = 0;  // when the policy, or who the owners are, was last changed
 };
 
 // The stored condition of a workspace, an environment or an identity.

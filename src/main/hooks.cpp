@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
@@ -20,9 +21,25 @@ constexpr std::size_t longest_file = 64 * 1024;
 // Whoever may write it could have anything run in the operator's name.
 Result<void> require_ours(const std::string& path, const struct stat& info) {
     const bool is_ours = info.st_uid == ::geteuid() || info.st_uid == 0;
-    if (is_ours && (info.st_mode & 022) == 0) return {};
-    return Error(Code::StateRefuses, quote(path, 200) + " could be written by others, and is not run",
+    // In a sticky folder, such as /tmp, nobody can put their own in the place of ours.
+    const bool is_shared_safely = S_ISDIR(info.st_mode) && (info.st_mode & S_ISVTX) != 0 && info.st_uid == 0;
+    if (is_ours && ((info.st_mode & 022) == 0 || is_shared_safely)) return {};
+    return Error(Code::StateRefuses, quote(path, 200) + " could be written by others, so it is not used",
                  "it has to belong to you or to root, and be writable to nobody else");
+}
+
+// Itself and every folder above it, links followed to where they lead.
+Result<std::string> require_ours_all_the_way(const std::string& path) {
+    std::error_code failed;
+    const std::filesystem::path real = std::filesystem::canonical(path, failed);
+    if (failed)
+        return Error(Code::Unavailable, fmt::format("cannot run the hook {}: {}", quote(path, 200), failed.message()));
+    for (std::filesystem::path part = real;; part = part.parent_path()) {
+        struct stat info{};
+        if (::stat(part.c_str(), &info) != 0) return system_error("cannot look at " + quote(part.string(), 200));
+        TRY(require_ours(part, info));
+        if (part == part.root_path()) return real.string();
+    }
 }
 
 // Empty: there is no such file.
@@ -66,16 +83,15 @@ Result<std::string> hook_for(const std::string& folder, const std::string& event
         return wrong(escaped(error.description()));
     }
     if (program.empty()) return program;
-    struct stat info{};
-    if (::stat(program.c_str(), &info) != 0) return system_error("cannot run the hook " + quote(program, 200));
-    TRY(require_ours(program, info));
-    return program;
+    return require_ours_all_the_way(program);
 }
 
 Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     const std::string program = TRY(hook_for(folder, event));
     if (program.empty()) return false;
-    const Ended ended = TRY(run({program, {event}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, json + "\n", {}}));
+    Subprocess hook{program, {event}, {"PATH=/usr/local/bin:/usr/bin:/bin"}, json + "\n", {}};
+    hook.folder = "/";
+    const Ended ended = TRY(run(hook));
     const std::string name = "the hook " + quote(program, 200);
     if (ended.is_out_of_time)
         return Error(Code::Unavailable, name + " did not end within ten seconds, and was stopped");

@@ -21,14 +21,14 @@ bool is_known_type(std::string_view type) {
            type == "sk-ecdsa-sha2-nistp256@openssh.com";
 }
 
+}  // namespace
+
 bool is_base64(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/' ||
                c == '=';
     });
 }
-
-}  // namespace
 
 bool is_fingerprint(std::string_view text) {
     return text.starts_with("SHA256:") && is_base64(text.substr(7));
@@ -41,11 +41,16 @@ bool is_public_key(std::string_view text) {
 
 Result<domain::Owner> read_ssh_public_key(const std::string& path) {
     std::ifstream file(path);
-    std::string line;
-    if (!file || !std::getline(file, line)) return Error(Code::InvalidRequest, "cannot read " + quote(path, 200));
+    std::string line(longest_key_line + 1, '\0');
+    file.read(line.data(), static_cast<std::streamsize>(line.size()));
+    line.resize(static_cast<std::size_t>(file.gcount()));
+    const bool is_read = file.is_open() && !file.bad() && !line.empty();
+    const bool is_too_long = line.size() > longest_key_line && line.find('\n') == std::string::npos;
+    line = line.substr(0, line.find('\n'));
+    if (!is_read) return Error(Code::InvalidRequest, "cannot read " + quote(path, 200));
     const Error malformed(Code::InvalidRequest, quote(path, 200) + " is not an OpenSSH public key",
                           "an owner key is the .pub file of ssh-ed25519, ecdsa, rsa (3072 bits or more) or sk-");
-    if (line.size() > longest_key_line) return malformed;
+    if (is_too_long) return malformed;
     // type base64 [comment]; options before the type, as authorized_keys has them, are refused.
     const std::size_t type_end = line.find(' ');
     const std::string type = line.substr(0, type_end);
@@ -56,6 +61,11 @@ Result<domain::Owner> read_ssh_public_key(const std::string& path) {
 
     auto ran = run({ssh_keygen, {"-l", "-f", "-"}, {}, key + "\n", {}});
     if (!ran) return Error(Code::Unavailable, ran.error().message, "it is in Debian's package openssh-client");
+    if (ran->status != 0 && ran->errors.find("not a public key") == std::string::npos)
+        return Error(Code::Unavailable,
+                     "ssh-keygen could not judge the key: " +
+                         quote(ran->errors.substr(0, ran->errors.find_first_of("\r\n")), 200),
+                     "it needs the account that runs marque in /etc/passwd");
     const auto words = split(ran->output, ' ');  // 256 SHA256:… comment (ED25519)
     if (ran->status != 0 || words.size() < 2 || !is_fingerprint(words[1]) || !is_public_key(key)) return malformed;
     if (type == "ssh-rsa" && parse_decimal(words[0]).value_or(0) < least_rsa_bits)

@@ -12,6 +12,7 @@ inline constexpr const char* ssh_keygen = "/usr/bin/ssh-keygen";
 
 // "SHA256:…", and "type base64" of a type that an owner may have: one word, or two, and nothing that an
 // allowed-signers file could read as more.
+bool is_base64(std::string_view text);
 bool is_fingerprint(std::string_view text);
 bool is_public_key(std::string_view text);
 

@@ -34,16 +34,32 @@ Error not_counted(const std::string& what) {
     return Error(Code::PermissionDenied, what);
 }
 
-// What OpenSSH says of a signature that it does not accept, in our words.
-Error refusal_from(const std::string& errors) {
-    const auto says = [&](const char* words) { return errors.find(words) != std::string::npos; };
+// What OpenSSH says of a signature that it does not accept, in our words. Only what it is known to say of signatures is
+// a judgement: for any other reason it could not judge.
+Error refusal_from(const Ended& ended) {
+    const auto says = [&](const char* words) { return ended.errors.find(words) != std::string::npos; };
+    const std::string said = quote(ended.errors.substr(0, ended.errors.find_first_of("\r\n")), 200);
     if (says("namespace does not match"))
         return not_counted(fmt::format("the signature was made for another purpose: its namespace is not {}",
                                        authority::signature_namespace));
     if (says("incorrect signature"))
         return not_counted("the signature is not over the text of this request of this installation");
-    return not_counted("the signature is not one that OpenSSH accepts: " +
-                       quote(errors.substr(0, errors.find('\n')), 200));
+    if (says("Couldn't parse signature") || says("sshsig_armor") || says("invalid format") || says("missing header"))
+        return not_counted("the signature is garbled: " + said);
+    if (says("No principal matched")) return not_counted("the signature is by a key that is no owner's here");
+    if (ended.is_out_of_time) return Error(Code::Unavailable, "ssh-keygen did not answer in time");
+    return Error(Code::Unavailable, "ssh-keygen could not judge a signature: " + said,
+                 "it needs /proc, and the account that runs marque in /etc/passwd");
+}
+
+// The two marks, and between them nothing but base64: what is kept in the log is this and no more.
+bool is_armoured(std::string_view text) {
+    constexpr std::string_view begin = "-----BEGIN SSH SIGNATURE-----\n", end = "-----END SSH SIGNATURE-----\n";
+    if (text.size() > longest_signature || !text.starts_with(begin) || !text.ends_with(end)) return false;
+    text.remove_prefix(begin.size());
+    text.remove_suffix(end.size());
+    return std::ranges::all_of(split(text, '\n'),
+                               [](std::string_view line) { return line.empty() || is_base64(line); });
 }
 
 std::string expand_home(const char* below) {
@@ -119,15 +135,14 @@ Result<std::string> sign(std::string_view text, const std::string& key, std::vec
 
 Result<std::string> SshSignatures::signer(std::string_view text, std::string_view signature,
                                           std::span<const Owner> owners) const {
-    if (signature.size() > longest_signature || !signature.starts_with("-----BEGIN SSH SIGNATURE-----"))
-        return not_counted("this is no SSH signature: it does not begin with -----BEGIN SSH SIGNATURE-----");
+    if (!is_armoured(signature))
+        return not_counted(
+            "this is no SSH signature: it is not base64 between -----BEGIN SSH SIGNATURE----- and -----END SSH "
+            "SIGNATURE-----");
     const std::vector<std::string> files{allowed_signers(owners), std::string(signature)};
     const Ended found = TRY(run({ssh_keygen, {"-Y", "find-principals", "-f", "%0", "-s", "%1"}, {}, "", files}));
-    if (found.is_out_of_time) return Error(Code::Unavailable, "ssh-keygen did not answer in time");
+    if (found.status != 0) return refusal_from(found);
     std::string fingerprint = found.output.substr(0, found.output.find('\n'));
-    if (found.errors.find("No principal matched") != std::string::npos)
-        return not_counted("the signature is by a key that is no owner's here");
-    if (found.status != 0) return refusal_from(found.errors);
     if (std::ranges::find(owners, fingerprint, &Owner::fingerprint) == owners.end())
         return not_counted("the signature is by a key that is no owner's here");
     const Ended verified =
@@ -136,8 +151,7 @@ Result<std::string> SshSignatures::signer(std::string_view text, std::string_vie
                  {},
                  std::string(text),
                  files}));
-    if (verified.is_out_of_time) return Error(Code::Unavailable, "ssh-keygen did not answer in time");
-    if (verified.status != 0) return refusal_from(verified.errors);
+    if (verified.status != 0) return refusal_from(verified);
     return fingerprint;
 }
 

@@ -143,6 +143,7 @@ Result<Ended> run(const Subprocess& what) {
     ::posix_spawn_file_actions_adddup2(&actions, output.writer(), STDOUT_FILENO);
     // A person who is asked for something has to see the question.
     if (!what.is_interactive) ::posix_spawn_file_actions_adddup2(&actions, errors.writer(), STDERR_FILENO);
+    if (!what.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, what.folder.c_str());
     posix_spawnattr_t attributes;
     ::posix_spawnattr_init(&attributes);
     sigset_t defaults;

@@ -20,6 +20,7 @@ struct Subprocess {
     std::vector<std::string> files;
     // Then it, and whatever it started that stayed in its group, is killed. None: as long as it takes.
     Duration longest = std::chrono::seconds(10);
+    std::string folder;           // where it runs; empty: where we are
     bool is_interactive = false;  // keeps the terminal: stays in this process's group
 };
 

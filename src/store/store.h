@@ -150,7 +150,8 @@ class Store {
     // Takes note of the store as it is; whatever change is committed from now on, by anybody, shows. To be called
     // before reading, never after. Errors: Unavailable when what lies there is no longer what was opened.
     virtual Result<void> mark() = 0;
-    // Whether no change was committed since (uses may show as one). Safe beside other calls of itself, unlike all else here. Errors: as of mark.
+    // Whether no change was committed since (uses may show as one). Safe beside other calls of itself, unlike all else
+    // here. Errors: as of mark.
     virtual Result<bool> is_as_marked() const = 0;
     // What can be seen of the store's files without reading them through: that they are there, whole and writable.
     // Safe beside is_as_marked. Errors: Unavailable, Corrupt.

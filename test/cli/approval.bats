@@ -52,6 +52,7 @@ setup_owner() {
     setup_owner
     answers 6 create prod-bot --env production --scope card:view --confirm
     equal "$output" ""
+    has "$stderr" "no hook approval_requested is set, so nobody is told"
     has "$stderr" "environment production is protected: it needs an owner's approval"
     id=$(sed -n 's/.*asked: approval \([0-9a-z]*\),.*/\1/p' <<< "$stderr")
     has "$stderr" "marque approval sign $id"
@@ -161,6 +162,11 @@ setup_owner() {
     equal "$shown" "$("$MARQUE" approval export "$id" | sha256sum | cut -c1-16)"
     leaves_store_alone 0 approval sign "$id" --key "$WORK/owner" --dry-run
     leaves_store_alone 5 approval sign "$id" --key "$WORK/owner" --confirm=0123456789abcdef
+    leaves_store_alone 5 approval sign "$id" --key "$WORK/owner" --confirm=3
+    # What nobody could read is not signed.
+    run bash -c '"$MARQUE" approval sign "$1" --key "$2" --confirm 2>&-' -- "$id" "$WORK/owner"
+    equal "$status" 1
+    equal "$("$MARQUE" approval show "$id" -o json | jq '.signatures | length')" 0
     answers 0 approval sign "$id" --key "$WORK/owner" --confirm="$shown"
 }
 
@@ -168,6 +174,7 @@ setup_owner() {
     setup_owner
     ask
     signed_elsewhere owner
+    sed -i 's/$/\r/' "$WORK/request.txt.sig"  # as mail leaves it
     answers 0 approval import "$id" "$WORK/request.txt.sig" --confirm
     equal "$("$MARQUE" approval show "$id" -o json | jq -r .state)" approved
     run --separate-stderr "$MARQUE" approval import "$id" - --confirm < "$WORK/request.txt.sig"
@@ -217,7 +224,9 @@ setup_owner() {
     echo hello > "$WORK/none"
     not_counted "this is no SSH signature" "$WORK/none"
     sed 3d "$WORK/request.txt.sig" > "$WORK/none"
-    not_counted "the signature is" "$WORK/none"
+    not_counted "the signature is garbled" "$WORK/none"
+    { cat "$WORK/request.txt.sig"; printf '\e[2Jhello\n'; } > "$WORK/none"
+    not_counted "this is no SSH signature" "$WORK/none"
     answers 2 approval import "$id" "$WORK/nowhere" --confirm
 }
 
@@ -265,6 +274,7 @@ setup_owner() {
 @test "init --sole-owner: recorded, said by doctor, and the one person asks and approves" {
     key own
     answers 2 init --operator ops --sole-owner --confirm
+    answers 2 init --operator ops --owner-key "bob=$WORK/own.pub" --sole-owner --confirm
     answers 0 init --operator ops --owner-key "$WORK/own.pub" --sole-owner --confirm
     equal "$("$MARQUE" audit export | jq -r 'select(.action == "installation.create") | .change.after.sole_owner')" true
     ask
@@ -434,7 +444,7 @@ setup_owner() {
     answers 2 create $'prod\nbot' --env production --scope card:view --confirm
     ask --contact $'bob\n- identity other\e[2K' --reason $'why\rnot'
     "$MARQUE" approval export "$id" > "$WORK/request.txt"
-    LC_ALL=C grep -q 'contact: bob\\n- identity other\\u{1b}\[2K' "$WORK/request.txt"
+    LC_ALL=C grep -q "contact: 'bob\\\\n- identity other\\\\u{1b}\[2K'" "$WORK/request.txt"
     run ! env LC_ALL=C grep -q '^- identity other' "$WORK/request.txt"
     run ! env LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f]' "$WORK/request.txt"
     answers 3 create prod-bot --env production --scope card:view --contact $'\u202ebob' --confirm
@@ -447,7 +457,7 @@ setup_owner() {
     ask
     "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
     cp -a "$MARQUE_STORE" "$WORK/whole"
-    for change in "not_after = not_after + 1000000" "nonce = '0'" "text = text || char(10)" "requester = 'ops', text = 'x'"; do
+    for change in "not_after = not_after + 1000000" "nonce = '0'" "text = text || char(10)"; do
         rm -rf "$MARQUE_STORE"
         cp -a "$WORK/whole" "$MARQUE_STORE"
         sqlite3 "$MARQUE_STORE/marque.db" "UPDATE approval SET $change"
@@ -528,12 +538,15 @@ setup_owner() {
     "$MARQUE" pause prod-bot --reason r --confirm 2> /dev/null
     through resume prod-bot
     has "$("$MARQUE" approval show "$id")" "scopes: card:view"
+    "$MARQUE" pause --env production --reason r --confirm 2> /dev/null
+    through resume --env production
+    has "$("$MARQUE" approval show "$id")" "identities: 1"
     through environment protect dev
     through environment unprotect dev
     through owner add "$WORK/second.pub" --operator bob
     through owner policy --quorum 2
     answers 0 audit verify
-    has "$output" "owners' signatures: 7"
+    has "$output" "owners' signatures: 8"
     answers 0 doctor
 }
 
@@ -561,6 +574,27 @@ setup_owner() {
     equal "$("$MARQUE" approval list -o json | jq '.approvals | length')" 3
 }
 
+@test "approval: whether OpenSSH can judge is not what it judges: a machine without the account's name is told so" {
+    needs_users
+    setup_owner
+    ask
+    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    signed_elsewhere owner
+    "$MARQUE" operator add guest --user 12345 --permission workspace:manage --all-workspaces --confirm 2> /dev/null
+    give_store_to 12345
+    ! getent passwd 12345 || skip "uid 12345 has a name here"
+    user_gets 12345 8 audit verify
+    has "$stderr" "ssh-keygen could not judge a signature"
+    user_gets 12345 8 approval import "$id" "$WORK/request.txt.sig" --confirm
+    user_gets 12345 8 owner add "$WORK/owner.pub" --confirm
+}
+
+@test "owner add: what never ends is not read to its end" {
+    setup_owner
+    run --separate-stderr timeout 20 "$MARQUE" owner add /dev/zero --confirm
+    equal "$status" 2
+}
+
 @test "approval: a hook that others could write is not run, nor one of a file that makes no sense" {
     setup_owner
     printf '#!/bin/sh\ntouch "%s/ran"\n' "$WORK" > "$WORK/hook"
@@ -573,6 +607,14 @@ setup_owner() {
     chmod 757 "$WORK/hook"
     refuses 1 "could be written by others"
     chmod 755 "$WORK/hook"
+    # Nor one in a folder where others could put their own in its place, or a link to such a one.
+    mkdir "$WORK/open"
+    chmod 777 "$WORK/open"
+    cp "$WORK/hook" "$WORK/open/hook"
+    ln -s "$WORK/open/hook" "$WORK/link"
+    printf '[hooks]\napproval_requested = "%s"\n' "$WORK/link" > "$MARQUE_STORE/hooks.toml"
+    refuses 6 "could be written by others"
+    printf '[hooks]\napproval_requested = "%s"\n' "$WORK/hook" > "$MARQUE_STORE/hooks.toml"
     chmod 666 "$MARQUE_STORE/hooks.toml"
     refuses 2 "could be written by others"
     chmod 600 "$MARQUE_STORE/hooks.toml"

@@ -185,8 +185,8 @@ class Replay:
     def approval_sign(self, entry, target, change, seq):
         self.row(entry, target, {"open"})
         after = change["after"]
-        self.add("approval_signature", (target["id"], after["fingerprint"]),
-                 {"signature": after["signature"], "revision": seq})
+        self.add("approval_signature", (target["id"], seq),
+                 {"signature": after["signature"], "fingerprint": after["fingerprint"]})
 
     def approval_deny(self, entry, target, *_):
         self.row(entry, target, {"open"})["state"] = "denied"
@@ -201,7 +201,7 @@ class Replay:
 KEYS = {
     "workspace": ("name",), "environment": ("workspace", "name"), "identity": ("workspace", "name"),
     "credential": ("id",), "operator": ("name",), "permission": ("operator", "workspace", "permission"),
-    "owner": ("fingerprint",), "approval": ("id",), "approval_signature": ("approval", "fingerprint"),
+    "owner": ("fingerprint",), "approval": ("id",), "approval_signature": ("approval", "revision"),
 }
 
 

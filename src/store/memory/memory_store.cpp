@@ -223,14 +223,19 @@ class Apply {
         if (operator_ == nullptr || std::erase(operator_->grants, e.grant) == 0) return moved(OperatorRef{e.name});
         return {};
     }
-    Result<void> operator()(const audit::OwnerAdded& e) { return add(rows_.owners, e.owner.fingerprint, e.owner); }
+    Result<void> operator()(const audit::OwnerAdded& e) {
+        if (rows_.installation) rows_.installation->owners_revision = revision_;
+        return add(rows_.owners, e.owner.fingerprint, e.owner);
+    }
     Result<void> operator()(const audit::OwnerRemoved& e) {
+        if (rows_.installation) rows_.installation->owners_revision = revision_;
         if (rows_.owners.erase(e.owner.fingerprint) == 0) return moved(OwnerRef{e.owner.fingerprint});
         return {};
     }
     Result<void> operator()(const audit::ApprovalPolicyChanged& e) {
         if (!rows_.installation || rows_.installation->policy != e.before) return moved(InstallationRef{});
         rows_.installation->policy = e.after;
+        rows_.installation->owners_revision = revision_;
         return {};
     }
     Result<void> operator()(const audit::ProtectionChanged& e) {
@@ -246,9 +251,8 @@ class Apply {
     Result<void> operator()(const audit::ApprovalSigned& e) {
         TRY(decide(e.id, ApprovalStanding::Open));
         auto& signatures = rows_.approvals.find(e.id)->second.signatures;
-        if (std::ranges::count(signatures, e.signature.fingerprint, &OwnerSignature::fingerprint) != 0)
-            return moved(ApprovalRef{e.id});
         signatures.push_back(e.signature);
+        signatures.back().revision = revision_;
         return {};
     }
     Result<void> operator()(const audit::ApprovalDenied& e) { return decide(e.id, ApprovalStanding::Denied); }

@@ -117,7 +117,14 @@ Result<void> retire(Connection& connection, const audit::CredentialRetiring& e, 
                       e.credential);
 }
 
+// Who the owners are, and what it takes: one number for all of it.
+Result<void> touch_owners(Connection& connection, Revision revision) {
+    TRY(run(connection, "UPDATE installation SET owners_revision = ?", revision));
+    return {};
+}
+
 Result<void> insert(Connection& connection, const Owner& o, Revision revision) {
+    TRY(touch_owners(connection, revision));
     std::optional<std::string> operator_name;
     if (o.operator_name) operator_name = o.operator_name->text();
     TRY(run(connection, "INSERT INTO owner (" MARQUE_OWNER_COLUMNS ") VALUES (?,?,?,?,?)", o.fingerprint, o.public_key,
@@ -223,16 +230,18 @@ Result<void> apply(Connection& connection, const audit::Event& event, Revision r
                 return touch_operator(connection, e.name, revision);
             },
             [&](const audit::OwnerAdded& e) { return insert(connection, e.owner, revision); },
-            [&](const audit::OwnerRemoved& e) {
+            [&](const audit::OwnerRemoved& e) -> Result<void> {
+                TRY(touch_owners(connection, revision));
                 return one_row_of(run(connection, "DELETE FROM owner WHERE fingerprint = ?", e.owner.fingerprint),
                                   OwnerRef{e.owner.fingerprint});
             },
             [&](const audit::ApprovalPolicyChanged& e) {
-                return one_row_of(run(connection,
-                                      "UPDATE installation SET quorum = ?, has_sole_owner = ?"
-                                      " WHERE quorum = ? AND has_sole_owner = ?",
-                                      e.after.quorum, e.after.has_sole_owner, e.before.quorum, e.before.has_sole_owner),
-                                  InstallationRef{});
+                return one_row_of(
+                    run(connection,
+                        "UPDATE installation SET quorum = ?, has_sole_owner = ?, owners_revision = ?"
+                        " WHERE quorum = ? AND has_sole_owner = ?",
+                        e.after.quorum, e.after.has_sole_owner, revision, e.before.quorum, e.before.has_sole_owner),
+                    InstallationRef{});
             },
             [&](const audit::ProtectionChanged& e) {
                 const bool is_protected = e.after == Protection::Protected;

@@ -40,10 +40,10 @@ Result<std::optional<Operator>> with_grants(Connection& connection, Result<std::
 
 Result<void> add_signatures(Connection& connection, Approval& approval) {
     Statement statement = TRY(connection.prepare(
-        "SELECT fingerprint, signature, at FROM approval_signature WHERE approval = ? ORDER BY revision"));
+        "SELECT fingerprint, signature, at, revision FROM approval_signature WHERE approval = ? ORDER BY revision"));
     statement.bind(approval.id.text());
     approval.signatures = TRY(all_rows(std::move(statement), [](const Statement& row) -> Result<OwnerSignature> {
-        return OwnerSignature{row.text(0), row.text(1), row.instant(2)};
+        return OwnerSignature{row.text(0), row.text(1), row.instant(2), static_cast<Revision>(row.number(3))};
     }));
     return {};
 }
@@ -51,10 +51,11 @@ Result<void> add_signatures(Connection& connection, Approval& approval) {
 }  // namespace
 
 Result<std::optional<Installation>> SqlReader::installation() const {
-    Statement statement = TRY(connection_.prepare("SELECT id, created_at, quorum, has_sole_owner FROM installation"));
+    Statement statement =
+        TRY(connection_.prepare("SELECT id, created_at, quorum, has_sole_owner, owners_revision FROM installation"));
     return one_row(std::move(statement), [](const Statement& row) -> Result<Installation> {
         const ApprovalPolicy policy{static_cast<std::uint32_t>(row.number(2)), row.number(3) != 0};
-        return Installation{row.text(0), row.instant(1), policy};
+        return Installation{row.text(0), row.instant(1), policy, static_cast<Revision>(row.number(4))};
     });
 }
 

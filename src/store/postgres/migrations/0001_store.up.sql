@@ -5,7 +5,8 @@ CREATE TABLE installation (
     id              text    NOT NULL,
     created_at      bigint  NOT NULL,
     quorum          bigint  NOT NULL CHECK (quorum >= 1),
-    has_sole_owner  bigint  NOT NULL CHECK (has_sole_owner IN (0, 1))
+    has_sole_owner  bigint  NOT NULL CHECK (has_sole_owner IN (0, 1)),
+    owners_revision bigint  NOT NULL DEFAULT 0
 );
 
 CREATE TABLE log_head (
@@ -124,11 +125,11 @@ CREATE INDEX approval_by_time ON approval (requested_at);
 
 CREATE TABLE approval_signature (
     approval     text    COLLATE "C" NOT NULL REFERENCES approval (id),
+    revision     bigint  NOT NULL,
     fingerprint  text    COLLATE "C" NOT NULL,
     signature    text    NOT NULL,
     at           bigint  NOT NULL,
-    revision     bigint  NOT NULL,
-    PRIMARY KEY (approval, fingerprint)
+    PRIMARY KEY (approval, revision)
 );
 
 -- Telemetry beside the state, outside the log.

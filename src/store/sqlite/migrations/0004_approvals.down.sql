@@ -2,5 +2,6 @@
 DROP TABLE approval_signature;
 DROP TABLE approval;
 ALTER TABLE owner DROP COLUMN operator;
+ALTER TABLE installation DROP COLUMN owners_revision;
 ALTER TABLE installation DROP COLUMN has_sole_owner;
 ALTER TABLE installation DROP COLUMN quorum;

@@ -2,6 +2,7 @@
 -- loosens nothing.
 ALTER TABLE installation ADD COLUMN quorum INTEGER NOT NULL DEFAULT 1 CHECK (quorum >= 1);
 ALTER TABLE installation ADD COLUMN has_sole_owner INTEGER NOT NULL DEFAULT 0 CHECK (has_sole_owner IN (0, 1));
+ALTER TABLE installation ADD COLUMN owners_revision INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE owner ADD COLUMN operator TEXT;
 UPDATE installation SET (quorum, has_sole_owner) =
     (SELECT json_extract(bytes, '$.change.after.quorum'), json_extract(bytes, '$.change.after.sole_owner')
@@ -13,6 +14,7 @@ WHERE EXISTS
     (SELECT 1 FROM entry
      WHERE json_extract(bytes, '$.action') IN ('installation.create', 'owner.policy')
        AND json_extract(bytes, '$.outcome') = 'done' AND json_extract(bytes, '$.change.after.quorum') IS NOT NULL);
+UPDATE installation SET owners_revision = (SELECT coalesce(max(seq), 0) FROM entry);
 UPDATE owner SET operator =
     (SELECT json_extract(bytes, '$.change.after.operator') FROM entry WHERE seq = owner.revision);
 
@@ -36,9 +38,9 @@ CREATE INDEX approval_by_time ON approval (requested_at);
 
 CREATE TABLE approval_signature (
     approval     TEXT    NOT NULL REFERENCES approval (id),
+    revision     INTEGER NOT NULL,
     fingerprint  TEXT    NOT NULL,
     signature    TEXT    NOT NULL,
     at           INTEGER NOT NULL,
-    revision     INTEGER NOT NULL,
-    PRIMARY KEY (approval, fingerprint)
+    PRIMARY KEY (approval, revision)
 ) STRICT, WITHOUT ROWID;
