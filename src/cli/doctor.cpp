@@ -166,8 +166,12 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     const auto maintenance = TRY(shell.system().open_maintenance(
         shell.store_folder(), store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     const auto damage = TRY(maintenance->check());
-    examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
-                    damage.empty() ? "" : "the database is damaged: " + damage.front());
+    if (const auto status = TRY(maintenance->status()); status.backend != "sqlite")
+        examination.add(Health::Well, fmt::format("the store is in {}, whose pages and indexes are its own to check",
+                                                  status.location));
+    else
+        examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
+                        damage.empty() ? "" : "the database is damaged: " + damage.front());
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         const auto report =
             TRY(authority::verify_log(overview.reader, root_key, std::nullopt, log_progress(shell, "reading the log"),

@@ -7,7 +7,7 @@ namespace {
 
 struct Options {
     ChangeOptions change;
-    std::string operator_name;
+    std::string operator_name, conninfo;
     std::vector<std::string> owner_keys;
     bool has_sole_owner = false;
 };
@@ -60,7 +60,7 @@ Result<int> run_init(Shell& shell, const Options& options) {
         if (!order.confirmation.is_given()) return shell.report(shown, options.change);
         TRY(order.confirmation.check(shown.plan));
     }
-    if (order.confirmation.is_given()) TRY(shell.system().create_store(shell.store_folder()));
+    if (order.confirmation.is_given()) TRY(shell.system().create_store(shell.store_folder(), options.conninfo));
     const auto done = TRY(TRY(shell.authority())->init(request, order.confirmation));
     const int code = shell.report(done, options.change);
     if (done.progress == authority::Progress::Applied)
@@ -80,6 +80,8 @@ void add_init(const Command& root, Shell& shell, Exit& exit) {
                      "An owner's OpenSSH public key, and the operator whose it is; may be repeated");
     command.flag("--sole-owner", options->has_sole_owner,
                  "There is one person only: the caller, whose keys these are, may approve what they asked for");
+    command.option("--postgresql", options->conninfo, "CONNINFO",
+                   "Keep the store in this PostgreSQL database, such as service=marque; without a password");
     add_change_options(command, options->change, Reason::None);
     on_run(command, shell, exit, options, run_init);
 }

@@ -46,8 +46,9 @@ class System {
                                                              store::SealingKey sealing_key) = 0;
     // Whether a store may be made there. Errors: InvalidRequest, StateRefuses (open to others, or its key is gone).
     virtual Result<void> check_folder(const std::string& folder) = 0;
-    // An empty store and its root key; finishes what an interrupted call left.
-    virtual Result<void> create_store(const std::string& folder) = 0;
+    // An empty store and its root key; finishes what an interrupted call left. `conninfo`: libpq's connection string;
+    // empty: in the folder itself.
+    virtual Result<void> create_store(const std::string& folder, const std::string& conninfo) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
                                                                          store::SealingKey sealing_key) = 0;
     virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) = 0;

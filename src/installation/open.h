@@ -1,16 +1,27 @@
-// installation/open.h: an installation's folder, marque.db and root.key in it, for whoever verifies for long: it may be
-// opened again and again.
+// installation/open.h: an installation's folder, with root.key in it and the store: marque.db, or postgresql.conninfo,
+// which says where the database is. For whoever verifies for long it may be opened again and again.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/secret.h"
+#include "store/sealing_key.h"
 #include "verify/verifier.h"
 
 namespace marque::installation {
 
 std::string database_in(const std::string& folder);
 std::string key_in(const std::string& folder);
+std::string conninfo_file_in(const std::string& folder);
+
+// How to connect to the store, if it is in PostgreSQL. Errors: StateRefuses (others could write it), Unavailable.
+Result<std::optional<std::string>> conninfo_in(const std::string& folder);
+
+// Errors: those of the store.
+Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
+                                                 Duration longest_wait);
 
 struct Keys {
     Secret token_key;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/decimal.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "crypto/system_random.h"
 #include "installation/key_file.h"
@@ -25,6 +26,7 @@
 #include "main/hooks.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
+#include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace marque {
@@ -67,6 +69,22 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
     if (info.st_uid != ::geteuid() && ::geteuid() != 0)
         return {false, fmt::format("{} belongs to uid {}", path, info.st_uid)};
     return {true, fmt::format("{} is for its owner alone", path)};
+}
+
+// New, whole and durable, or not there.
+Result<void> write_conninfo(const std::string& path, const std::string& conninfo) {
+    const std::string fresh = path + ".new", text = conninfo + "\n";
+    {
+        const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+            ::fsync(file.fd()) != 0)
+            return system_error("cannot write " + quote(fresh, 200));
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("cannot create " + quote(path, 200));
+    const File folder(::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!folder.is_open() || ::fsync(folder.fd()) != 0)
+        return system_error("cannot sync the folder of " + quote(path, 200));
+    return {};
 }
 
 }  // namespace
@@ -123,8 +141,7 @@ std::string Machine::default_store() {
 }
 
 Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
-    return std::unique_ptr<store::Store>(
-        TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key))));
+    return installation::open_store(folder, std::move(sealing_key), store::sqlite::default_longest_wait);
 }
 
 Result<void> Machine::check_folder(const std::string& folder) {
@@ -137,13 +154,15 @@ Result<void> Machine::check_folder(const std::string& folder) {
                      "chmod 700 it, or choose another folder with --store");
     // The key is made before the database: a database without one has lost it, and a new key would not fit.
     std::error_code error;
-    if (std::filesystem::exists(database_in(folder), error) && !std::filesystem::exists(key_in(folder), error))
+    const bool is_made = std::filesystem::exists(database_in(folder), error) ||
+                         std::filesystem::exists(installation::conninfo_file_in(folder), error);
+    if (is_made && !std::filesystem::exists(key_in(folder), error))
         return Error(Code::StateRefuses, "there is a store in " + quote(folder, 200) + ", but its root.key is gone",
                      "put root.key back; a new one could not check a single token");
     return {};
 }
 
-Result<void> Machine::create_store(const std::string& folder) {
+Result<void> Machine::create_store(const std::string& folder, const std::string& conninfo) {
     const std::filesystem::path path = folder;
     std::error_code error;
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
@@ -152,11 +171,16 @@ Result<void> Machine::create_store(const std::string& folder) {
                      fmt::format("cannot create {}: {}", quote(folder, 200), std::strerror(errno)));
     TRY(check_folder(folder));
     TRY(ensure_root_key(key_in(folder), random()));
-    return store::sqlite::SqliteStore::create(database_in(folder));
+    if (conninfo.empty()) return store::sqlite::SqliteStore::create(database_in(folder));
+    // The tables first: a file that names a database names one that is there.
+    TRY(store::postgres::PostgresStore::create(conninfo));
+    return write_conninfo(installation::conninfo_file_in(folder), conninfo);
 }
 
 Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder,
                                                                       store::SealingKey sealing_key) {
+    if (const auto conninfo = TRY(installation::conninfo_in(folder)))
+        return store::postgres::open_maintenance(*conninfo, std::move(sealing_key));
     return store::sqlite::open_maintenance(database_in(folder), std::move(sealing_key));
 }
 
@@ -173,7 +197,10 @@ Result<Secret> Machine::read_root_key(const std::string& folder) {
 }
 
 std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) {
-    return {examine(folder, 0700), examine(database_in(folder), 0600), examine(key_in(folder), 0600)};
+    std::error_code error;
+    const std::string conninfo = installation::conninfo_file_in(folder);
+    const std::string store = std::filesystem::exists(conninfo, error) ? conninfo : database_in(folder);
+    return {examine(folder, 0700), examine(store, 0600), examine(key_in(folder), 0600)};
 }
 
 Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {

@@ -20,7 +20,7 @@ class Machine final : public cli::System {
     std::string default_store() override;
     Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key) override;
     Result<void> check_folder(const std::string& folder) override;
-    Result<void> create_store(const std::string& folder) override;
+    Result<void> create_store(const std::string& folder, const std::string& conninfo) override;
     Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
                                                                  store::SealingKey sealing_key) override;
     Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) override;

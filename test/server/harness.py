@@ -4,6 +4,7 @@ MARQUE is the binary under test. Every test has a folder of its own; nothing out
 sleeps: what is waited for is a line of the log, an answer, or the end of a process.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -162,6 +163,9 @@ class Server:
         return code
 
 
+_databases = itertools.count(1)
+
+
 class StoreTest(unittest.TestCase):
     """A test with an installation of its own, operator ops, workspace default."""
 
@@ -173,7 +177,18 @@ class StoreTest(unittest.TestCase):
         self.store = self.folder / "store"
         self.servers = []
         self.addCleanup(self._stop_servers)
-        self.marque("init", "--operator", "ops", "--confirm")
+        self.marque("init", "--operator", "ops", *self._where(), "--confirm")
+
+    def _where(self):
+        """In the folder; or with MARQUE_TEST_STORE=postgres in a database of its own."""
+        if os.environ.get("MARQUE_TEST_STORE") != "postgres":
+            return ()
+        with open(os.environ["MARQUE_TEST_POSTGRES"], encoding="utf-8") as file:
+            server = file.read().strip()
+        name = f"test_{os.getpid()}_{next(_databases)}"
+        for statement in (f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}"):
+            subprocess.run(["psql", "-qX", server, "-c", statement], check=True, capture_output=True)
+        return ("--postgresql", f"{server} dbname={name}")
 
     def _stop_servers(self):
         for server in self.servers:

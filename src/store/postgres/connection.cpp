@@ -15,7 +15,7 @@ namespace marque::store::postgres {
 namespace {
 
 struct Clear {
-    void operator()(PGresult* result) const { PQclear(result); }
+    void operator()(PGresult* result) const { pq().clear(result); }
 };
 using Answer = std::unique_ptr<PGresult, Clear>;
 
@@ -58,19 +58,19 @@ std::string first_line(const char* text) {
 }
 
 void note_warning(void* was_warned, const PGresult* notice) {
-    const char* state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    const char* state = pq().result_error_field(notice, PG_DIAG_SQLSTATE);
     if (state != nullptr && std::strcmp(state, "01000") == 0) *static_cast<bool*>(was_warned) = true;
 }
 
 Result<void> check_conninfo(const std::string& conninfo) {
     struct Free {
-        void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+        void operator()(PQconninfoOption* options) const { pq().conninfo_free(options); }
     };
     char* why = nullptr;
-    const std::unique_ptr<PQconninfoOption, Free> options(PQconninfoParse(conninfo.c_str(), &why));
+    const std::unique_ptr<PQconninfoOption, Free> options(pq().conninfo_parse(conninfo.c_str(), &why));
     if (!options) {
         const std::string said = why == nullptr ? "out of memory" : first_line(why);
-        if (why != nullptr) PQfreemem(why);
+        if (why != nullptr) pq().free(why);
         return Error(Code::InvalidRequest, "the connection string makes no sense: " + said);
     }
     for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option)
@@ -91,7 +91,7 @@ class PgCursor final : public sql::Cursor {
     ~PgCursor() override {
         if (is_open_) {  // the rest of a stream that nobody wants
             const Answer last = std::move(answer_);
-            while (const Answer rest{PQgetResult(raw())}) {
+            while (const Answer rest{pq().get_result(raw())}) {
             }
         }
     }
@@ -103,19 +103,19 @@ class PgCursor final : public sql::Cursor {
 
     Result<bool> step() override {
         if (!is_sent_) TRY(send());
-        if (!streams_) return ++row_ < PQntuples(answer_.get());
+        if (!streams_) return ++row_ < pq().rows(answer_.get());
         return next_streamed();
     }
 
     Result<int> run() override {
         if (!is_sent_) TRY(send());
-        const char* count = PQcmdTuples(answer_.get());
+        const char* count = pq().cmd_tuples(answer_.get());
         return *count == '\0' ? 0 : std::atoi(count);
     }
 
     std::string_view view(int column) const override {
-        return {PQgetvalue(answer_.get(), row_, column),
-                static_cast<std::size_t>(PQgetlength(answer_.get(), row_, column))};
+        return {pq().value(answer_.get(), row_, column),
+                static_cast<std::size_t>(pq().length(answer_.get(), row_, column))};
     }
     std::int64_t number(int column) const override {
         const std::string_view bytes = view(column);
@@ -129,7 +129,7 @@ class PgCursor final : public sql::Cursor {
         const std::string_view all = view(column);
         return Bytes(all.begin(), all.end());
     }
-    bool is_null(int column) const override { return PQgetisnull(answer_.get(), row_, column) == 1; }
+    bool is_null(int column) const override { return pq().is_null(answer_.get(), row_, column) == 1; }
 
  private:
     struct Value {
@@ -151,26 +151,27 @@ class PgCursor final : public sql::Cursor {
         const int count = static_cast<int>(values.size());
         if (!streams_) {
             answer_.reset(
-                PQexecPrepared(raw(), name_.c_str(), count, values.data(), lengths.data(), formats.data(), 1));
-            const ExecStatusType status = PQresultStatus(answer_.get());
+                pq().exec_prepared(raw(), name_.c_str(), count, values.data(), lengths.data(), formats.data(), 1));
+            const ExecStatusType status = pq().result_status(answer_.get());
             if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) return connection_.error_of(answer_.get());
             return {};
         }
-        if (PQsendQueryPrepared(raw(), name_.c_str(), count, values.data(), lengths.data(), formats.data(), 1) != 1)
+        if (pq().send_query_prepared(raw(), name_.c_str(), count, values.data(), lengths.data(), formats.data(), 1) !=
+            1)
             return connection_.error_of(nullptr);
         is_open_ = true;
-        PQsetSingleRowMode(raw());
+        pq().set_single_row_mode(raw());
         return {};
     }
 
     Result<bool> next_streamed() {
-        answer_.reset(PQgetResult(raw()));
+        answer_.reset(pq().get_result(raw()));
         row_ = 0;
-        if (PQresultStatus(answer_.get()) == PGRES_SINGLE_TUPLE) return true;
+        if (pq().result_status(answer_.get()) == PGRES_SINGLE_TUPLE) return true;
         is_open_ = false;
         std::optional<Error> error;
-        if (PQresultStatus(answer_.get()) != PGRES_TUPLES_OK) error = connection_.error_of(answer_.get());
-        while (const Answer rest{PQgetResult(raw())}) {
+        if (pq().result_status(answer_.get()) != PGRES_TUPLES_OK) error = connection_.error_of(answer_.get());
+        while (const Answer rest{pq().get_result(raw())}) {
         }
         if (error) return *error;
         return false;
@@ -186,17 +187,18 @@ class PgCursor final : public sql::Cursor {
 };
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& conninfo, const TimeOuts& time_outs) {
+    TRY(load_libpq());
     TRY(check_conninfo(conninfo));
     // What the string says comes last, and so wins, but for the client's encoding.
     const char* const keywords[] = {"connect_timeout", "application_name", "dbname", "client_encoding", nullptr};
     const char* const values[] = {"10", "marque", conninfo.c_str(), "UTF8", nullptr};
-    std::unique_ptr<Connection> connection(new Connection(PQconnectdbParams(keywords, values, 1)));
+    std::unique_ptr<Connection> connection(new Connection(pq().connect(keywords, values, 1)));
     PGconn* raw = connection->connection_.get();
     if (raw == nullptr) return Error(Code::Unavailable, "the database can't be reached: out of memory");
-    if (PQstatus(raw) != CONNECTION_OK)
-        return Error(Code::Unavailable, "the database can't be reached: " + first_line(PQerrorMessage(raw)),
+    if (pq().status(raw) != CONNECTION_OK)
+        return Error(Code::Unavailable, "the database can't be reached: " + first_line(pq().error_message(raw)),
                      "see that it runs, and that psql gets there with the same connection string");
-    PQsetNoticeReceiver(raw, note_warning, &connection->was_warned_);
+    pq().set_notice_receiver(raw, note_warning, &connection->was_warned_);
     const auto ms = [](Duration time) { return time / std::chrono::milliseconds(1); };
     const std::string settings = fmt::format(
         "SET search_path = marque, pg_temp; SET statement_timeout = {}; SET lock_timeout = {};"
@@ -225,16 +227,16 @@ Result<sql::Statement> Connection::prepare(const char* sql, bool streams) {
     std::string& name = statements_[sql];
     if (name.empty()) {
         std::string fresh = fmt::format("s{}", statements_.size());
-        const Answer answer(PQprepare(connection_.get(), fresh.c_str(), with_dollars(sql).c_str(), 0, nullptr));
-        if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) return error_of(answer.get());
+        const Answer answer(pq().prepare(connection_.get(), fresh.c_str(), with_dollars(sql).c_str(), 0, nullptr));
+        if (pq().result_status(answer.get()) != PGRES_COMMAND_OK) return error_of(answer.get());
         name = std::move(fresh);
     }
     return sql::Statement(std::make_unique<PgCursor>(*this, name, streams));
 }
 
 Result<void> Connection::execute(const char* sql) {
-    const Answer answer(PQexec(connection_.get(), sql));
-    const ExecStatusType status = PQresultStatus(answer.get());
+    const Answer answer(pq().exec(connection_.get(), sql));
+    const ExecStatusType status = pq().result_status(answer.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return error_of(answer.get());
     return {};
 }
@@ -242,19 +244,19 @@ Result<void> Connection::execute(const char* sql) {
 std::string Connection::location() const {
     const PGconn* raw = connection_.get();
     const auto or_empty = [](const char* text) { return std::string(text == nullptr ? "" : text); };
-    return fmt::format("{}:{}/{}", or_empty(PQhost(raw)), or_empty(PQport(raw)), or_empty(PQdb(raw)));
+    return fmt::format("{}:{}/{}", or_empty(pq().host(raw)), or_empty(pq().port(raw)), or_empty(pq().db(raw)));
 }
 
 Result<void> Connection::commit() {
     was_warned_ = false;
-    const Answer answer(PQexec(connection_.get(), "COMMIT"));
+    const Answer answer(pq().exec(connection_.get(), "COMMIT"));
     const Error unknown(Code::OutcomeUnknown, "the database was lost during the commit",
                         "look with marque inspect or audit list before you repeat it");
-    if (PQresultStatus(answer.get()) != PGRES_COMMAND_OK) {
+    if (pq().result_status(answer.get()) != PGRES_COMMAND_OK) {
         Error error = error_of(answer.get());
         return is_alive() && answer ? error : unknown;
     }
-    if (std::strcmp(PQcmdStatus(answer.get()), "COMMIT") != 0)
+    if (std::strcmp(pq().cmd_status(answer.get()), "COMMIT") != 0)
         return Error(Code::Unavailable, "the database rolled the change back; nothing changed");
     if (was_warned_)
         return Error(Code::OutcomeUnknown,
@@ -264,16 +266,16 @@ Result<void> Connection::commit() {
 }
 
 void Connection::rollback() noexcept {
-    if (PQtransactionStatus(connection_.get()) != PQTRANS_IDLE)
-        const Answer answer(PQexec(connection_.get(), "ROLLBACK"));
+    if (pq().transaction_status(connection_.get()) != PQTRANS_IDLE)
+        const Answer answer(pq().exec(connection_.get(), "ROLLBACK"));
 }
 
 Error Connection::error_of(const PGresult* result) {
-    const char* field = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char* field = result == nullptr ? nullptr : pq().result_error_field(result, PG_DIAG_SQLSTATE);
     const std::string_view state = field == nullptr ? "" : field;
     is_to_be_repeated_ = state == "40001" || state == "40P01";
-    const char* message = result == nullptr ? nullptr : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const std::string said = first_line(message != nullptr ? message : PQerrorMessage(connection_.get()));
+    const char* message = result == nullptr ? nullptr : pq().result_error_field(result, PG_DIAG_MESSAGE_PRIMARY);
+    const std::string said = first_line(message != nullptr ? message : pq().error_message(connection_.get()));
     if (!is_alive()) return Error(Code::Unavailable, "the database is gone: " + said, "nothing changed; try again");
     if (state == "42P01" || state == "3F000")
         return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "base/time.h"
+#include "store/postgres/libpq.h"
 #include "store/sql/statement.h"
 
 namespace marque::store::postgres {
@@ -33,7 +34,7 @@ class Connection final : public sql::Connection {
     Result<void> execute(const char* sql);
 
     // False once the server is gone: every call fails from then on.
-    bool is_alive() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+    bool is_alive() const { return pq().status(connection_.get()) == CONNECTION_OK; }
     // host:port/database, for people.
     std::string location() const;
 
@@ -48,7 +49,7 @@ class Connection final : public sql::Connection {
  private:
     friend class PgCursor;
     struct Finish {
-        void operator()(PGconn* connection) const { PQfinish(connection); }
+        void operator()(PGconn* connection) const { pq().finish(connection); }
     };
     explicit Connection(PGconn* connection) : connection_(connection) {}
     Result<sql::Statement> prepare(const char* sql, bool streams);

@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# A store in PostgreSQL, by the commands. What every store keeps is in test/store/contract_test.cpp; the server's tests
+# run over it with MARQUE_TEST_STORE=postgres.
+# shellcheck disable=SC2154
+
+load helpers
+
+SERVER="$BATS_TEST_DIRNAME/../store/postgres"
+
+setup_file() {
+    BATS_SERVER="$(mktemp -d)/server"
+    export BATS_SERVER
+    local code=0
+    "$SERVER" start "$BATS_SERVER" || code=$?
+    [ "$code" -ne 77 ] || skip "PostgreSQL is not installed"
+    [ "$code" -eq 0 ]
+}
+teardown_file() {
+    "$SERVER" stop "$BATS_SERVER"
+}
+
+sql() {
+    psql -qXAt "$CONNINFO" -c "$1"
+}
+# An installation in a database of its own, $CONNINFO.
+init_there() {
+    local server name
+    server=$(cat "$BATS_SERVER/conninfo")
+    name="cli_$BATS_TEST_NUMBER"
+    psql -qX "$server" -c "CREATE DATABASE $name"
+    export CONNINFO="$server dbname=$name"
+    "$MARQUE" init --operator ops --postgresql "$CONNINFO" "$@" --confirm 2> /dev/null
+}
+server() {
+    local bin user=()
+    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    [ "$(id -u)" -ne 0 ] || user=(setpriv --reuid=postgres --regid=postgres --init-groups)
+    (cd / && "${user[@]}" "$bin/pg_ctl" -D "$(readlink "$BATS_SERVER/data")" -w -m immediate "$@" > /dev/null)
+}
+
+@test "postgresql: an installation, its folder, and every kind of command on it" {
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
+    init_there --owner-key "$WORK/owner.pub"
+    equal "$(ls "$MARQUE_STORE" | sort | paste -sd' ')" "postgresql.conninfo root.key"
+    equal "$(stat -c %a "$MARQUE_STORE/postgresql.conninfo")" 600
+    create codex
+    accepted "$WORK/codex.token"
+    answers 0 rotate codex --compromised --token-file "$WORK/new.token" --confirm
+    refused "$WORK/codex.token"
+    accepted "$WORK/new.token"
+    answers 0 pause codex --reason r --confirm
+    refused "$WORK/new.token"
+    answers 0 resume codex --confirm
+    answers 0 inspect codex
+    answers 6 create bot --env production --scope card:view --confirm -o json
+    id=$(json .approval.id)
+    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    answers 0 create bot --env production --scope card:view --approval "$id" --token-file "$WORK/bot.token" --confirm
+    answers 0 revoke codex --reason over --confirm
+    refused "$WORK/new.token"
+    answers 0 audit verify
+    has "$output" "owners' signatures: 1"
+    answers 0 doctor
+    lacks "$output" "pages and indexes are whole"
+    answers 0 store status -o json
+    equal "$(json .backend)" postgresql
+    answers 3 store backup "$WORK/backup" --confirm
+}
+
+@test "postgresql: rows and entries are in the database, and no token is" {
+    init_there
+    create codex
+    "$MARQUE" revoke codex --reason r --confirm 2> /dev/null
+    equal "$(sql 'SELECT count(*) FROM marque.entry')" "$(log_size)"
+    equal "$(sql "SELECT state FROM marque.identity WHERE name = 'codex'")" revoked
+    lacks "$(pg_dump "$CONNINFO")" "$(cat "$WORK/codex.token")"
+}
+
+@test "postgresql: no password in the connection string, no second installation in one database, no store that isn't there" {
+    init_there
+    answers 2 init --store "$WORK/other" --operator ops --postgresql "$CONNINFO password=secret" --confirm
+    has "$stderr" "the connection string holds a password"
+    answers 3 init --store "$WORK/other" --operator ops --postgresql "$CONNINFO" --confirm
+    answers 8 init --store "$WORK/third" --operator ops --postgresql "host=$WORK" --confirm
+    [ ! -e "$WORK/third/postgresql.conninfo" ]
+    chmod 666 "$MARQUE_STORE/postgresql.conninfo"
+    answers 3 list
+}
+
+@test "postgresql: a server that is gone is 8 and no verdict; when it is back, all goes on" {
+    init_there
+    create codex
+    server stop
+    answers 8 verify < "$WORK/codex.token"
+    answers 8 revoke codex --reason r --confirm
+    has "$stderr" "NOT REVOKED"
+    server start
+    accepted "$WORK/codex.token"
+    answers 0 revoke codex --reason r --confirm
+    refused "$WORK/codex.token"
+}
+
+@test "postgresql: a connection that dies under the commit is 9: nobody can say" {
+    init_there
+    create codex
+    sql "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER die AFTER INSERT ON marque.entry DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION die()"
+    answers 9 revoke codex --reason r --confirm
+    has "$stderr" "the database was lost during the commit"
+    sql "DROP TRIGGER die ON marque.entry"
+    answers 0 revoke codex --reason r --confirm
+    refused "$WORK/codex.token"
+    answers 0 audit verify
+}
+
+@test "postgresql: another schema is refused clearly, in both directions" {
+    init_there
+    sql "UPDATE marque.schema_version SET version = 99"
+    answers 3 list
+    has "$stderr" "the store has schema 99, and this marque knows none above"
+    sql "UPDATE marque.schema_version SET version = 0"
+    answers 8 list
+}
+
+@test "postgresql: eight at once: every change is in the log once, and the log is sound" {
+    init_there
+    for n in 1 2 3 4 5 6 7 8; do
+        { code=0
+          "$MARQUE" create "bot-$n" --scope card:view --token-file "$WORK/$n.token" --confirm 2> /dev/null || code=$?
+          "$MARQUE" revoke "bot-$n" --reason r --confirm 2> /dev/null || code=$?
+          echo "$code" > "$WORK/code.$n"; } &
+    done
+    wait
+    equal "$(cat "$WORK"/code.* | sort -u)" 0
+    answers 0 audit verify
+    equal "$("$MARQUE" audit export | jq -r 'select(.action == "identity.revoke") | .target.name' | sort -u | wc -l)" 8
+}
