@@ -57,25 +57,10 @@ JsonObject to_json(const Credential& credential) {
     return object;
 }
 
-JsonObject to_json(const Grant& grant) {
-    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};
-}
-
 JsonObject to_json(const Operator& operator_) {
     JsonArray grants;
-    for (const Grant& grant : operator_.grants) grants.emplace_back(to_json(grant));
+    for (const Grant& grant : operator_.grants) grants.emplace_back(audit::to_json(grant));
     return {{"uid", operator_.uid}, {"grants", std::move(grants)}};
-}
-
-JsonObject to_json(const ApprovalPolicy& policy) {
-    return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
-}
-
-JsonObject to_json(const Owner& owner) {
-    JsonObject object{{"public_key", owner.public_key}};
-    if (!owner.comment.empty()) object["comment"] = owner.comment;
-    if (owner.operator_name) object["operator"] = owner.operator_name->text();
-    return object;
 }
 
 JsonObject to_json(const Approval& approval) {
@@ -111,6 +96,21 @@ CredentialRef ref(const Credential& c) {
 }
 
 }  // namespace
+
+JsonObject to_json(const Grant& grant) {
+    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};
+}
+
+JsonObject to_json(const Owner& owner) {
+    JsonObject object{{"public_key", owner.public_key}};
+    if (!owner.comment.empty()) object["comment"] = owner.comment;
+    if (owner.operator_name) object["operator"] = owner.operator_name->text();
+    return object;
+}
+
+JsonObject to_json(const ApprovalPolicy& policy) {
+    return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+}
 
 std::string action_of(const Event& event) {
     const auto of = [](const Subject& subject, const char* verb) { return std::string(kind_of(subject)) + "." + verb; };

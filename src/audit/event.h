@@ -152,6 +152,11 @@ Outcome outcome_of(const Event& event);
 // {"before": …, "after": …}, or what was refused, why and how often. Never a token, never a hash.
 JsonObject change_of(const Event& event);
 
+// As an entry tells of them; a plan does in the same words.
+JsonObject to_json(const domain::Grant& grant);
+JsonObject to_json(const domain::Owner& owner);
+JsonObject to_json(const domain::ApprovalPolicy& policy);
+
 // The subject's place in the log: {"kind", and "workspace", "name" or "id" as it has them}.
 JsonObject to_json(const domain::Subject& subject);
 // The inverse. Errors: Corrupt.

@@ -23,10 +23,6 @@ Result<std::string> make_installation_id(Random& random) {
     return id;
 }
 
-audit::JsonObject grant_json(const Grant& grant) {
-    return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};
-}
-
 Environment environment_of(const WorkspaceName& workspace, const EnvironmentRequest& request, Instant now) {
     return {workspace, request.name, request.protection, request.max_lifetime, {}, now};
 }
@@ -89,13 +85,6 @@ Result<void> require_workspace_of(const store::Reader& reader, const Grant& gran
     return Error(Code::NotFound, "there is no workspace " + grant.workspace->text(), "see marque workspace list");
 }
 
-audit::JsonObject owner_json(const Owner& owner) {
-    audit::JsonObject object{{"public_key", owner.public_key}};
-    if (!owner.comment.empty()) object["comment"] = owner.comment;
-    if (owner.operator_name) object["operator"] = owner.operator_name->text();
-    return object;
-}
-
 // The gate never shuts for ever: a quorum can always come together.
 Result<void> require_quorum(const Approvers& approvers) {
     const std::size_t have = holders(approvers), need = approvers.policy.quorum;
@@ -105,7 +94,7 @@ Result<void> require_quorum(const Approvers& approvers) {
 }
 
 audit::JsonObject policy_json(const ApprovalPolicy& policy) {
-    audit::JsonObject object{{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
+    audit::JsonObject object = audit::to_json(policy);
     if (policy.has_sole_owner) object["effect"] = "whoever asks may approve it too, if they hold an owner key";
     return object;
 }
@@ -126,10 +115,11 @@ Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& ra
     const std::string id = TRY(make_installation_id(random));
     plan.events.emplace_back(audit::InstallationCreated{{id, now, {1, request.has_sole_owner}}});
     if (request.has_sole_owner) plan.changes.push_back({InstallationRef{}, {}, {{"sole_owner", true}}});
-    plan.changes.push_back({OperatorRef{request.operator_name}, {}, {{"uid", uid}, {"grant", grant_json(everything)}}});
+    plan.changes.push_back(
+        {OperatorRef{request.operator_name}, {}, {{"uid", uid}, {"grant", audit::to_json(everything)}}});
     plan.events.emplace_back(audit::OperatorAdded{{request.operator_name, uid, false, {everything}, now}});
     for (const Owner& owner : request.owners) {
-        plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, owner_json(owner)});
+        plan.changes.push_back({OwnerRef{owner.fingerprint}, {}, audit::to_json(owner)});
         plan.events.emplace_back(audit::OwnerAdded{owner});
     }
     if (request.owners.empty())
@@ -278,7 +268,7 @@ Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid
                    Operator added{name, uid, false, grants, context.now};
                    std::ranges::sort(added.grants);
                    audit::JsonArray list;
-                   for (const Grant& grant : added.grants) list.emplace_back(grant_json(grant));
+                   for (const Grant& grant : added.grants) list.emplace_back(audit::to_json(grant));
                    plan.changes.push_back({plan.about, {}, {{"uid", uid}, {"grants", std::move(list)}}});
                    plan.events.emplace_back(audit::OperatorAdded{std::move(added)});
                    return {};
@@ -304,20 +294,21 @@ Result<Done> Authority::remove_operator(const OperatorName& name, const Order& o
 Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, const Order& order) {
     Order placed = order;
     placed.workspace = grant.workspace;
-    return run({"operator grant", "operator.grant", !grant.workspace}, placed,
-               [&](const Context& context, Plan& plan) -> Result<void> {
-                   plan.about = OperatorRef{name};
-                   TRY(require_workspace_of(context.reader, grant));
-                   const Operator holder = TRY(require_operator(context.reader, name));
-                   if (std::ranges::count(holder.grants, grant) != 0) {
-                       plan.notes.push_back(
-                           fmt::format("operator {} holds {} there already", name.text(), name_of(grant.permission)));
-                       return {};
-                   }
-                   plan.changes.push_back({plan.about, revision_json(holder.revision), {{"grant", grant_json(grant)}}});
-                   plan.events.emplace_back(audit::PermissionGranted{name, grant});
-                   return {};
-               });
+    return run(
+        {"operator grant", "operator.grant", !grant.workspace}, placed,
+        [&](const Context& context, Plan& plan) -> Result<void> {
+            plan.about = OperatorRef{name};
+            TRY(require_workspace_of(context.reader, grant));
+            const Operator holder = TRY(require_operator(context.reader, name));
+            if (std::ranges::count(holder.grants, grant) != 0) {
+                plan.notes.push_back(
+                    fmt::format("operator {} holds {} there already", name.text(), name_of(grant.permission)));
+                return {};
+            }
+            plan.changes.push_back({plan.about, revision_json(holder.revision), {{"grant", audit::to_json(grant)}}});
+            plan.events.emplace_back(audit::PermissionGranted{name, grant});
+            return {};
+        });
 }
 
 Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, const Order& order) {
@@ -335,7 +326,7 @@ Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, c
             }
             if (!grant.workspace && grant.permission == Permission::Manage)
                 TRY(require_another_manager(context.reader, name));
-            plan.changes.push_back({plan.about, revision_json(holder.revision), {{"withdraw", grant_json(grant)}}});
+            plan.changes.push_back({plan.about, revision_json(holder.revision), {{"withdraw", audit::to_json(grant)}}});
             plan.events.emplace_back(audit::PermissionWithdrawn{name, grant});
             return {};
         });
@@ -351,7 +342,7 @@ Result<Done> Authority::add_owner(const Owner& owner, const Order& order) {
         }
         // With what the owners decided last in it: an approval from before that is none.
         const Revision revision = TRY(context.reader.installation())->owners_revision;
-        plan.changes.push_back({plan.about, revision_json(revision), owner_json(owner)});
+        plan.changes.push_back({plan.about, revision_json(revision), audit::to_json(owner)});
         if (owner.operator_name && !TRY(context.reader.operator_named(*owner.operator_name)))
             plan.notes.push_back("there is no operator " + owner.operator_name->text() + " yet");
         if (owners.empty())
@@ -371,7 +362,7 @@ Result<Done> Authority::remove_owner(const std::string& fingerprint, const Order
             return Error(Code::NotFound, "there is no such owner key", "see marque owner list");
         const Owner removed = *found;
         plan.about = OwnerRef{fingerprint};
-        audit::JsonObject before = owner_json(removed);
+        audit::JsonObject before = audit::to_json(removed);
         before["revision"] = TRY(context.reader.installation())->owners_revision;
         plan.changes.push_back({plan.about, std::move(before), {{"state", "removed"}}});
         approvers.owners.erase(found);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <limits>
 
 #include "authority/approval_text.h"
@@ -30,12 +29,9 @@ std::string decision_of(const store::Reader& reader, const Approval& approval) {
 std::string shortfall(const Approval& approval, const Approvers& approvers) {
     const auto counts = counting(approval, approvers);
     std::string text = fmt::format("it has {} of {} signatures", count_of(counts), approvers.policy.quorum);
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-        const std::string of = "; that of " + approval.signatures[i].fingerprint;
-        if (counts[i] == Counting::KeyRemoved) text += of + " no longer counts: the key was removed";
-        if (counts[i] == Counting::IsRequesters) text += of + " does not count: it is the requester's own";
-        if (counts[i] == Counting::HolderCounted) text += of + " does not count: its owner signed with another key too";
-    }
+    for (std::size_t i = 0; i < counts.size(); ++i)
+        if (counts[i] != Counting::Counts)
+            text += fmt::format("; that of {} {}", approval.signatures[i].fingerprint, name_of(counts[i]));
     return text;
 }
 
@@ -76,14 +72,6 @@ Result<void> require_same_plan(const Approval& approval, const Plan& plan) {
         fmt::format("{} is for another plan than this: it allows {} of {}, exactly as it was asked for", name,
                     approval.action, describe(approval.about)),
         fmt::format("see marque approval show {}; to ask for this one, leave out --approval", approval.id.text()));
-}
-
-Result<std::uint64_t> random_bits(Random& random) {
-    std::array<std::uint8_t, 8> bytes{};
-    TRY(random.fill(bytes));
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes.data(), sizeof bits);
-    return bits;
 }
 
 Result<std::string> make_nonce(Random& random) {
@@ -181,10 +169,9 @@ Result<Approval> Authority::ask_owners(const store::Reader& reader, const Plan& 
     const auto requester = TRY(reader.operator_named(TRY(OperatorName::parse(plan.requester))));
     if (!requester) return Error(Code::Corrupt, "operator " + plan.requester + " is gone");
     const std::string digest = plan.digest();
-    std::size_t open = 0, today = 0;
-    for (Approval& other : TRY(reader.approvals(std::nullopt, 100 * most_approvals_a_day))) {
-        if (other.requester != requester->name || other.requested_at <= now - std::chrono::days(1)) continue;
-        ++today;
+    auto today = TRY(reader.approvals_of(requester->name, now - std::chrono::days(1)));
+    std::size_t open = 0;
+    for (Approval& other : today) {
         if (other.stored != ApprovalStanding::Open || other.not_after <= now) continue;
         if (other.plan == digest) return std::move(other);
         ++open;
@@ -192,8 +179,9 @@ Result<Approval> Authority::ask_owners(const store::Reader& reader, const Plan& 
     if (open >= most_open_approvals)
         return Error(Code::StateRefuses, fmt::format("{} has {} open requests for an approval", plan.requester, open),
                      "withdraw some: marque approval withdraw ID");
-    if (today >= most_approvals_a_day)
-        return Error(Code::StateRefuses, fmt::format("{} has asked for {} approvals in a day", plan.requester, today));
+    if (today.size() >= most_approvals_a_day)
+        return Error(Code::StateRefuses,
+                     fmt::format("{} has asked for {} approvals in a day", plan.requester, today.size()));
     ApprovalId id = ApprovalId::from_bits(TRY(random_bits(random_)));
     while (TRY(reader.approval(id))) id = ApprovalId::from_bits(TRY(random_bits(random_)));
     const std::string nonce = TRY(make_nonce(random_));

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <set>
 
 #include "authority/authority.h"
@@ -79,14 +78,6 @@ PlannedChange planned_credential(const Identity& identity, const ScopeSet& scope
     audit::JsonObject before;
     if (identity.revision > 0) before = state_and_revision(name_of(identity.condition.stored), identity.revision);
     return {ref_of(identity), std::move(before), {{"new_credential", credential_after(scopes, expires)}}};
-}
-
-Result<std::uint64_t> random_bits(Random& random) {
-    std::array<std::uint8_t, 8> bytes{};
-    TRY(random.fill(bytes));
-    std::uint64_t bits = 0;
-    std::memcpy(&bits, bytes.data(), sizeof bits);
-    return bits;
 }
 
 // Whether trying again can't help: as opposed to a store that was away for a moment.

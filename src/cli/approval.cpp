@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <fstream>
-#include <iostream>
 #include <map>
 #include <thread>
 
@@ -37,20 +35,6 @@ struct View {
     ApprovalState state() const { return state_at(approval, approvers, now); }
     std::string signatures() const { return fmt::format("{} of {}", count_of(counts()), approvers.policy.quorum); }
 };
-
-const char* word_for(Counting counting) {
-    switch (counting) {
-        case Counting::Counts:
-            return "counts";
-        case Counting::KeyRemoved:
-            return "no longer counts: the key was removed";
-        case Counting::IsRequesters:
-            return "does not count: it is the requester's own";
-        case Counting::HolderCounted:
-            return "does not count: its owner signed with another key too";
-    }
-    return "";
-}
 
 audit::JsonObject to_json(const View& view) {
     const Approval& approval = view.approval;
@@ -125,8 +109,7 @@ Result<int> watch(Shell& shell) {
         for (const View& view : all) {
             const std::string now = fmt::format("{} ({})", name_of(view.state()), view.signatures());
             std::string& before = known[view.approval.id];
-            const bool is_open = view.state() == ApprovalState::Waiting || view.state() == ApprovalState::Approved;
-            const bool is_news = before.empty() ? is_open : before != now;
+            const bool is_news = before.empty() ? is_open(view.state()) : before != now;
             before = now;
             if (!is_news) continue;
             if (shell.is_json())
@@ -170,7 +153,7 @@ void print_view(Shell& shell, const View& view, const std::string& text) {
     const auto counts = view.counts();
     for (std::size_t i = 0; i < counts.size(); ++i)
         shell.print(fmt::format("  {}, {}: {}\n", escaped(view.approval.signatures[i].fingerprint),
-                                to_calendar(view.approval.signatures[i].at), word_for(counts[i])));
+                                to_calendar(view.approval.signatures[i].at), name_of(counts[i])));
 }
 
 Result<int> run_show(Shell& shell, const Options& options) {
@@ -186,8 +169,7 @@ Result<int> run_show(Shell& shell, const Options& options) {
                 print_view(shell, view, text);
             TRY(shell.finish_output());
         }
-        const bool is_open = view.state() == ApprovalState::Waiting || view.state() == ApprovalState::Approved;
-        if (!options.watches || !is_open) return 0;
+        if (!options.watches || !is_open(view.state())) return 0;
         before = now;
         std::this_thread::sleep_for(between_looks);
     }

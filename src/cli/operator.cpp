@@ -71,9 +71,7 @@ std::string grants_in_words(const Operator& operator_) {
 
 audit::JsonObject operator_json(const Operator& operator_) {
     audit::JsonArray grants;
-    for (const Grant& grant : operator_.grants)
-        grants.emplace_back(audit::JsonObject{{"workspace", grant.workspace ? grant.workspace->text() : "*"},
-                                              {"permission", name_of(grant.permission)}});
+    for (const Grant& grant : operator_.grants) grants.emplace_back(audit::to_json(grant));
     return {{"operator", operator_.name.text()},
             {"uid", operator_.uid},
             {"state", operator_.is_removed ? "removed" : "active"},

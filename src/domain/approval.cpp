@@ -117,6 +117,24 @@ Rule rule_for(ApprovalState state, ApprovalAction action) {
     return rules[static_cast<std::size_t>(state)][static_cast<std::size_t>(action)];
 }
 
+bool is_open(ApprovalState state) {
+    return state == ApprovalState::Waiting || state == ApprovalState::Approved;
+}
+
+const char* name_of(Counting counting) {
+    switch (counting) {
+        case Counting::Counts:
+            return "counts";
+        case Counting::KeyRemoved:
+            return "no longer counts: the key was removed";
+        case Counting::IsRequesters:
+            return "does not count: it is the requester's own";
+        case Counting::HolderCounted:
+            return "does not count: its owner signed with another key too";
+    }
+    CHECK_UNREACHABLE();
+}
+
 const char* name_of(ApprovalStanding standing) {
     switch (standing) {
         case ApprovalStanding::Open:

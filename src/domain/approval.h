@@ -82,6 +82,11 @@ ApprovalState state_at(const Approval& approval, const Approvers& approvers, Ins
 // Total over its arguments, as the tables of domain/lifecycle.h are.
 Rule rule_for(ApprovalState state, ApprovalAction action);
 
+// Whether it can still be used or decided.
+bool is_open(ApprovalState state);
+
+// For people: "counts", or why it does not.
+const char* name_of(Counting counting);
 const char* name_of(ApprovalStanding standing);
 const char* name_of(ApprovalState state);
 const char* name_of(ApprovalAction action);

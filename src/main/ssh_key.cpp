@@ -39,6 +39,10 @@ bool is_public_key(std::string_view text) {
     return end != std::string_view::npos && is_known_type(text.substr(0, end)) && is_base64(text.substr(end + 1));
 }
 
+std::string_view without_comment(std::string_view line) {
+    return line.substr(0, line.find(' ', line.find(' ') + 1));
+}
+
 Result<domain::Owner> read_ssh_public_key(const std::string& path) {
     std::ifstream file(path);
     std::string line(longest_key_line + 1, '\0');

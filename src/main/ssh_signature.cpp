@@ -72,8 +72,7 @@ std::string public_key_in(const std::string& path) {
     std::ifstream file(path);
     std::string line;
     if (!file || !std::getline(file, line)) return {};
-    const std::size_t end = line.find(' ', line.find(' ') + 1);
-    return line.substr(0, end);
+    return std::string(without_comment(line));
 }
 
 bool is_one_of(const std::string& key, std::span<const Owner> owners) {
@@ -103,18 +102,14 @@ std::vector<std::string> environment_to_sign() {
     return environment;
 }
 
-// Keys that the agent holds, of the owners.
-std::vector<Owner> held_by_agent(std::span<const Owner> owners) {
-    std::vector<Owner> held;
-    if (std::getenv("SSH_AUTH_SOCK") == nullptr) return held;
+// A key of the owners that the agent holds; empty: none.
+std::string held_by_agent(std::span<const Owner> owners) {
+    if (std::getenv("SSH_AUTH_SOCK") == nullptr) return {};
     const auto listed = run({"/usr/bin/ssh-add", {"-L"}, environment_to_sign(), "", {}});
-    if (!listed || listed->status != 0) return held;
-    for (const std::string_view line : split(listed->output, '\n')) {
-        const std::size_t end = line.find(' ', line.find(' ') + 1);
-        const auto owner = std::ranges::find(owners, line.substr(0, end), &Owner::public_key);
-        if (owner != owners.end()) held.push_back(*owner);
-    }
-    return held;
+    if (!listed || listed->status != 0) return {};
+    for (const std::string_view line : split(listed->output, '\n'))
+        if (const std::string key(without_comment(line)); is_one_of(key, owners)) return key;
+    return {};
 }
 
 Result<std::string> sign(std::string_view text, const std::string& key, std::vector<std::string> files) {
@@ -157,10 +152,8 @@ Result<std::string> SshSignatures::signer(std::string_view text, std::string_vie
 
 Result<std::string> sign_with_ssh_key(std::string_view text, const std::string& key, std::span<const Owner> owners) {
     if (!key.empty()) return sign(text, key, {});
-    const auto files = key_files(owners);
-    const auto held = held_by_agent(owners);
-    if (!held.empty()) return sign(text, "%0", {held.front().public_key + "\n"});
-    if (!files.empty()) return sign(text, files.front(), {});
+    if (const std::string held = held_by_agent(owners); !held.empty()) return sign(text, "%0", {held + "\n"});
+    if (const auto files = key_files(owners); !files.empty()) return sign(text, files.front(), {});
     return Error(Code::NotFound, "no registered owner's key is held by the agent or lies in ~/.ssh",
                  "say which with --key FILE, or sign elsewhere: marque approval export");
 }

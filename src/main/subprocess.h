@@ -2,8 +2,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -18,7 +16,7 @@ struct Subprocess {
     std::string input;                     // on its standard input
     // Files that are only in memory: an argument "%0" becomes the path of the first.
     std::vector<std::string> files;
-    // Then it, and whatever it started that stayed in its group, is killed. None: as long as it takes.
+    // Then it, and whatever it started that stayed in its group, is killed.
     Duration longest = std::chrono::seconds(10);
     std::string folder;           // where it runs; empty: where we are
     bool is_interactive = false;  // keeps the terminal: stays in this process's group

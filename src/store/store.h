@@ -114,6 +114,9 @@ class Reader {
     virtual Result<std::vector<domain::Owner>> owners() const = 0;
 
     virtual Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const = 0;
+    // Those that one operator asked for after a time, newest first.
+    virtual Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
+                                                               Instant after) const = 0;
     // The newest `limit`, newest first; with a time only those that are open then, whether signed or not.
     virtual Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
                                                             std::size_t limit) const = 0;

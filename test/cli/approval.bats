@@ -48,6 +48,17 @@ setup_owner() {
     init_with owner
 }
 
+# `prod-bot`, and in $id a signed approval to issue it one more credential.
+approved_issue() {
+    setup_owner
+    ask
+    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    redeem 0
+    answers 6 issue prod-bot --confirm -o json
+    id=$(json .approval.id)
+    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+}
+
 @test "approval: asked, refused, signed by a throwaway key, granted once" {
     setup_owner
     answers 6 create prod-bot --env production --scope card:view --confirm
@@ -375,13 +386,7 @@ setup_owner() {
 }
 
 @test "approval: not when the world has moved" {
-    setup_owner
-    ask
-    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
-    redeem 0
-    answers 6 issue prod-bot --confirm -o json
-    id=$(json .approval.id)
-    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    approved_issue
     "$MARQUE" pause prod-bot --reason r --for 1s --confirm 2> /dev/null
     answers 3 issue prod-bot --approval "$id" --confirm
     has "$stderr" "it is paused"
@@ -389,13 +394,7 @@ setup_owner() {
 }
 
 @test "approval: of two that use it at once exactly one does" {
-    setup_owner
-    ask
-    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
-    redeem 0
-    answers 6 issue prod-bot --confirm -o json
-    id=$(json .approval.id)
-    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    approved_issue
     for n in 1 2 3 4 5 6; do
         { code=0
           "$MARQUE" issue prod-bot --approval "$id" --token-file "$WORK/token.$n" --confirm 2> "$WORK/stderr.$n" || code=$?

@@ -389,6 +389,10 @@ TEST_P(StoreContract, Invariant8_ApprovalsReadBackAndAreDecidedOnce) {
     EXPECT_EQ(ids({}, 10), (std::vector<std::uint64_t>{3, 2, 1})) << "newest first";
     EXPECT_EQ(ids({}, 2), (std::vector<std::uint64_t>{3, 2}));
     EXPECT_EQ(ids(t0 + 24h, 10), (std::vector<std::uint64_t>{3, 2})) << "the end is no part of it";
+    const auto later = read([&](const Reader& r) { return r.approvals_of(ops, t0); });
+    ASSERT_EQ(later.size(), 2u) << "after the time, not at it";
+    EXPECT_EQ(later.front().id, wide.id) << "newest first";
+    EXPECT_TRUE(read([&](const Reader& r) { return r.approvals_of(*OperatorName::parse("other"), t0 - 1h); }).empty());
     ASSERT_TRUE(commit({audit::ApprovalDenied{two.id, two.plan}, audit::ApprovalWithdrawn{wide.id, wide.plan}}));
     EXPECT_EQ(ids(t0, 10), (std::vector<std::uint64_t>{1}));
 

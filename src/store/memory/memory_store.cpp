@@ -119,6 +119,11 @@ class MemoryReader final : public Reader {
         if (all.size() > limit) all.erase(all.begin() + static_cast<std::ptrdiff_t>(limit), all.end());
         return all;
     }
+    Result<std::vector<Approval>> approvals_of(const OperatorName& requester, Instant after) const override {
+        auto all = TRY(approvals(std::nullopt, rows_.approvals.size()));
+        std::erase_if(all, [&](const Approval& a) { return a.requester != requester || a.requested_at <= after; });
+        return all;
+    }
     Result<StoredHead> head() const override { return rows_.head; }
     Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override {
         const std::size_t first = std::min<std::size_t>(after, rows_.entries.size());

@@ -41,9 +41,7 @@ class PostgresMaintenance final : public Maintenance {
     }
 
     Result<void> migrate(int to, const DecideMigration& decide) override {
-        if (to < 0 || to > newest_schema())
-            return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
-                         fmt::format("this marque knows 1 to {}", newest_schema()));
+        TRY(sql::require_target(to, newest_schema()));
         TRY(connection_->execute("BEGIN"));
         auto migrated = migrate_inside(to, decide);
         if (migrated) return connection_->commit();
@@ -62,10 +60,7 @@ class PostgresMaintenance final : public Maintenance {
     Result<void> migrate_inside(int to, const DecideMigration& decide) {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));
-        if (from > newest_schema())
-            return Error(Code::StateRefuses,
-                         fmt::format("the store has schema {}, which this marque does not know", from),
-                         "use the marque that wrote it, or a newer one");
+        TRY(sql::require_known(from, newest_schema()));
         if (from > 0) TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         if (to == 0 && from > 0 && TRY(connection_->number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",

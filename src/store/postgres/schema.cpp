@@ -39,16 +39,7 @@ Result<void> apply_migrations(Connection& connection, int from, int to) {
 Result<void> require_newest_schema(Connection& connection) {
     const int version = TRY(schema_of(connection));
     if (version == 0) return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
-    if (version > newest_schema())
-        return Error(
-            Code::StateRefuses,
-            fmt::format("the store has schema {}, and this marque knows none above {}", version, newest_schema()),
-            "use the marque that wrote it, or a newer one");
-    if (version < newest_schema())
-        return Error(Code::StateRefuses,
-                     fmt::format("the store has schema {}, and this marque needs {}", version, newest_schema()),
-                     "back it up, then run marque store migrate --confirm");
-    return {};
+    return sql::require_newest(version, newest_schema());
 }
 
 }  // namespace marque::store::postgres

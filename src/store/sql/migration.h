@@ -1,5 +1,8 @@
-// store/sql/migration.h: a step of a schema: SQL files with an up and a down, embedded by the build.
+// store/sql/migration.h: a step of a schema, as SQL files with an up and a down that the build embeds; and what is said
+// of versions that don't fit.
 #pragma once
+
+#include "base/result.h"
 
 namespace marque::store::sql {
 
@@ -8,5 +11,13 @@ struct Migration {
     const char* up;
     const char* down;
 };
+
+// A store of schema `version` is not worked with but by a program that writes `newest`. Errors: StateRefuses.
+Result<void> require_newest(int version, int newest);
+
+// From `from`, which a program that writes `newest` may not know, to `to`, which there may not be. Errors:
+// StateRefuses, InvalidRequest.
+Result<void> require_known(int from, int newest);
+Result<void> require_target(int to, int newest);
 
 }  // namespace marque::store::sql

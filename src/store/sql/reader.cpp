@@ -48,6 +48,12 @@ Result<void> add_signatures(Connection& connection, Approval& approval) {
     return {};
 }
 
+Result<std::vector<Approval>> with_signatures(Connection& connection, Statement statement) {
+    auto approvals = TRY(all_rows(std::move(statement), approval_from));
+    for (Approval& approval : approvals) TRY(add_signatures(connection, approval));
+    return approvals;
+}
+
 }  // namespace
 
 Result<std::optional<Installation>> SqlReader::installation() const {
@@ -200,9 +206,15 @@ Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>&
                 : "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval ORDER BY requested_at DESC, id LIMIT ?1"));
     statement.bind(std::uint64_t{limit});
     if (open_at) statement.bind(*open_at);
-    auto approvals = TRY(all_rows(std::move(statement), approval_from));
-    for (Approval& approval : approvals) TRY(add_signatures(connection_, approval));
-    return approvals;
+    return with_signatures(connection_, std::move(statement));
+}
+
+Result<std::vector<Approval>> SqlReader::approvals_of(const OperatorName& requester, Instant after) const {
+    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_APPROVAL_COLUMNS
+                                                  " FROM approval WHERE requester = ? AND requested_at > ?"
+                                                  " ORDER BY requested_at DESC, id"));
+    statement.bind(requester.text()).bind(after);
+    return with_signatures(connection_, std::move(statement));
 }
 
 Result<StoredHead> SqlReader::head() const {

@@ -35,6 +35,8 @@ class SqlReader final : public Reader {
     Result<std::vector<domain::Operator>> operators() const override;
     Result<std::vector<domain::Owner>> owners() const override;
     Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const override;
+    Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
+                                                       Instant after) const override;
     Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
                                                     std::size_t limit) const override;
     Result<StoredHead> head() const override;

@@ -32,18 +32,9 @@ Result<void> apply_migrations(Database& database, int from, int to) {
 
 Result<void> require_newest_schema(Database& database) {
     const int version = TRY(schema_of(database));
-    if (version > newest_schema())
-        return Error(
-            Code::StateRefuses,
-            fmt::format("the store has schema {}, and this marque knows none above {}", version, newest_schema()),
-            "use the marque that wrote it, or a newer one");
-    if (version > 0 && version < newest_schema())
-        return Error(Code::StateRefuses,
-                     fmt::format("the store has schema {}, and this marque needs {}", version, newest_schema()),
-                     "back it up, then run marque store migrate --confirm");
     if (version == 0)
         return Error(Code::Unavailable, "the store is empty: its creation was cut short", "run marque init again");
-    return {};
+    return sql::require_newest(version, newest_schema());
 }
 
 }  // namespace marque::store::sqlite

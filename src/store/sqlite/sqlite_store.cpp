@@ -103,9 +103,7 @@ class SqliteMaintenance final : public Maintenance {
     }
 
     Result<void> migrate(int to, const DecideMigration& decide) override {
-        if (to < 0 || to > newest_schema())
-            return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
-                         fmt::format("this marque knows 1 to {}", newest_schema()));
+        TRY(sql::require_target(to, newest_schema()));
         return database_.write([&] { return migrate_inside(to, decide); });
     }
 
@@ -124,10 +122,7 @@ class SqliteMaintenance final : public Maintenance {
  private:
     Result<void> migrate_inside(int to, const DecideMigration& decide) {
         const int from = TRY(schema_of(database_));
-        if (from > newest_schema())
-            return Error(Code::StateRefuses,
-                         fmt::format("the store has schema {}, which this marque does not know", from),
-                         "use the marque that wrote it, or a newer one");
+        TRY(sql::require_known(from, newest_schema()));
         if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
                          "nothing rolls back past the log; to leave Marque, export it and remove the folder");

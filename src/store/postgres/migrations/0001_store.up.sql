@@ -122,6 +122,7 @@ CREATE TABLE approval (
 );
 CREATE INDEX approval_open ON approval (not_after) WHERE state = 'open';
 CREATE INDEX approval_by_time ON approval (requested_at);
+CREATE INDEX approval_by_requester ON approval (requester, requested_at);
 
 CREATE TABLE approval_signature (
     approval     text    COLLATE "C" NOT NULL REFERENCES approval (id),

@@ -35,6 +35,7 @@ CREATE TABLE approval (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX approval_open ON approval (not_after) WHERE state = 'open';
 CREATE INDEX approval_by_time ON approval (requested_at);
+CREATE INDEX approval_by_requester ON approval (requester, requested_at);
 
 CREATE TABLE approval_signature (
     approval     TEXT    NOT NULL REFERENCES approval (id),
