@@ -18,6 +18,7 @@ using namespace std::chrono_literals;
 class TestClock final : public Clock {
  public:
     Instant now() const override { return now_; }
+    Duration since_boot() const override { return now_.time_since_epoch(); }
     void pass(Duration time) { now_ += time; }
 
  private:

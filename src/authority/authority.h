@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "audit/entry.h"
+#include "authority/barrier.h"
 #include "authority/filter.h"
 #include "authority/owner_signatures.h"
 #include "authority/plan.h"
@@ -42,6 +43,7 @@ struct Order {
     Confirmation confirmation = Confirmation::none();
     std::string reason;
     std::optional<domain::ApprovalId> approval = {};  // that the owners gave for it
+    Awaiting awaiting = Awaiting::Yes;                // until it is in force everywhere
 };
 
 struct CreateRequest {
@@ -105,6 +107,7 @@ struct Done {
     std::vector<domain::CredentialRef> issued;
     std::optional<domain::Approval> approval;  // the request that now waits, when it awaits one
     bool is_asked_anew = false;                // and it was not there before
+    std::optional<Receipt> receipt;            // of a change that verdicts rest on, or a repeat of one
 };
 
 // Requests to the owners for each operator: open at once, and in a day.
@@ -244,6 +247,8 @@ class Authority {
     using Planner = std::function<Result<void>(const Context&, Plan&)>;
 
     Result<Done> run(const Intent& intent, const Order& order, const Planner& planner);
+    // All of it but for waiting until it is in force.
+    Result<Done> plan_and_commit(const Intent& intent, const Order& order, const Planner& planner);
     // Fills `plan`; when refused, as far as it got.
     Result<void> make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
                            const Planner& planner, Instant now, Proven& proven, Plan& plan) const;

@@ -5,6 +5,7 @@
 
 #include "authority/authority.h"
 #include "authority/resolve.h"
+#include "base/mutant.h"
 #include "base/text.h"
 
 namespace marque::authority {
@@ -30,6 +31,17 @@ bool is_refusal(const Error& error) {
 
 Progress progress_of(const Plan& plan, Progress otherwise) {
     return plan.awaits_approval ? Progress::AwaitsApproval : plan.events.empty() ? Progress::AlreadySo : otherwise;
+}
+
+// Whether verdicts rest on what it is about.
+bool concerns_verdicts(const Plan& plan) {
+    const auto concerns = [](const Subject& subject) {
+        return std::holds_alternative<WorkspaceRef>(subject) || std::holds_alternative<EnvironmentRef>(subject) ||
+               std::holds_alternative<IdentityRef>(subject) || std::holds_alternative<CredentialRef>(subject);
+    };
+    if (plan.events.empty()) return concerns(plan.about);
+    return std::ranges::any_of(plan.events,
+                               [&](const audit::Event& event) { return concerns(audit::subject_of(event)); });
 }
 
 Error needs_approval(const Plan& plan) {
@@ -137,6 +149,17 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
 }
 
 Result<Done> Authority::run(const Intent& intent, const Order& order, const Planner& planner) {
+    Barrier barrier(store_, clock_);
+    Done done = TRY(plan_and_commit(intent, order, planner));
+    const bool is_in_the_store =
+        order.confirmation.is_given() && (done.progress == Progress::Applied || done.progress == Progress::AlreadySo);
+    if (!is_in_the_store || !concerns_verdicts(done.plan)) return done;
+    if (is_mutant(Mutant::Idemp) && done.progress == Progress::AlreadySo) return done;
+    done.receipt = barrier.await(done.revision, order.awaiting);
+    return done;
+}
+
+Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order, const Planner& planner) {
     Done done;
     Plan& plan = done.plan;
     Proven proven;

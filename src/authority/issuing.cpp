@@ -267,7 +267,8 @@ Result<Done> Authority::rotate(const RotateRequest& request, const Order& order,
 // Commit pending ─▶ deliver ─▶ commit active. See the top of authority/authority.h.
 Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order, const Planner& planner,
                                         std::vector<IssuedToken>& tokens, Delivery& delivery) {
-    Done done = TRY(run(intent, order, planner));
+    Barrier barrier(store_, clock_);
+    Done done = TRY(plan_and_commit(intent, order, planner));
     if (done.progress != Progress::Applied) return done;
     const std::string plan = done.plan.digest();
     if (auto delivered = delivery.deliver(tokens); !delivered)
@@ -294,6 +295,7 @@ Result<Done> Authority::run_and_deliver(const Intent& intent, const Order& order
             "within ten minutes: marque activate --token-stdin --confirm, with the token on standard input");
     done.revision = *revision;
     for (const IssuedToken& token : tokens) done.issued.push_back(token.credential);
+    done.receipt = barrier.await(done.revision, order.awaiting);
     return done;
 }
 

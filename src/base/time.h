@@ -19,6 +19,9 @@ class Clock {
     virtual ~Clock() = default;
     // Wall-clock time. Thread-safe.
     virtual Instant now() const = 0;
+    // Since the machine started, the time it was suspended included; never set and never stepped, so that a lease can
+    // be measured with it. Thread-safe.
+    virtual Duration since_boot() const = 0;
 };
 
 // RFC 3339, section 5.6, always in UTC with six digits: 2026-11-23T20:43:00.000000Z.

@@ -34,6 +34,7 @@ void add_owner(const Command& root, Shell& shell, Exit& exit);
 void add_environment(const Command& root, Shell& shell, Exit& exit);
 void add_workspace(const Command& root, Shell& shell, Exit& exit);
 void add_store(const Command& root, Shell& shell, Exit& exit);
+void add_verifiers(const Command& root, Shell& shell, Exit& exit);
 void add_serve(const Command& root, Shell& shell, Exit& exit);
 void add_notify(const Command& root, Shell& shell, Exit& exit);
 void add_doctor(const Command& root, Shell& shell, Exit& exit);

@@ -1,5 +1,6 @@
 // How a plan looks, and what is said when it was carried out.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -13,8 +14,10 @@ namespace {
 
 using namespace domain;
 using authority::Done;
+using authority::Force;
 using authority::Plan;
 using authority::Progress;
+using authority::Receipt;
 
 constexpr std::size_t most_lines = 20;
 
@@ -128,6 +131,66 @@ std::string in_past_tense(const audit::Event& event) {
         event);
 }
 
+std::string milliseconds(Duration time) {
+    const double ms = std::chrono::duration<double, std::milli>(time).count();
+    return ms < 9.95 ? fmt::format("{:.1f} ms", ms) : fmt::format("{:.0f} ms", ms);
+}
+
+std::string seconds(Duration time) {
+    return fmt::format("{:.1f} s", std::chrono::duration<double>(time).count());
+}
+
+std::string listed(const std::vector<std::string>& names) {
+    return escaped(fmt::format("{}", fmt::join(names, ", ")));
+}
+
+// How it is known that the change holds; or that it is not.
+std::string words_for(const Receipt& receipt) {
+    const std::string confirmed = fmt::format("{} of {} verifiers confirmed", receipt.confirmed, receipt.verifiers);
+    switch (receipt.force) {
+        case Force::Everywhere:
+            if (receipt.verifiers == 0) return "no verifier is registered";
+            if (receipt.waited_out.empty()) return fmt::format("{} in {}", confirmed, milliseconds(receipt.took));
+            return fmt::format("{}; waited {} until the lease of {} had ended", confirmed, seconds(receipt.took),
+                               listed(receipt.waited_out));
+        case Force::NotAwaited:
+            return fmt::format("{}; did not wait for {}, which may answer by what was before {}", confirmed,
+                               listed(receipt.silent),
+                               receipt.longest == Duration(0) ? "until they confirm"
+                                                              : fmt::format("for up to {}", seconds(receipt.longest)));
+        case Force::NotYet:
+            return confirmed + (receipt.silent.empty() ? "" : "; not by " + listed(receipt.silent));
+    }
+    return {};
+}
+
+audit::JsonObject to_json(const Receipt& receipt) {
+    const auto names = [](const std::vector<std::string>& list) {
+        audit::JsonArray array;
+        for (const std::string& name : list) array.emplace_back(name);
+        return array;
+    };
+    const char* const force = receipt.force == Force::Everywhere   ? "everywhere"
+                              : receipt.force == Force::NotAwaited ? "not_awaited"
+                                                                   : "not_yet";
+    audit::JsonObject object{{"revision", receipt.revision},
+                             {"in_force", force},
+                             {"verifiers", receipt.verifiers},
+                             {"confirmed", receipt.confirmed},
+                             {"waited_out", names(receipt.waited_out)},
+                             {"silent", names(receipt.silent)},
+                             {"took_us", receipt.took.count()}};
+    if (!receipt.why.empty()) object["why"] = receipt.why;
+    return object;
+}
+
+// `revision 1042`, and behind it the receipt, where verifiers answer by leases.
+void say_revision(Shell& shell, const Done& done) {
+    const std::string revision = fmt::format("revision {}", done.revision);
+    const bool has_verifiers = done.receipt && done.receipt->awaits_verifiers;
+    shell.say(has_verifiers ? revision + ": " + words_for(*done.receipt) : shell.paint_err().dim(revision));
+}
+
 void say_done(Shell& shell, const Done& done) {
     std::size_t lines = 0;
     for (const audit::Event& event : done.plan.events) {
@@ -142,7 +205,7 @@ void say_done(Shell& shell, const Done& done) {
             shell.say(fmt::format("{}: {}", describe(change.subject), authority::in_words(change.after)));
     if (lines > most_lines) shell.say(fmt::format("… and {} more", lines - most_lines));
     for (const std::string& note : done.plan.notes) shell.say(shell.paint_err().warning("Note: ") + escaped(note));
-    shell.say(shell.paint_err().dim(fmt::format("revision {}", done.revision)));
+    say_revision(shell, done);
 }
 
 const char* word_for(Progress progress) {
@@ -184,6 +247,7 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
     if (is_json() && done.issued.empty()) {
         audit::JsonObject object{{"result", word_for(done.progress)}, {"plan", done.plan.to_json()}};
         if (done.progress == Progress::Applied) object["revision"] = done.revision;
+        if (done.receipt && done.receipt->awaits_verifiers) object["receipt"] = to_json(*done.receipt);
         if (done.approval)
             object["approval"] = {{"id", done.approval->id.text()},
                                   {"not_after", to_rfc3339(done.approval->not_after)}};
@@ -193,6 +257,7 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
             say_done(*this, done);
         } else if (done.progress == Progress::AlreadySo) {
             say("nothing to do" + std::string(done.plan.notes.empty() ? "" : ": " + escaped(done.plan.notes.front())));
+            if (done.receipt && done.receipt->awaits_verifiers) say_revision(*this, done);
         } else if (done.progress == Progress::AwaitsApproval) {
             say_awaited(*this, done, change);
         } else {
@@ -217,6 +282,11 @@ int Shell::report(const Done& done, const ChangeOptions& change) {
                                     {"not_after", to_rfc3339(approval.not_after)},
                                     {"plan", approval.plan},
                                     {"request", approval.text}});
+    }
+    if (done.receipt && done.receipt->force == Force::NotYet) {
+        say(fmt::format("{}, as far as is known: {}", paint_err_.bad("NOT IN FORCE YET"), escaped(done.receipt->why)));
+        say("  it is committed; the same command again waits again, and marque verifiers shows for whom");
+        return static_cast<int>(Code::OutcomeUnknown);
     }
     if (done.progress == Progress::AwaitsApproval) return static_cast<int>(Code::ApprovalNeeded);
     return is_only_shown && !change.is_dry_run ? static_cast<int>(Code::NotConfirmed) : 0;

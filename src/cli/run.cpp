@@ -19,9 +19,9 @@ namespace marque::cli {
 namespace {
 
 constexpr AddCommand commands[] = {
-    add_init,      add_create, add_issue,  add_rotate, add_activate, add_pause,      add_resume,   add_revoke,
-    add_inspect,   add_list,   add_verify, add_audit,  add_operator, add_owner,      add_approval, add_environment,
-    add_workspace, add_store,  add_serve,  add_notify, add_doctor,   add_completion,
+    add_init,      add_create, add_issue,  add_rotate,    add_activate, add_pause,  add_resume,     add_revoke,
+    add_inspect,   add_list,   add_verify, add_audit,     add_operator, add_owner,  add_approval,   add_environment,
+    add_workspace, add_store,  add_serve,  add_verifiers, add_notify,   add_doctor, add_completion,
 };
 
 constexpr const char* exit_codes =
@@ -172,6 +172,7 @@ void add_change_options(const Command& command, ChangeOptions& change, Reason re
     command.flag_with_value("--confirm", change.confirm, "[DIGEST|COUNT]",
                             "Do it; with =DIGEST only if the plan is still that one, with =COUNT only for so many");
     command.flag("--dry-run", change.is_dry_run, "Show the plan and whether it would be refused; write nothing");
+    command.flag("--no-wait", change.does_not_wait, "Don't wait until every verifier knows of it (PostgreSQL)");
     change.needs_reason = reason == Reason::Required;
     if (reason == Reason::None) return;
     command.option("--reason", change.reason, "TEXT", "Why, for the log",

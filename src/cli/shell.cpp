@@ -64,6 +64,7 @@ Result<authority::Order> Shell::order(const ChangeOptions& change) {
     if (change.needs_reason && order.reason.find_first_not_of(' ') == std::string::npos)
         return Error(Code::InvalidRequest, "the reason is empty",
                      "whoever reads the log will want to know: --reason TEXT");
+    if (change.does_not_wait) order.awaiting = authority::Awaiting::No;
     if (change.is_dry_run)
         order.confirmation = authority::Confirmation::dry_run();
     else if (!change.confirm.empty())

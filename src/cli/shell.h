@@ -34,6 +34,7 @@ struct ChangeOptions {
     bool is_dry_run = false;
     std::string reason;
     bool needs_reason = false;
+    bool does_not_wait = false;
     std::string approval;
 };
 

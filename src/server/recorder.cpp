@@ -1,6 +1,7 @@
 #include "server/recorder.h"
 
-#include "authority/runtime.h"
+#include <algorithm>
+
 #include "server/worker.h"
 #include "verify/known_store.h"
 
@@ -51,7 +52,7 @@ void Recorder::run() {
             jobs.swap(jobs_);
             is_last = is_stopping_;
         }
-        for (Job& job : jobs) carry_out(job);
+        carry_out(jobs);
         const Time now = std::chrono::steady_clock::now();
         if (is_last || now >= next_flush) {
             flush();
@@ -71,23 +72,52 @@ Result<store::Store*> Recorder::store() {
     return verify::open_known(store_, needs_.open_store, needs_.verifier);
 }
 
-void Recorder::carry_out(Job& job) {
-    const auto result = [&]() -> Result<authority::HolderRevocation> {
+// All of them, and then one wait for all: what is said to be revoked no verifier accepts any more.
+void Recorder::carry_out(std::span<Job> jobs) {
+    if (jobs.empty()) return;
+    std::vector<Result<authority::HolderRevocation>> revoked;
+    Revision newest = 0;
+    auto awaiting = authority::Awaiting::No;
+    for (const Job& job : jobs) {
+        const auto& one = revoked.emplace_back(revoke_one(job.revocation));
+        if (!one) continue;
+        newest = std::max(newest, one->revision);
+        // Nobody can make others wait by revoking what there is not.
+        if (one->kind == authority::HolderRevocation::Kind::Revoked) awaiting = authority::Awaiting::Yes;
+    }
+    std::optional<Error> not_in_force;
+    if (newest > 0)
+        if (auto in_force = await(newest, awaiting); !in_force) not_in_force = std::move(in_force).error();
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        const bool is_done = revoked[i].has_value() && !not_in_force;
+        if (!is_done) {
+            const Error& error = revoked[i] ? *not_in_force : revoked[i].error();
+            needs_.log.say(LogLevel::Error, "revocation_failed",
+                           {{"reason", error.message}, {"outcome", name_of(error.code)}});
+        }
+        jobs[i].done(
+            revoked_answer(is_done, is_done && revoked[i]->kind == authority::HolderRevocation::Kind::AnothersToken));
+    }
+}
+
+Result<authority::HolderRevocation> Recorder::revoke_one(const Revocation& revocation) {
+    store::Store* const store = TRY(this->store());
+    return authority::revoke_by_holder(*store, needs_.token_key, revocation.token.reveal_text(), revocation.client,
+                                       needs_.clock.now(), request_name);
+}
+
+// Said to hold only when verdicts rest on it, here and everywhere: a copy may have been put in the store's place
+// meanwhile.
+Result<void> Recorder::await(Revision revision, authority::Awaiting awaiting) {
+    if (awaiting == authority::Awaiting::Yes) {
         store::Store* const store = TRY(this->store());
-        const auto revoked =
-            TRY(authority::revoke_by_holder(*store, needs_.token_key, job.revocation.token.reveal_text(),
-                                            job.revocation.client, needs_.clock.now(), request_name));
-        // Said to hold only when verdicts rest on it: a copy may have been put in the store's place meanwhile.
-        const auto session = TRY(needs_.verifier.session());
-        if (session.revision() < revoked.revision)
-            return Error(Code::OutcomeUnknown, "the store was replaced while a holder revoked");
-        return revoked;
-    }();
-    if (!result)
-        needs_.log.say(LogLevel::Error, "revocation_failed",
-                       {{"reason", result.error().message}, {"outcome", name_of(result.error().code)}});
-    job.done(
-        revoked_answer(result.has_value(), result && result->kind == authority::HolderRevocation::Kind::AnothersToken));
+        const authority::Receipt receipt = authority::Barrier(*store, needs_.clock).await(revision, awaiting);
+        if (receipt.force != authority::Force::Everywhere) return Error(Code::OutcomeUnknown, receipt.why);
+    }
+    const auto session = TRY(needs_.verifier.session());
+    if (session.revision() < revision)
+        return Error(Code::OutcomeUnknown, "the store was replaced while a holder revoked");
+    return {};
 }
 
 void Recorder::flush() {

@@ -7,9 +7,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
+#include "authority/barrier.h"
+#include "authority/runtime.h"
 #include "base/secret.h"
 #include "server/log.h"
 #include "server/routes.h"
@@ -48,7 +51,9 @@ class Recorder {
     };
 
     void run();
-    void carry_out(Job& job);
+    void carry_out(std::span<Job> jobs);
+    Result<authority::HolderRevocation> revoke_one(const Revocation& revocation);
+    Result<void> await(domain::Revision revision, authority::Awaiting awaiting);
     void flush();
     Result<store::Store*> store();
     void count_expiring();

@@ -96,16 +96,16 @@ std::optional<Revocation> auth(const Call& call, Answer& answer) {
         return {};
     }
     const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
-    if (!call.session) {
+    const auto verdict = call.verify(token.value_or(std::string_view()), *demand);
+    if (!verdict) {
         answer.status = 503;
         answer.add("Retry-After", "1");
         answer.reason = "not_fresh";
         return {};
     }
-    const Verdict verdict = call.verify(token.value_or(std::string_view()), *demand);
-    answer.reason = name_of(verdict.reason);
-    if (verdict.is_accepted()) {
-        const Holder holder = call.session->index().holder(*verdict.line);
+    answer.reason = name_of(verdict->reason);
+    if (verdict->is_accepted()) {
+        const Holder holder = call.session->index().holder(*verdict->line);
         answer.add("X-Marque-Identity", holder.identity);
         answer.add("X-Marque-Workspace", holder.workspace);
         answer.add("X-Marque-Environment", holder.environment);
@@ -113,7 +113,7 @@ std::optional<Revocation> auth(const Call& call, Answer& answer) {
         for (const Scope& scope : holder.scopes.scopes()) (answer.headers += ' ') += scope.text();
         answer.headers += "\r\n";
         answer.add("X-Marque-Credential", holder.credential.text());
-    } else if (verdict.reason == Reason::ScopeMissing) {
+    } else if (verdict->reason == Reason::ScopeMissing) {
         answer.status = 403;
         answer.add("WWW-Authenticate",
                    fmt::format("Bearer error=\"insufficient_scope\", scope=\"{}\"", (*demand)->text()));
@@ -178,18 +178,18 @@ std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
         }
         demand = parsed.release();
     }
-    if (!call.session) {
+    const auto verdict = call.verify({token->data(), token->size()}, demand);
+    if (!verdict) {
         cannot_tell(answer);
         return {};
     }
-    const Verdict verdict = call.verify({token->data(), token->size()}, demand);
-    answer.reason = name_of(verdict.reason);
+    answer.reason = name_of(verdict->reason);
     JsonObject body{{"accepted", false},
-                    {"error", verdict.reason == Reason::ScopeMissing ? "insufficient_scope" : "invalid_token"},
+                    {"error", verdict->reason == Reason::ScopeMissing ? "insufficient_scope" : "invalid_token"},
                     {"revision", call.session->revision()},
                     {"schema", "marque/1"}};
-    if (verdict.is_accepted()) {
-        body = holder_json(call.session->index().holder(*verdict.line), call.session->revision());
+    if (verdict->is_accepted()) {
+        body = holder_json(call.session->index().holder(*verdict->line), call.session->revision());
         body["accepted"] = true;
     }
     answer.json(200, audit::canonical(body));
@@ -199,13 +199,17 @@ std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
 
 std::optional<Revocation> whoami(const Call& call, Answer& answer) {
     const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
-    const Verdict verdict = call.verify(token.value_or(std::string_view()), std::nullopt);
-    answer.reason = name_of(verdict.reason);
-    if (!verdict.is_accepted()) {
+    const auto verdict = call.verify(token.value_or(std::string_view()), std::nullopt);
+    if (!verdict) {
+        cannot_tell(answer);
+        return {};
+    }
+    answer.reason = name_of(verdict->reason);
+    if (!verdict->is_accepted()) {
         challenge(answer, call.request.authorization.has_value());
         return {};
     }
-    const Holder holder = call.session->index().holder(*verdict.line);
+    const Holder holder = call.session->index().holder(*verdict->line);
     JsonObject body = holder_json(holder, call.session->revision());
     body["state"] = name_of(state_at(holder.term, call.now));
     if (holder.term.stored == CredentialStanding::Retiring && holder.term.turns_at)
@@ -215,16 +219,16 @@ std::optional<Revocation> whoami(const Call& call, Answer& answer) {
     return {};
 }
 
-// Who calls, by a token of their own: as a bearer, or as the secret of Basic.
-Verdict authenticate(const Call& call, const Demand& demand) {
-    if (!call.request.authorization) return {};
+// Who calls, by a token of their own: as a bearer, or as the secret of Basic. None as of Call::verify.
+std::optional<Verdict> authenticate(const Call& call, const Demand& demand) {
+    if (!call.request.authorization) return Verdict{};
     if (const auto token = bearer_token(*call.request.authorization)) return call.verify(*token, demand);
     const auto secret = basic_secret(*call.request.authorization);
-    if (!secret) return {Reason::Malformed, std::nullopt};
-    const Verdict verdict = call.verify(secret->secret, demand);
-    if (verdict.line) {
-        const Holder holder = call.session->index().holder(*verdict.line);
-        if (secret->id != holder.identity && secret->id != holder.credential.text()) return {};
+    if (!secret) return Verdict{Reason::Malformed, std::nullopt};
+    const auto verdict = call.verify(secret->secret, demand);
+    if (verdict && verdict->line) {
+        const Holder holder = call.session->index().holder(*verdict->line);
+        if (secret->id != holder.identity && secret->id != holder.credential.text()) return Verdict{};
     }
     return verdict;
 }
@@ -249,10 +253,14 @@ std::optional<Revocation> introspect(const Call& call, Answer& answer) {
     if (!token) return {};
     const std::string_view workspace = call.session->index().holder(*call.caller).workspace;
     JsonObject body{{"active", false}};
-    const Verdict verdict = call.verify(*token, std::nullopt);
-    answer.reason = name_of(verdict.reason);
-    if (verdict.is_accepted()) {
-        const Holder holder = call.session->index().holder(*verdict.line);
+    const auto verdict = call.verify(*token, std::nullopt);
+    if (!verdict) {
+        cannot_tell(answer);
+        return {};
+    }
+    answer.reason = name_of(verdict->reason);
+    if (verdict->is_accepted()) {
+        const Holder holder = call.session->index().holder(*verdict->line);
         // What is another workspace's is nothing to this one.
         if (holder.workspace == workspace) {
             body = {{"active", true},
@@ -279,16 +287,16 @@ std::optional<Revocation> revoke(const Call& call, Answer& answer) {
     if (!token) return {};
     std::optional<IdentityRef> client;
     if (call.request.authorization) {
-        if (!call.session) {
+        const auto caller = authenticate(call, std::nullopt);
+        if (!caller) {
             cannot_tell(answer);
             return {};
         }
-        const Verdict caller = authenticate(call, std::nullopt);
-        if (!caller.is_accepted()) {
+        if (!caller->is_accepted()) {
             unknown_client(answer);
             return {};
         }
-        const Holder holder = call.session->index().holder(*caller.line);
+        const Holder holder = call.session->index().holder(*caller->line);
         client = IdentityRef{*WorkspaceName::parse(holder.workspace), *IdentityName::parse(holder.identity)};
     }
     return Revocation{Secret::copy_of(bytes_of(*token)), std::move(client)};
@@ -335,15 +343,15 @@ bool has_loopback_host(std::string_view host) {
 // Whether the caller may, and then who it is, where the route wants that; else the answer is written.
 bool is_admitted(const Route& route, Call& call, Answer& answer) {
     const auto demand_scope = [&](const char* scope) {
-        if (!call.session) {
+        const auto caller = authenticate(call, *Scope::parse(scope));
+        if (!caller || !call.session) {
             cannot_tell(answer);
             return false;
         }
-        const Verdict caller = authenticate(call, *Scope::parse(scope));
-        answer.reason = name_of(caller.reason);
-        call.caller = caller.line;
-        if (caller.is_accepted()) return true;
-        if (caller.reason == Reason::ScopeMissing)
+        answer.reason = name_of(caller->reason);
+        call.caller = caller->line;
+        if (caller->is_accepted()) return true;
+        if (caller->reason == Reason::ScopeMissing)
             refuse(answer, 403, "insufficient_scope", scope);
         else
             unknown_client(answer);
@@ -383,9 +391,11 @@ bool has_right_body(const Route& route, const Call& call, Answer& answer) {
 
 }  // namespace
 
-Verdict Call::verify(std::string_view token, const Demand& demand) const {
+std::optional<Verdict> Call::verify(std::string_view token, const Demand& demand) const {
+    if (session == nullptr) return std::nullopt;
     const verify::Index& index = session->index();
     const Verdict verdict = index.verify(hasher, token, demand, now);
+    if (!session->may_answer()) return std::nullopt;
     counters.verdicts[static_cast<std::size_t>(verdict.reason)].add();
     if (verdict.line) uses.note(index.holder(*verdict.line), verdict.reason, now, from);
     return verdict;

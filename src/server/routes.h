@@ -36,8 +36,8 @@ struct Call {
     const verify::AddressText& from;           // what a trusted header says, or else the peer
     std::optional<std::uint32_t> caller = {};  // who was authenticated, where the route wants that: a line of the index
 
-    // Judges, counts, and remembers the use.
-    verify::Verdict verify(std::string_view token, const domain::Demand& demand) const;
+    // Judges, counts, and remembers the use. None: it can't be told now.
+    std::optional<verify::Verdict> verify(std::string_view token, const domain::Demand& demand) const;
 };
 
 // A revocation by its holder: carried out beside the loop, because it waits for the disk.

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <thread>
 
 #include "base/check.h"
@@ -26,7 +27,8 @@ namespace {
 using namespace std::chrono_literals;
 using Time = std::chrono::steady_clock::time_point;
 
-constexpr auto examine_interval = 250ms;
+constexpr auto look_interval = 250ms;
+constexpr Duration longest_rest = 250ms;  // of whatever keeps verdicts coming
 // When no descriptor is left: a level-triggered listener would be asked again at once.
 constexpr auto rest_after_failure = 100ms;
 
@@ -69,6 +71,15 @@ Peer peer_of(const sockaddr_storage& address) {
     return {verify::AddressText("unix socket"), true, true};
 }
 
+store::VerifierTerms terms_of(const Settings& settings) {
+    store::VerifierTerms terms{settings.freshness_name, store::Freshness::Lease, settings.freshness_lease};
+    if (settings.freshness_mode == name_of(store::Freshness::Strict)) terms.mode = store::Freshness::Strict;
+    if (settings.freshness_mode == name_of(store::Freshness::AckOnly)) terms.mode = store::Freshness::AckOnly;
+    utsname host{};
+    if (terms.name.empty()) terms.name = ::uname(&host) == 0 ? host.nodename : "verifier";
+    return terms;
+}
+
 class Server {
  public:
     Server(const Settings& settings, Installation installation, const Clock& clock)
@@ -78,8 +89,9 @@ class Server {
           open_store_(std::move(installation.open_store)),
           token_key_(std::move(installation.token_key)),
           log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
-          verifier_(open_store_, std::move(installation.sealing_key), clock,
-                    [this](const verify::Notice& n) { hear(n); }),
+          verifier_(
+              open_store_, std::move(installation.sealing_key), clock, [this](const verify::Notice& n) { hear(n); },
+              terms_of(settings)),
           routes_(routes([this] { return metrics(); })),
           service_{settings_,
                    verifier_,
@@ -118,6 +130,7 @@ class Server {
     std::shared_ptr<const crypto::TlsContext> tls_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
+    std::jthread keeper_;
     std::unique_ptr<Recorder> recorder_;
     std::atomic<std::uint64_t> connections_refused_{0};
     std::size_t next_worker_ = 0;
@@ -169,10 +182,7 @@ Result<void> Server::run() {
     raise_descriptor_limit();
     const auto signals = TRY(take_signals());
     TRY(load_tls());
-    {
-        const auto session = verifier_.session();  // loads everything
-        if (!session) return session.error();
-    }
+    TRY(verifier_.keep());  // loads everything
     const verify::VerifierStatus status = verifier_.status();
     listeners_ = TRY(open_listeners(settings_));
     for (unsigned i = 0; i < settings_.worker_count(); ++i) workers_.push_back(std::make_unique<Worker>(service_));
@@ -181,6 +191,12 @@ Result<void> Server::run() {
     recorder_ = std::make_unique<Recorder>(
         Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_});
     for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
+    keeper_ = std::jthread([this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            verifier_.rest(longest_rest);
+            (void)verifier_.keep();  // a failure is told
+        }
+    });
     for (const Listener& listener : listeners_) {
         watch(listener.fd());
         log_.say(LogLevel::Info, "listening", {{"address", listener.address()}});
@@ -197,14 +213,14 @@ Result<void> Server::run() {
 
 void Server::loop(int signal_fd) {
     epoll_event events[64];
-    Time next_examination = std::chrono::steady_clock::now() + examine_interval;
+    Time next_look = std::chrono::steady_clock::now() + look_interval;
     while (!is_stopping_) {
         const auto now = std::chrono::steady_clock::now();
-        if (now >= next_examination) {
-            verifier_.examine();
-            next_examination = now + examine_interval;
+        if (now >= next_look) {
+            verifier_.notice_end_of_lease();
+            next_look = now + look_interval;
         }
-        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_examination - now).count();
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_look - now).count();
         const int count =
             ::epoll_wait(epoll_.fd(), events, std::size(events), static_cast<int>(std::max<long>(wait, 0)));
         for (int i = 0; i < count; ++i) {
@@ -275,6 +291,9 @@ void Server::stop() {
     for (const auto& worker : workers_) worker->drain(deadline);
     for (std::thread& thread : threads_) thread.join();
     recorder_.reset();  // writes what is left
+    keeper_.request_stop();
+    keeper_.join();
+    verifier_.leave();
     log_.say(LogLevel::Info, "stopped");
 }
 

@@ -17,6 +17,7 @@
 #include "base/decimal.h"
 #include "base/text.h"
 #include "domain/span_of_time.h"
+#include "store/verifiers.h"
 
 namespace marque::server {
 namespace {
@@ -60,6 +61,16 @@ const std::vector<Key>& keys() {
         {"limits.write_timeout", &Settings::write_timeout, "for a client to take its answers"},
         {"limits.shutdown_grace", &Settings::shutdown_grace, "for requests under way when asked to stop"},
         {"uses.flush_interval", &Settings::flush_interval, "how often last uses are written; a crash loses so much"},
+        {"freshness.mode",
+         &Settings::freshness_mode,
+         "with PostgreSQL: answer by a lease, ask before each round of answers, or let changes wait for this "
+         "verifier's "
+         "word alone",
+         {"lease", "strict", "ack-only"}},
+        {"freshness.lease", &Settings::freshness_lease,
+         "how long answers go on without the database, and how long a change may have to wait; 1s to 1m"},
+        {"freshness.name", &Settings::freshness_name,
+         "what receipts and marque verifiers call this one; empty: the host"},
         {"log.level", &Settings::log_level, "", {"debug", "info", "warning", "error"}},
         {"log.format", &Settings::log_format, "", {"text", "json"}},
         {"log.requests", &Settings::log_requests, "which requests are logged", {"none", "refused", "all"}},
@@ -149,7 +160,7 @@ Result<void> read_table(Settings& settings, const toml::table& table, const std:
             const bool is_known = std::ranges::any_of(
                 keys(), [&](const Key& key) { return std::string_view(key.name).starts_with(path + "."); });
             if (!is_known) {
-                const std::string best = closest(path, {"tls", "tcp", "unix", "limits", "uses", "log"});
+                const std::string best = closest(path, {"tls", "tcp", "unix", "limits", "uses", "freshness", "log"});
                 return Error(
                     Code::InvalidRequest, "[" + path + "] is no table of settings",
                     best.empty() ? "marque serve --check-config shows them all" : "did you mean [" + best + "]?");
@@ -204,6 +215,9 @@ Result<void> check(const Settings& settings) {
                 "tcp.listen " + quote(text) + " can be reached by others, and tokens would travel in the clear",
                 "use tls.listen, or say tcp.off_loopback = \"tokens-in-the-clear\"");
     }
+    if (settings.freshness_lease < store::shortest_lease || settings.freshness_lease > store::longest_lease)
+        return refuse("freshness.lease is 1s to 1m");
+    if (settings.freshness_name.size() > 200) return refuse("freshness.name is longer than 200 bytes");
     for (const std::string& text : settings.tls_listen) TRY(parse_endpoint(text));
     if (!settings.tls_listen.empty() && (settings.tls_certificate.empty() || settings.tls_key.empty()))
         return refuse("tls.listen needs tls.certificate and tls.key");

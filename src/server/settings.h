@@ -33,6 +33,9 @@ struct Settings {
     Duration write_timeout = std::chrono::seconds(10);
     Duration shutdown_grace = std::chrono::seconds(10);
     Duration flush_interval = std::chrono::seconds(5);
+    std::string freshness_mode = "lease";
+    Duration freshness_lease = std::chrono::seconds(5);
+    std::string freshness_name;  // the default is the host's
     std::string log_level = "info", log_format = "text", log_requests = "refused";
 
     // How many threads answer.

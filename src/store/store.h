@@ -24,6 +24,7 @@
 #include "domain/entities.h"
 #include "domain/lifecycle.h"
 #include "domain/subject.h"
+#include "store/verifiers.h"
 
 namespace marque::store {
 
@@ -159,6 +160,10 @@ class Store {
     // What can be seen of the store's files without reading them through: that they are there, whole and writable.
     // Safe beside is_as_marked. Errors: Unavailable, Corrupt.
     virtual Result<void> examine() = 0;
+
+    // Who verifies against it by a lease; lives as long as the store. Null where nobody does: then every verifier asks
+    // before it answers, and a change holds as soon as it is committed.
+    virtual Verifiers* verifiers() { return nullptr; }
 };
 
 // `view`'s value, read from one snapshot.

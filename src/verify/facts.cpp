@@ -4,7 +4,7 @@ namespace marque::verify {
 
 using namespace domain;
 
-Result<bool> put_identity(Index& index, const Identity& identity) {
+Result<void> put_identity(Index& index, const Identity& identity) {
     return index.put(store::IdentityFacts{identity.workspace.text(), identity.name.text(), identity.environment.text(),
                                           identity.scopes.text(), identity.condition});
 }

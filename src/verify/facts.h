@@ -6,7 +6,7 @@
 namespace marque::verify {
 
 // As of Index::put.
-Result<bool> put_identity(Index& index, const domain::Identity& identity);
+Result<void> put_identity(Index& index, const domain::Identity& identity);
 Result<void> put_credential(Index& index, const domain::Credential& credential);
 
 }  // namespace marque::verify

@@ -112,17 +112,15 @@ Result<void> Index::put(const Environment& environment) {
     return {};
 }
 
-Result<bool> Index::put(const store::IdentityFacts& identity) {
+Result<void> Index::put(const store::IdentityFacts& identity) {
     const auto workspace = find_workspace(identity.workspace);
     const auto environment = workspace ? find_environment(*workspace, identity.environment) : std::nullopt;
     if (!environment) return stands_under_nothing("identity", identity.name);
     const std::uint32_t scopes = TRY(intern(identity.scopes));
     const std::uint32_t packed = *environment << standing_bits | static_cast<std::uint32_t>(identity.condition.stored);
-    bool has_other_scopes = false;
     std::uint32_t number = 0;
     if (const auto found = find_identity({*workspace, identity.name})) {
         number = *found;
-        has_other_scopes = identities_[number].scopes != scopes;
         identities_[number].environment_and_standing = packed;
         identities_[number].scopes = scopes;
     } else {
@@ -140,7 +138,13 @@ Result<bool> Index::put(const store::IdentityFacts& identity) {
         identity_paused_until_[number] = *identity.condition.paused_until;
     else
         identity_paused_until_.erase(number);
-    return has_other_scopes;
+    return {};
+}
+
+bool Index::cuts_otherwise(const IdentityRef& identity, const ScopeSet& scopes) const {
+    const auto workspace = find_workspace(identity.workspace.text());
+    const auto found = workspace ? find_identity({*workspace, identity.name.text()}) : std::nullopt;
+    return found && scopes_.sets[identities_[*found].scopes].text() != scopes.text();
 }
 
 Result<void> Index::put(const store::CredentialFacts& credential) {

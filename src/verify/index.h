@@ -63,8 +63,10 @@ class Index {
     // A row as it now is. Errors: Corrupt when what it stands under is not there.
     void put(const domain::Workspace& workspace);
     Result<void> put(const domain::Environment& environment);
-    // Answers whether scopes changed that its credentials' scopes were cut to: they have to be put again.
-    Result<bool> put(const store::IdentityFacts& identity);
+    Result<void> put(const store::IdentityFacts& identity);
+    // Whether these are other scopes than those that the identity's credentials are cut to: once it is put, they have
+    // to be put again.
+    bool cuts_otherwise(const domain::IdentityRef& identity, const domain::ScopeSet& scopes) const;
     Result<void> put(const store::CredentialFacts& credential);
     // One after the other, at less cost than one by one: they stand under what lies anywhere in memory, and that is
     // fetched for all of them side by side.

@@ -34,6 +34,7 @@ class KnownStore final : public store::Store {
     Result<void> mark() override { return store_->mark(); }
     Result<bool> is_as_marked() const override { return store_->is_as_marked(); }
     Result<void> examine() override { return store_->examine(); }
+    store::Verifiers* verifiers() override { return store_->verifiers(); }
 
  private:
     std::unique_ptr<store::Store> store_;

@@ -1,4 +1,6 @@
-// verify/verifier.h: an index that is never older than the question (invariants 6 and 7).
+// verify/verifier.h: an index that is never older than the question (invariants 6 and 7), in one of two ways.
+//
+// A store that can be asked for nothing (SQLite), or one that is to be asked each time (the mode strict):
 //
 //     session():  was anything committed since the index was built? ── no ──▶ the index, locked for reading
 //                       │ yes
@@ -6,26 +8,40 @@
 //                 mark ─▶ snapshot ─▶ entries after my revision ─▶ do they continue my tree, sealed by us?
 //                                                                 ─▶ read the rows they are about ─▶ put
 //
-// Nothing is cached but the cost: the commit counter is compared for every session, and no clock is involved. When the
-// store can't be asked there is no session, and so no verdict. What the verifier once saw it holds the store to: a log
-// that is shorter, or another, is refused until it continues that one again or the process is started anew.
+// A store with verifiers' rows (PostgreSQL; test/model/revoke_lease.pml, whose steps are named here):
+//
+//     keep():     Register ─▶ Renew ─▶ Read ─▶ Publish ─▶ Acknowledge ─▶ Renew …     one thread, all the time
+//     session():  is the lease of what is published in force? ─▶ the index, with that lease's end
+//                 verdict ─▶ may_answer(): is it still?                               no store, one look at the clock
+//
+// A lease runs from before it was asked for, by a clock that a suspended machine's sleep does not stop. What is
+// published is data and its lease together: while a session holds the one, nobody changes the other. When the store
+// can't be reached, answers go on until the lease ends, and then there are none.
+//
+// Nothing is cached but the cost. What the verifier once saw it holds the store to: a log that is shorter, or another,
+// is refused until it continues that one again or the process is started anew.
 //
 // Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include "audit/merkle.h"
 #include "base/secret.h"
 #include "store/store.h"
 #include "verify/index.h"
+#include "verify/reaper.h"
 
 namespace marque::verify {
 
@@ -51,6 +67,8 @@ struct VerifierStatus {
     std::uint64_t catch_ups = 0;
     std::uint64_t reloads = 0;
     Instant last_catch_up;
+    std::optional<Duration> lease_left;  // negative: since when there is none. None: there are no leases
+    std::uint64_t leases_lost = 0;       // how often one ended before the next was given
 };
 
 class Verifier {
@@ -58,8 +76,10 @@ class Verifier {
     using OpenStore = std::function<Result<std::unique_ptr<store::Store>>()>;
     using Listen = std::function<void(const Notice&)>;  // called with locks held: must not call back
 
-    // `clock` outlives the verifier. Does not open the store: the first session, or `examine`, does.
-    Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock, Listen listen);
+    // `clock` outlives the verifier. Does not open the store: the first session, or `keep`, does. The mode of `terms`
+    // decides only where the store has rows for verifiers.
+    Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock, Listen listen,
+             store::VerifierTerms terms = {"", store::Freshness::Strict});
 
     // The index as it was at some moment after the call began; nobody writes it while the session lives, so it is to
     // be short. It stands for every verification whose whole request had arrived before the call.
@@ -67,14 +87,23 @@ class Verifier {
      public:
         const Index& index() const { return *index_; }
         domain::Revision revision() const { return revision_; }
+        // Whether what was judged may be said: to be asked when the verdict is there, each time. False: the lease that
+        // it rests on has ended meanwhile.
+        bool may_answer() const;
 
      private:
         friend class Verifier;
-        Session(std::shared_lock<std::shared_mutex> lock, const Index& index, domain::Revision revision)
-            : lock_(std::move(lock)), index_(&index), revision_(revision) {}
-        std::shared_lock<std::shared_mutex> lock_;
+        Session(std::shared_lock<std::shared_mutex> lock, const Verifier& verifier, Duration deadline)
+            : lock_(std::move(lock)),
+              verifier_(&verifier),
+              index_(verifier.index_.get()),
+              revision_(verifier.frontier_->size()),
+              deadline_(deadline) {}
+        mutable std::shared_lock<std::shared_mutex> lock_;
+        const Verifier* verifier_;
         const Index* index_;
         domain::Revision revision_;
+        Duration deadline_;
     };
     // Errors: Unavailable, Corrupt and all else that a store says: then nobody is accepted.
     Result<Session> session();
@@ -84,32 +113,62 @@ class Verifier {
     // back. Errors: why not.
     Result<void> recognise(const store::Reader& reader) const;
 
-    // Looks whether the store's files are well, and tries again when it was not fresh. To be called now and then.
-    void examine();
+    // One turn of what keeps verdicts coming, by one thread, again and again. With leases: renews when it is time, and
+    // follows the log when there was word of it. Without: looks whether the store's files are well, and tries again
+    // when it was not fresh. Errors: as of session; they are told, too.
+    Result<void> keep();
+    // What that thread does between two turns: waits until there may be something to do, for `longest`.
+    void rest(Duration longest);
+    // Tells when a lease has ended, for whoever can't wait for that thread: it may be waiting for the store.
+    void notice_end_of_lease();
+    // Nothing is answered any more; whoever waits for this verifier need not. After the last turn.
+    void leave();
 
     VerifierStatus status() const;
 
  private:
+    // What a store says since the last time, read and not yet published.
+    using Row = std::variant<domain::Workspace, domain::Environment, domain::Identity, domain::Credential>;
+    struct News {
+        store::StoredHead head;
+        std::string installation;
+        std::vector<Row> rows;
+        std::unique_ptr<Index> whole;  // when everything was read
+    };
+    static constexpr Duration for_ever = Duration::max();
+
     bool is_fresh() const;
+    std::shared_lock<std::shared_mutex> lock_for_reading() const;
+    // Runs `body` while nobody reads, and nobody waits in vain to: the one that keeps leases does not have the lock.
+    template <class Body>
+    auto alone(const Body& body);
     Result<void> bring_up_to_date();
-    Result<void> catch_up();
     Result<void> open_and_mark();
-    Result<void> catch_up_from(const store::Reader& reader);
+    Result<void> catch_up();
+    Result<void> keep_lease();
+    Result<void> follow(Duration deadline);
+    Result<News> read_news(const store::Reader& reader);
     Result<void> check_installation(const store::Reader& reader) const;
     Result<std::set<domain::Subject>> follow_log(const store::Reader& reader, const store::StoredHead& head,
                                                  audit::Frontier known) const;
-    Result<void> apply(const store::Reader& reader, const std::set<domain::Subject>& touched);
-    Result<void> load(const store::Reader& reader);
+    Result<std::vector<Row>> read_rows(const store::Reader& reader, const std::set<domain::Subject>& touched) const;
+    Result<std::unique_ptr<Index>> load(const store::Reader& reader);
+    Result<void> publish(News news);
+    void begin_anew();
     void refuse(Error error);
+    void have_caught_up();
     void publish_status();
 
     const OpenStore open_store_;
     const Secret sealing_key_;
     const Clock& clock_;
     const Listen listen_;
+    const store::VerifierTerms terms_;
 
     mutable std::shared_mutex mutex_;  // guards all below
-    std::unique_ptr<store::Store> store_;
+    mutable std::mutex gate_;          // whoever writes holds it too: readers that come later let the writer go first
+    std::atomic<bool> has_writer_{false};
+    std::unique_ptr<store::Store> store_;  // with leases: of the thread that keeps them, and of nobody else
     std::unique_ptr<Index> index_;
     bool is_loaded_ = false;  // the index is whole
     std::string installation_;
@@ -122,6 +181,21 @@ class Verifier {
     bool log_verifies_ = true;
     std::uint64_t catch_ups_ = 0, reloads_ = 0;
     Instant last_catch_up_;
+
+    // Leases. The deadline is moved without the lock while what it is of stays published.
+    std::atomic<bool> is_leased_{false};
+    std::atomic<Duration::rep> deadline_{0};
+    std::string member_;  // the row's id
+    store::Renewal known_head_;
+    Duration renew_at_{};
+    bool has_word_ = false;
+    std::string why_not_renewed_;
+    std::uint64_t leases_lost_ = 0;
+    Reaper reaper_;
+#ifdef MARQUE_MUTANTS
+    std::atomic<bool> flag_{false};  // Mutant::Flag
+    friend class Simulation;
+#endif
 
     mutable std::mutex status_mutex_;  // of its own: who holds a session may ask
     VerifierStatus status_;

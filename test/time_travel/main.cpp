@@ -3,11 +3,12 @@
 #include <cstdlib>
 
 #include "cli/run.h"
+#include "installation/machine_clock.h"
 #include "main/machine.h"
 
 namespace {
 
-class SetClock final : public marque::Clock {
+class SetClock final : public marque::installation::MachineClock {
  public:
     marque::Instant now() const override {
         const char* text = std::getenv("MARQUE_TEST_NOW");

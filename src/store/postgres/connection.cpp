@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <poll.h>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -189,9 +191,18 @@ class PgCursor final : public sql::Cursor {
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& conninfo, const TimeOuts& time_outs) {
     TRY(load_libpq());
     TRY(check_conninfo(conninfo));
-    // What the string says comes last, and so wins, but for the client's encoding.
-    const char* const keywords[] = {"connect_timeout", "application_name", "dbname", "client_encoding", nullptr};
-    const char* const values[] = {"10", "marque", conninfo.c_str(), "UTF8", nullptr};
+    // A link that is cut without a word is noticed after some seconds, not after the system's hours. What the string
+    // says comes last, and so wins, but for the client's encoding.
+    const char* const keywords[] = {"connect_timeout",
+                                    "application_name",
+                                    "keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "dbname",
+                                    "client_encoding",
+                                    nullptr};
+    const char* const values[] = {"5", "marque", "2", "1", "3", "5000", conninfo.c_str(), "UTF8", nullptr};
     std::unique_ptr<Connection> connection(new Connection(pq().connect(keywords, values, 1)));
     PGconn* raw = connection->connection_.get();
     if (raw == nullptr) return Error(Code::Unavailable, "the database can't be reached: out of memory");
@@ -202,7 +213,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& conninfo
     const auto ms = [](Duration time) { return time / std::chrono::milliseconds(1); };
     const std::string settings = fmt::format(
         "SET search_path = marque, pg_temp; SET statement_timeout = {}; SET lock_timeout = {};"
-        "SET idle_in_transaction_session_timeout = '60s'; SET client_min_messages = warning;"
+        "SET idle_in_transaction_session_timeout = '15s'; SET client_min_messages = warning;"
         "SET standard_conforming_strings = on;"
         "SELECT set_config('synchronous_commit', 'on', false)"
         " WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')",
@@ -247,9 +258,10 @@ std::string Connection::location() const {
     return fmt::format("{}:{}/{}", or_empty(pq().host(raw)), or_empty(pq().port(raw)), or_empty(pq().db(raw)));
 }
 
-Result<void> Connection::commit() {
+Result<void> Connection::commit(Commit how) {
     was_warned_ = false;
-    const Answer answer(pq().exec(connection_.get(), "COMMIT"));
+    const Answer answer(
+        pq().exec(connection_.get(), how == Commit::Announced ? "NOTIFY marque_change; COMMIT" : "COMMIT"));
     const Error unknown(Code::OutcomeUnknown, "the database was lost during the commit",
                         "look with marque inspect or audit list before you repeat it");
     if (pq().result_status(answer.get()) != PGRES_COMMAND_OK) {
@@ -263,6 +275,35 @@ Result<void> Connection::commit() {
                      "the change is committed, and may not have reached the standby that it was to wait for",
                      "look at the database's replication before you rely on it");
     return {};
+}
+
+Result<void> Connection::require_durable() {
+    if (!std::exchange(was_warned_, false)) return {};
+    return Error(Code::Unavailable, "the database stopped waiting for its standby");
+}
+
+Result<void> Connection::listen() {
+    if (is_listening_) return {};
+    TRY(execute("LISTEN marque_change"));
+    is_listening_ = true;
+    return {};
+}
+
+Result<bool> Connection::wait_for_notice(Duration longest) {
+    const auto take = [this] {
+        bool has_any = false;
+        while (PGnotify* const notice = pq().notifies(connection_.get())) {
+            has_any = true;
+            pq().free(notice);
+        }
+        return has_any;
+    };
+    if (take()) return true;  // what came with the answer to something else
+    pollfd descriptor{pq().socket(connection_.get()), POLLIN, 0};
+    const auto ms = std::chrono::ceil<std::chrono::milliseconds>(longest).count();
+    if (::poll(&descriptor, 1, static_cast<int>(ms)) <= 0) return false;
+    if (pq().consume_input(connection_.get()) != 1) return error_of(nullptr);
+    return take();
 }
 
 void Connection::rollback() noexcept {

@@ -38,9 +38,20 @@ class Connection final : public sql::Connection {
     // host:port/database, for people.
     std::string location() const;
 
-    // Ends the transaction. Errors: OutcomeUnknown when nobody can say whether it did: the connection broke, or the
-    // server stopped waiting for a standby; StateRefuses, Unavailable: nothing changed.
-    Result<void> commit();
+    // Ends the transaction, and with `announces` tells those that listen. Errors: OutcomeUnknown when nobody can say
+    // whether it did: the connection broke, or the server stopped waiting for a standby; StateRefuses, Unavailable:
+    // nothing changed.
+    enum class Commit { Quietly, Announced };
+    Result<void> commit(Commit how = Commit::Quietly);
+    // For a statement that was a transaction of its own: that its commit is as durable as it was to be. Errors:
+    // Unavailable.
+    Result<void> require_durable();
+
+    // From now on, what is announced is heard here.
+    Result<void> listen();
+    // Waits until something was announced, or for `longest`; whether it was.
+    Result<bool> wait_for_notice(Duration longest);
+
     void rollback() noexcept;
 
     // What the last failed call means, by its SQLSTATE.
@@ -59,6 +70,7 @@ class Connection final : public sql::Connection {
     std::unordered_map<const char*, std::string> statements_;  // SQL and the name it is prepared under
     bool is_to_be_repeated_ = false;
     bool was_warned_ = false;  // of a commit that is not as durable as it was to be
+    bool is_listening_ = false;
 };
 
 }  // namespace marque::store::postgres

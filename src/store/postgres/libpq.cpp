@@ -28,13 +28,15 @@ const Loaded& loaded() {
         all.is_whole =
             find(library, "PQclear", f.clear) && find(library, "PQcmdStatus", f.cmd_status) &&
             find(library, "PQcmdTuples", f.cmd_tuples) && find(library, "PQconnectdbParams", f.connect) &&
-            find(library, "PQconninfoFree", f.conninfo_free) && find(library, "PQconninfoParse", f.conninfo_parse) &&
-            find(library, "PQdb", f.db) && find(library, "PQerrorMessage", f.error_message) &&
-            find(library, "PQexec", f.exec) && find(library, "PQexecPrepared", f.exec_prepared) &&
-            find(library, "PQfinish", f.finish) && find(library, "PQfreemem", f.free) &&
-            find(library, "PQgetResult", f.get_result) && find(library, "PQgetisnull", f.is_null) &&
-            find(library, "PQgetlength", f.length) && find(library, "PQgetvalue", f.value) &&
-            find(library, "PQhost", f.host) && find(library, "PQntuples", f.rows) && find(library, "PQport", f.port) &&
+            find(library, "PQconsumeInput", f.consume_input) && find(library, "PQnotifies", f.notifies) &&
+            find(library, "PQsocket", f.socket) && find(library, "PQconninfoFree", f.conninfo_free) &&
+            find(library, "PQconninfoParse", f.conninfo_parse) && find(library, "PQdb", f.db) &&
+            find(library, "PQerrorMessage", f.error_message) && find(library, "PQexec", f.exec) &&
+            find(library, "PQexecPrepared", f.exec_prepared) && find(library, "PQfinish", f.finish) &&
+            find(library, "PQfreemem", f.free) && find(library, "PQgetResult", f.get_result) &&
+            find(library, "PQgetisnull", f.is_null) && find(library, "PQgetlength", f.length) &&
+            find(library, "PQgetvalue", f.value) && find(library, "PQhost", f.host) &&
+            find(library, "PQntuples", f.rows) && find(library, "PQport", f.port) &&
             find(library, "PQprepare", f.prepare) && find(library, "PQresultErrorField", f.result_error_field) &&
             find(library, "PQresultStatus", f.result_status) &&
             find(library, "PQsendQueryPrepared", f.send_query_prepared) &&

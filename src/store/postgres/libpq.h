@@ -16,6 +16,7 @@ struct Libpq {
     decltype(&::PQcmdStatus) cmd_status;
     decltype(&::PQcmdTuples) cmd_tuples;
     decltype(&::PQconnectdbParams) connect;
+    decltype(&::PQconsumeInput) consume_input;
     decltype(&::PQconninfoFree) conninfo_free;
     decltype(&::PQconninfoParse) conninfo_parse;
     decltype(&::PQdb) db;
@@ -27,6 +28,7 @@ struct Libpq {
     decltype(&::PQgetResult) get_result;
     decltype(&::PQgetisnull) is_null;
     decltype(&::PQgetlength) length;
+    decltype(&::PQnotifies) notifies;
     decltype(&::PQgetvalue) value;
     decltype(&::PQhost) host;
     decltype(&::PQntuples) rows;
@@ -37,6 +39,7 @@ struct Libpq {
     decltype(&::PQsendQueryPrepared) send_query_prepared;
     decltype(&::PQsetNoticeReceiver) set_notice_receiver;
     decltype(&::PQsetSingleRowMode) set_single_row_mode;
+    decltype(&::PQsocket) socket;
     decltype(&::PQstatus) status;
     decltype(&::PQtransactionStatus) transaction_status;
 };

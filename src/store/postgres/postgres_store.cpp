@@ -104,16 +104,23 @@ Result<void> PostgresStore::create(const std::string& conninfo) {
     return created;
 }
 
-Result<Connection*> PostgresStore::begin(const char* how) {
-    if (connection_ && connection_->is_alive()) {
-        auto begun = connection_->execute(how);
-        if (begun) return connection_.get();
-        if (connection_->is_alive()) return std::move(begun).error();
+Result<Connection*> PostgresStore::connected() {
+    if (!connection_ || !connection_->is_alive()) {
+        connection_.reset();
+        connection_ = TRY(Connection::open(conninfo_, time_outs_));
     }
-    connection_.reset();
-    connection_ = TRY(Connection::open(conninfo_, time_outs_));
-    TRY(connection_->execute(how));
     return connection_.get();
+}
+
+Result<Connection*> PostgresStore::begin(const char* how) {
+    Connection* connection = TRY(connected());
+    auto begun = connection->execute(how);
+    if (!begun) {
+        if (connection->is_alive()) return std::move(begun).error();
+        connection = TRY(connected());
+        TRY(connection->execute(how));
+    }
+    return connection;
 }
 
 Result<void> PostgresStore::read(const std::function<Result<void>(const Reader&)>& view) {
@@ -125,12 +132,13 @@ Result<void> PostgresStore::read(const std::function<Result<void>(const Reader&)
 
 // `body` is run again when the server broke it off for the sake of another; nothing of it was kept then.
 template <class Body>
-auto PostgresStore::write(const char* how, const Body& body) -> std::invoke_result_t<Body, Connection&> {
+auto PostgresStore::write(const char* how, Connection::Commit announces, const Body& body)
+    -> std::invoke_result_t<Body, Connection&> {
     for (int tries = 1;; ++tries) {
         Connection& connection = *TRY(begin(how));
         auto result = body(connection);
         if (result) {
-            if (auto committed = connection.commit(); committed)
+            if (auto committed = connection.commit(announces); committed)
                 return result;
             else
                 result = std::move(committed).error();
@@ -142,7 +150,7 @@ auto PostgresStore::write(const char* how, const Body& body) -> std::invoke_resu
 }
 
 Result<domain::Revision> PostgresStore::change(const Decide& decide) {
-    return write(writing, [&](Connection& connection) -> Result<domain::Revision> {
+    return write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<domain::Revision> {
         // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
         TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         const sql::SqlReader reader(connection);
@@ -153,7 +161,7 @@ Result<domain::Revision> PostgresStore::change(const Decide& decide) {
 }
 
 Result<void> PostgresStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
-    return write(noting,
+    return write(noting, Connection::Commit::Quietly,
                  [&](Connection& connection) -> Result<void> { return sql::write_uses(connection, uses, refused); });
 }
 

@@ -6,8 +6,9 @@
 // the last one left; readers don't wait. A revision is the log's size, written under that lock: never a sequence,
 // whose numbers become visible out of order.
 //
-// A verifier asks this database before every round of answers whether anything was committed since (the mode `strict`
-// of the design): one indexed read, on a connection of its own for each thread that asks. No clock decides anything.
+// A verifier answers by a lease (store/verifiers.h), or asks this database before every round of answers whether
+// anything was committed since (the mode `strict`): one indexed read, on a connection of its own for each thread that
+// asks.
 #pragma once
 
 #include <memory>
@@ -17,6 +18,7 @@
 
 #include "store/maintenance.h"
 #include "store/postgres/connection.h"
+#include "store/postgres/postgres_verifiers.h"
 #include "store/sealing_key.h"
 #include "store/store.h"
 
@@ -38,14 +40,21 @@ class PostgresStore final : public Store {
     Result<void> mark() override;
     Result<bool> is_as_marked() const override;
     Result<void> examine() override;
+    Verifiers* verifiers() override { return &verifiers_; }
 
  private:
     PostgresStore(std::string conninfo, const TimeOuts& time_outs, SealingKey sealing_key)
-        : conninfo_(std::move(conninfo)), time_outs_(time_outs), sealing_key_(std::move(sealing_key)) {}
-    // A transaction has begun on it; one that broke since the last is replaced. Errors: Unavailable.
+        : conninfo_(std::move(conninfo)),
+          time_outs_(time_outs),
+          sealing_key_(std::move(sealing_key)),
+          verifiers_([this] { return connected(); }) {}
+    // One that broke since the last call is replaced. Errors: Unavailable.
+    Result<Connection*> connected();
+    // A transaction has begun on it. Errors: Unavailable.
     Result<Connection*> begin(const char* how);
     template <class Body>
-    auto write(const char* how, const Body& body) -> std::invoke_result_t<Body, Connection&>;
+    auto write(const char* how, Connection::Commit announces, const Body& body)
+        -> std::invoke_result_t<Body, Connection&>;
     // The log's head as it is now, on a connection that no other thread has.
     Result<std::string> head_now() const;
 
@@ -53,6 +62,7 @@ class PostgresStore final : public Store {
     TimeOuts time_outs_;
     SealingKey sealing_key_;
     std::unique_ptr<Connection> connection_;
+    PostgresVerifiers verifiers_;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Connection>> idle_;  // to ask on; guarded by mutex_
     std::string marked_;                                     // the head; empty before the first mark

@@ -1,0 +1,73 @@
+// marque verifiers: who answers from memory, by which lease, and how far each has got.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/commands.h"
+
+namespace marque::cli {
+namespace {
+
+using store::VerifierRow;
+
+struct Options {};
+
+// As far as the store knows: a verifier's own clock decides.
+const char* state_of(const VerifierRow& row) {
+    if (row.is_fenced) return "fenced";
+    return row.silent > store::longest_in_force(row.terms.lease) ? "silent" : "alive";
+}
+
+audit::JsonObject to_json(const VerifierRow& row) {
+    return {{"id", row.id},
+            {"name", row.terms.name},
+            {"mode", name_of(row.terms.mode)},
+            {"lease_ms", row.terms.lease / std::chrono::milliseconds(1)},
+            {"state", state_of(row)},
+            {"revision", row.acknowledged},
+            {"since", to_rfc3339(row.since)},
+            {"silent_ms", row.silent / std::chrono::milliseconds(1)}};
+}
+
+Result<int> run_list(Shell& shell, const Options&) {
+    // Its permission, before the store is asked for what no reader has.
+    TRY(TRY(shell.authority())->look_over([](const authority::Authority::Overview&) -> Result<void> { return {}; }));
+    store::Verifiers* const verifiers = TRY(shell.open_store())->verifiers();
+    if (verifiers == nullptr) {
+        if (shell.is_json())
+            shell.print_json({{"answers", "each asks the store first"}, {"verifiers", audit::JsonArray()}});
+        else
+            shell.say(
+                "verifiers of this store ask it before each round of answers: none is waited for, none is listed");
+        return 0;
+    }
+    const store::VerifierList list = TRY(verifiers->all());
+    Table table({"VERIFIER", "STATE", "MODE", "LEASE", "REVISION", "RENEWED", "SINCE"});
+    audit::JsonArray array;
+    for (const VerifierRow& row : list.rows) {
+        array.emplace_back(to_json(row));
+        const std::string state = state_of(row);
+        const auto behind = list.revision > row.acknowledged ? list.revision - row.acknowledged : 0;
+        table.add(
+            {escaped(row.terms.name), state == "alive" ? shell.paint().good(state) : shell.paint().bad(state),
+             name_of(row.terms.mode), domain::to_text(row.terms.lease),
+             behind == 0 ? std::to_string(row.acknowledged) : fmt::format("{}, {} behind", row.acknowledged, behind),
+             fmt::format("{:.1f} s ago", std::chrono::duration<double>(row.silent).count()),
+             when(row.since, shell.now())});
+    }
+    if (shell.is_json())
+        shell.print_json({{"revision", list.revision}, {"verifiers", std::move(array)}});
+    else if (list.rows.empty())
+        shell.say("no verifier is registered");
+    else
+        shell.print(table.text(shell.paint()));
+    return 0;
+}
+
+}  // namespace
+
+void add_verifiers(const Command& root, Shell& shell, Exit& exit) {
+    on_run(root.add_command("verifiers", "Who answers from memory, and how far each has got (PostgreSQL)"), shell, exit,
+           std::make_shared<Options>(), run_list);
+}
+
+}  // namespace marque::cli

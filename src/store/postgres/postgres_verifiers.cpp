@@ -1,0 +1,108 @@
+#include "store/postgres/postgres_verifiers.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace marque::store::postgres {
+namespace {
+
+#define MARQUE_NOW "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
+Result<Freshness> mode_of(std::string_view name) {
+    for (const Freshness mode : {Freshness::Lease, Freshness::AckOnly})
+        if (name == name_of(mode)) return mode;
+    return Error(Code::Corrupt, "a verifier's mode makes no sense");
+}
+
+audit::Digest digest_of(const Bytes& bytes) {
+    audit::Digest digest{};
+    if (bytes.size() == digest.size()) std::ranges::copy(bytes, digest.begin());
+    return digest;
+}
+
+}  // namespace
+
+Result<std::string> PostgresVerifiers::add(const VerifierTerms& terms) {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement =
+        TRY(connection.prepare("INSERT INTO verifier (id, name, mode, lease_us, acknowledged, renewals, is_fenced,"
+                               " since, renewed_at) VALUES (gen_random_uuid()::text, ?, ?, ?, 0, 0, 0, " MARQUE_NOW
+                               ", " MARQUE_NOW ") RETURNING id"));
+    statement.bind(terms.name).bind(name_of(terms.mode)).bind(terms.lease);
+    if (!TRY(statement.step())) return Error(Code::Unavailable, "the verifier was not registered");
+    TRY(connection.require_durable());
+    return statement.text(0);
+}
+
+// One statement is one snapshot, and its commit is what gives the lease.
+Result<std::optional<Renewal>> PostgresVerifiers::renew(const std::string& id) {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement =
+        TRY(connection.prepare("UPDATE verifier SET renewals = renewals + 1, renewed_at = " MARQUE_NOW
+                               " WHERE id = ? AND is_fenced = 0"
+                               " RETURNING (SELECT size FROM log_head), (SELECT seal FROM log_head)"));
+    statement.bind(id);
+    if (!TRY(statement.step())) return std::nullopt;
+    TRY(connection.require_durable());
+    return Renewal{static_cast<domain::Revision>(statement.number(0)), digest_of(statement.bytes(1))};
+}
+
+// Losing it costs a wait and no more, so it waits for no disk.
+Result<void> PostgresVerifiers::acknowledge(const std::string& id, domain::Revision revision) {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement = TRY(connection.prepare(
+        "UPDATE verifier SET acknowledged = ? WHERE id = ? AND set_config('synchronous_commit', 'off', true) = 'off'"));
+    statement.bind(revision).bind(id);
+    TRY(statement.run());
+    return {};
+}
+
+Result<VerifierList> PostgresVerifiers::all() {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement = TRY(connection.prepare(
+        "SELECT h.size, v.id, v.name, v.mode, v.lease_us, v.acknowledged, v.renewals, v.is_fenced, v.since, " MARQUE_NOW
+        " - v.renewed_at FROM log_head h LEFT JOIN verifier v ON true ORDER BY v.name, v.since, v.id"));
+    VerifierList list;
+    while (TRY(statement.step())) {
+        list.revision = static_cast<domain::Revision>(statement.number(0));
+        if (statement.is_null(1)) continue;
+        VerifierRow& row = list.rows.emplace_back();
+        row.id = statement.text(1);
+        const Freshness mode = TRY(mode_of(statement.view(3)));
+        row.terms = {statement.text(2), mode, Duration(statement.number(4))};
+        row.acknowledged = static_cast<domain::Revision>(statement.number(5));
+        row.renewals = static_cast<std::uint64_t>(statement.number(6));
+        row.is_fenced = statement.number(7) != 0;
+        row.since = statement.instant(8);
+        row.silent = Duration(statement.number(9));
+    }
+    return list;
+}
+
+Result<void> PostgresVerifiers::set(const char* sql, const std::string& id) {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement = TRY(connection.prepare(sql));
+    statement.bind(id);
+    TRY(statement.run());
+    return connection.require_durable();
+}
+
+Result<void> PostgresVerifiers::fence(const std::string& id) {
+    return set("UPDATE verifier SET is_fenced = 1 WHERE id = ?", id);
+}
+
+Result<void> PostgresVerifiers::remove(const std::string& id) {
+    return set("DELETE FROM verifier WHERE id = ?", id);
+}
+
+Result<bool> PostgresVerifiers::wait_for_change(Duration longest) {
+    Connection& connection = *TRY(connect_());
+    TRY(connection.listen());
+    return connection.wait_for_notice(longest);
+}
+
+void PostgresVerifiers::pause(Duration time) {
+    std::this_thread::sleep_for(time);
+}
+
+}  // namespace marque::store::postgres
