@@ -145,6 +145,7 @@ std::string action_of(const Event& event) {
             [](const CredentialRefused&) -> std::string { return "credential.refuse"; },
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
+            [](const LogAccepted&) -> std::string { return log_acceptance; },
             [](const Refused& e) { return e.action; },
         },
         event);
@@ -182,6 +183,7 @@ Subject subject_of(const Event& event) {
             [](const CredentialRefused& e) -> Subject { return e.credential; },
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
+            [](const LogAccepted&) -> Subject { return StoreRef{}; },
             [](const Refused& e) { return e.subject; },
         },
         event);
@@ -255,6 +257,9 @@ JsonObject change_of(const Event& event) {
             },
             [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
+            [](const LogAccepted& e) {
+                return JsonObject{{"before", JsonObject{{"known_size", e.known_size}, {"known_entry", e.known_entry}}}};
+            },
             [](const Refused& e) { return JsonObject{{"error", name_of(e.error.code)}, {"message", e.error.message}}; },
         },
         event);

@@ -128,6 +128,12 @@ struct StoreMigrated {
 struct StoreBackedUp {
     std::string path;
 };
+// The log is to be gone on with, though one machine knew more of it, or another: a restored backup, or a database that
+// came back without what it had acknowledged. Changes no row.
+struct LogAccepted {
+    std::uint64_t known_size;
+    std::string known_entry;  // the leaf hash of the last entry that was known, hexadecimal
+};
 // Somebody asked for `action` and was told no. Changes no row.
 struct Refused {
     std::string action;
@@ -135,12 +141,15 @@ struct Refused {
     Error error;
 };
 
-using Event =
-    std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
-                 CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
-                 OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded, OwnerRemoved,
-                 ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned, ApprovalDenied,
-                 ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated, StoreBackedUp, Refused>;
+using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
+                           CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
+                           OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
+                           OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
+                           ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated,
+                           StoreBackedUp, LogAccepted, Refused>;
+
+// The action of LogAccepted.
+inline constexpr const char* log_acceptance = "store.accept";
 
 enum class Outcome { Done, Refused, Failed };
 

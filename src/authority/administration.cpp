@@ -394,6 +394,35 @@ Result<Done> Authority::set_policy(const PolicyRequest& request, const Order& or
     });
 }
 
+Result<Done> Authority::accept_log(const verify::KnownLog& known, const Order& order) {
+    return run({"store accept", audit::log_acceptance, true}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = StoreRef{};
+                   const auto continues = verify::require_continues(context.reader, known);
+                   if (continues) {
+                       plan.notes.emplace_back("the log continues what this machine knew of it");
+                       return {};
+                   }
+                   if (continues.error().code != Code::Corrupt) return continues.error();
+                   if (plan.installation != known.installation)
+                       return Error(Code::StateRefuses, continues.error().message);
+                   if (context.now <= known.at)
+                       return Error(Code::StateRefuses,
+                                    "the clock is behind the last entry that was known, of " + to_calendar(known.at));
+                   plan.changes.push_back({StoreRef{},
+                                           {{"known_entries", known.size},
+                                            {"known_entry", to_hex(known.leaf)},
+                                            {"known_until", to_rfc3339(known.at)}},
+                                           {{"effect",
+                                             "verifiers go on with a log that lacks some of these: what they "
+                                             "revoked or paused works again"}}});
+                   if (!TRY(context.reader.owners()).empty())
+                       plan.stop_at_gate("whether to go on with a log that lost entries is for the owners to say");
+                   plan.events.emplace_back(audit::LogAccepted{known.size, to_hex(known.leaf)});
+                   return {};
+               });
+}
+
 Result<Done> Authority::record_backup(const std::string& path, const Order& order) {
     return run({"store backup", "store.backup", true}, order, [&](const Context&, Plan& plan) -> Result<void> {
         plan.about = StoreRef{};

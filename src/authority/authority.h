@@ -33,6 +33,7 @@
 #include "base/secret.h"
 #include "domain/span_of_time.h"
 #include "store/store.h"
+#include "verify/known_log.h"
 #include "verify/verify.h"
 
 namespace marque::authority {
@@ -186,6 +187,10 @@ class Authority {
 
     // For what is done to the store itself: refused, and recorded as `event`, without workspace:manage everywhere.
     Result<void> require_manager(const std::string& event, const Order& order);
+    // That verifiers go on with a log that does not continue `known`. Needs an owner, where there are any. Already so:
+    // it does continue it. Errors: StateRefuses when the clock is behind what was known, or it is another
+    // installation's.
+    Result<Done> accept_log(const verify::KnownLog& known, const Order& order);
     // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator

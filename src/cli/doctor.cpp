@@ -124,6 +124,39 @@ Result<void> examine_clock(const Authority::Overview& overview, std::uint64_t si
     return {};
 }
 
+Result<void> examine_known_log(Shell& shell, const Authority::Overview& overview, Examination& examination) {
+    const auto known = shell.system().known_log(shell.store_folder());
+    if (!known) {
+        examination.add(Health::Ill, known.error().message);
+        return {};
+    }
+    if (!*known) return {};
+    const auto continues = verify::require_continues(overview.reader, **known);
+    if (!continues && continues.error().code != Code::Corrupt) return continues.error();
+    examination.add(
+        continues.has_value(), Health::Ill,
+        fmt::format("the log continues what this machine's verifiers knew of it: {} entries", (*known)->size),
+        continues ? "" : continues.error().message + "; this machine's verifiers refuse it");
+    return {};
+}
+
+Result<void> examine_verifiers(Shell& shell, Examination& examination) {
+    store::Verifiers* const verifiers = TRY(shell.open_store())->verifiers();
+    if (verifiers == nullptr) return {};
+    const store::VerifierList list = TRY(verifiers->all());
+    for (const store::VerifierRow& row : list.rows) {
+        if (row.silent > store::longest_in_force(row.terms.lease))
+            examination.add(Health::Warning, fmt::format("verifier {} is silent since {} s: changes wait for it",
+                                                         row.terms.name, row.silent / std::chrono::seconds(1)));
+        if (row.acknowledged > list.revision)
+            examination.add(Health::Ill,
+                            fmt::format("verifier {} knew {} entries, and the database has {}: it came back with less",
+                                        row.terms.name, row.acknowledged, list.revision));
+    }
+    examination.add(Health::Well, fmt::format("verifiers that answer by a lease: {}", list.rows.size()));
+    return {};
+}
+
 Result<int> examine_backup(Shell& shell, const std::string& path) {
     Examination examination(shell);
     const Secret& root_key = *TRY(shell.root_key());
@@ -178,8 +211,10 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
                                       &shell.system().owner_signatures()));
         examine_log(report, examination);
         TRY(examine_clock(overview, report.size, examination));
+        TRY(examine_known_log(shell, overview, examination));
         return examine_rows(overview, examination);
     }));
+    TRY(examine_verifiers(shell, examination));
     return examination.finish();
 }
 

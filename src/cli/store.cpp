@@ -130,10 +130,26 @@ Result<int> run_backup(Shell& shell, const Options& options) {
     return code;
 }
 
+Result<int> run_accept(Shell& shell, const Options& options) {
+    const auto order = TRY(shell.order(options.change));
+    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    if (!known)
+        return Error(Code::NotFound, "nothing is known of this store's log on this machine: no verifier has served it",
+                     "run it where one does");
+    const auto done = TRY(TRY(shell.authority())->accept_log(*known, order));
+    if (done.progress == authority::Progress::Applied) {
+        const auto now_known = TRY(store::read_from(*TRY(shell.open_store()), [&](const store::Reader& reader) {
+            return verify::known_log_of(reader, done.revision);
+        }));
+        TRY(shell.system().set_known_log(shell.store_folder(), now_known));
+    }
+    return shell.report(done, options.change);
+}
+
 }  // namespace
 
 void add_store(const Command& root, Shell& shell, Exit& exit) {
-    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup");
+    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup, accept");
     group.needs_subcommand();
     on_run(group.add_command("status", "Where it is, and which schema it has"), shell, exit,
            std::make_shared<Options>(), run_status);
@@ -154,6 +170,12 @@ void add_store(const Command& root, Shell& shell, Exit& exit) {
     command.option("file", backup->path, "FILE", "The new file", Presence::Required);
     add_change_options(command, backup->change, Reason::Optional);
     on_run(command, shell, exit, backup, run_backup);
+
+    auto accept = std::make_shared<Options>();
+    command = group.add_command("accept", "Go on with a log that lacks what this machine's verifiers knew");
+    add_change_options(command, accept->change, Reason::Required);
+    add_approval_option(command, accept->change);
+    on_run(command, shell, exit, accept, run_accept);
 }
 
 }  // namespace marque::cli

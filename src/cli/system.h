@@ -15,6 +15,7 @@
 #include "store/maintenance.h"
 #include "store/sealing_key.h"
 #include "store/store.h"
+#include "verify/known_log.h"
 
 namespace marque::cli {
 
@@ -72,6 +73,9 @@ class System {
     // Runs the hook of the store in `folder` for `event`, with `json` on its standard input; it is stopped after some
     // seconds. False: there is none. Errors: whatever keeps it from being run to its end.
     virtual Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) = 0;
+    // What this machine's verifiers knew of the log. Errors: Unavailable, Corrupt.
+    virtual Result<std::optional<verify::KnownLog>> known_log(const std::string& folder) = 0;
+    virtual Result<void> set_known_log(const std::string& folder, const verify::KnownLog& known) = 0;
     // Up to when hooks have told of what came to be; none: nobody was told yet. Errors: Unavailable.
     virtual Result<std::optional<Instant>> last_notice(const std::string& folder) = 0;
     virtual Result<void> set_last_notice(const std::string& folder, Instant at) = 0;

@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "crypto/system_random.h"
 #include "installation/key_file.h"
+#include "installation/known_log_file.h"
 #include "installation/machine_clock.h"
 #include "installation/open.h"
 #include "main/hooks.h"
@@ -212,8 +213,10 @@ Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
 Result<void> Machine::serve(const cli::ServeRequest& request, const std::string& folder) {
     const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
     installation::Keys keys = TRY(installation::read_keys(folder));
+    installation::KnownLogFile memory(folder);
     return server::serve(
-        settings, {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key)}, clock_);
+        settings, {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key), &memory},
+        clock_);
 }
 
 Result<domain::Owner> Machine::read_owner_key(const std::string& path) {
@@ -227,6 +230,14 @@ Result<std::string> Machine::sign_as_owner(std::string_view text, const std::str
 
 Result<bool> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     return marque::run_hook(folder, event, json);
+}
+
+Result<std::optional<verify::KnownLog>> Machine::known_log(const std::string& folder) {
+    return installation::KnownLogFile(folder).recall();
+}
+
+Result<void> Machine::set_known_log(const std::string& folder, const verify::KnownLog& known) {
+    return installation::KnownLogFile(folder).remember(known);
 }
 
 Result<std::optional<Instant>> Machine::last_notice(const std::string& folder) {

@@ -91,7 +91,7 @@ class Server {
           log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
           verifier_(
               open_store_, std::move(installation.sealing_key), clock, [this](const verify::Notice& n) { hear(n); },
-              terms_of(settings)),
+              terms_of(settings), installation.memory),
           routes_(routes([this] { return metrics(); })),
           service_{settings_,
                    verifier_,
@@ -141,7 +141,11 @@ class Server {
 void Server::hear(const verify::Notice& notice) {
     using enum verify::Notice::Kind;
     if (notice.kind == Fresh && !has_ready_been_said_) return;
-    const char* const event = notice.kind == NotFresh ? "not_fresh" : notice.kind == Fresh ? "fresh" : "reloaded";
+    const char* const event = notice.kind == NotFresh   ? "not_fresh"
+                              : notice.kind == Fresh    ? "fresh"
+                              : notice.kind == Reloaded ? "reloaded"
+                              : notice.kind == Accepted ? "log_accepted"
+                                                        : "log_not_remembered";
     audit::JsonObject fields{{"revision", notice.revision}};
     if (!notice.what.empty()) fields["reason"] = notice.what;
     log_.say(notice.kind == Fresh ? LogLevel::Info : LogLevel::Warning, event, std::move(fields));

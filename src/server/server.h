@@ -13,6 +13,7 @@ struct Installation {
     verify::Verifier::OpenStore open_store;
     Secret token_key;
     Secret sealing_key;
+    verify::Memory* memory = nullptr;  // outlives the server
 };
 
 // Serves until SIGTERM or SIGINT; SIGHUP reads the TLS files again. The store must be there and well when it begins.

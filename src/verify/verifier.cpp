@@ -41,23 +41,19 @@ constexpr std::size_t entries_at_a_time = 1000;
 constexpr auto retry_after = std::chrono::milliseconds(100);
 // So that several can fail before the lease ends.
 constexpr int renewals_in_a_lease = 5;
-
-Error not_the_log_that_was(const std::string& what) {
-    return Error(Code::Corrupt, what,
-                 "verdicts stay refused until the log continues the one that was known; to accept another, look at it "
-                 "with marque audit verify and a checkpoint saved elsewhere, and start this process anew");
-}
+constexpr Duration remember_interval = std::chrono::seconds(1);
 
 }  // namespace
 
 Verifier::Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock, Listen listen,
-                   store::VerifierTerms terms)
+                   store::VerifierTerms terms, Memory* memory)
     : open_store_(std::move(open_store)),
       sealing_key_(std::move(sealing_key)),
       clock_(clock),
       listen_(std::move(listen)),
       terms_(std::move(terms)),
-      index_(std::make_unique<Index>()) {}
+      index_(std::make_unique<Index>()),
+      memory_(memory) {}
 
 bool Verifier::is_fresh() const {
     if (refusal_ || !is_loaded_ || !store_) return false;
@@ -143,10 +139,10 @@ Result<void> Verifier::keep() {
             const std::shared_lock lock = lock_for_reading();
             if (store_ && !refusal_) {
                 auto examined = store_->examine();
-                if (examined) return {};
-                found = std::move(examined).error();
+                if (!examined) found = std::move(examined).error();
             }
         }
+        remember();
         const auto kept = alone([&] {
             if (found && !refusal_) refuse(std::move(*found));
             return bring_up_to_date();
@@ -169,7 +165,30 @@ Result<void> Verifier::keep() {
             have_caught_up();
     });
     notice_end_of_lease();
+    remember();
+    // A verifier that is closed says so by what it knew: nobody need wait for it, and marque doctor sees it everywhere.
+    if (refusal_ && known_ && store_ && !member_.empty()) (void)store_->verifiers()->acknowledge(member_, known_->size);
     return kept;
+}
+
+// What a power cut, or the end of this process, takes of it is at most a second's worth.
+void Verifier::remember() {
+    if (memory_ == nullptr) return;
+    std::optional<KnownLog> known;
+    {
+        const std::shared_lock lock = lock_for_reading();
+        if (!refusal_) known = known_;
+    }
+    const Duration now = clock_.since_boot();
+    if (!known || known == remembered_ || now < remember_at_) return;
+    remember_at_ = now + remember_interval;
+    if (const auto kept = memory_->remember(*known); kept) {
+        remembered_ = known;
+        not_remembered_.clear();
+    } else if (kept.error().message != not_remembered_) {
+        not_remembered_ = kept.error().message;
+        listen_({Notice::Kind::NotRemembered, not_remembered_, known->size});
+    }
 }
 
 void Verifier::notice_end_of_lease() {
@@ -197,6 +216,8 @@ void Verifier::rest(Duration longest) {
 void Verifier::leave() {
     if (is_leased_ && store_ && !member_.empty()) (void)store_->verifiers()->remove(member_);
     member_.clear();
+    remember_at_ = {};
+    remember();
 }
 
 Result<void> Verifier::bring_up_to_date() {
@@ -230,7 +251,7 @@ void Verifier::have_caught_up() {
 }
 
 void Verifier::refuse(Error error) {
-    store_.reset();
+    if (!is_leased_) store_.reset();
     replaced_.clear();
     retry_at_ = std::chrono::steady_clock::now() + retry_after;
     if (error.message != told_) listen_({Notice::Kind::NotFresh, error.message, frontier_ ? frontier_->size() : 0});
@@ -348,17 +369,19 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader) {
     news.installation = TRY(reader.installation())->id;
     news.head = TRY(reader.head());
     const store::StoredHead& head = news.head;
-    auto touched = [&]() -> Result<std::set<Subject>> {
-        TRY(store::check_head(head, sealing_key_));
-        if (!frontier_) return std::set<Subject>{};
-        // Whoever writes rows by hand may have written entries: then all of them are read again.
-        if (head.unlogged_writes != unlogged_writes_) TRY(follow_log(reader, head, audit::Frontier()));
-        return follow_log(reader, head, *frontier_);
-    }();
-    if (!touched) {
-        if (touched.error().code == Code::Corrupt) log_verifies_ = false;
-        return std::move(touched).error();
+    auto followed = follow_from_known(reader, head);
+    if (!followed && followed.error().code == Code::Corrupt && TRY(is_accepted(reader, head))) {
+        begin_anew();
+        frontier_.reset();
+        listen_({Notice::Kind::Accepted, followed.error().message, head.frontier.size()});
+        followed = Followed();
     }
+    if (!followed) {
+        if (followed.error().code == Code::Corrupt) log_verifies_ = false;
+        return std::move(followed).error();
+    }
+    news.known = followed->last ? followed->last : frontier_ ? known_ : std::nullopt;
+    if (!news.known) news.known = TRY(known_log_of(reader, head.frontier.size()));
     log_verifies_ = true;
     if (is_loaded_ && head.unlogged_writes != unlogged_writes_) {
         begin_anew();
@@ -366,7 +389,7 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader) {
         listen_({Notice::Kind::Reloaded, "rows were written without an event", head.frontier.size()});
     }
     if (is_loaded_) {
-        news.rows = TRY(read_rows(reader, *touched));
+        news.rows = TRY(read_rows(reader, followed->touched));
     } else {
         begin_anew();
         news.whole = TRY(load(reader));
@@ -401,6 +424,7 @@ Result<void> Verifier::publish(News news) {
                        row));
     is_loaded_ = true;
     frontier_ = news.head.frontier;
+    known_ = std::move(news.known);
     known_head_ = {news.head.frontier.size(), news.head.seal};
     unlogged_writes_ = news.head.unlogged_writes;
     installation_ = std::move(news.installation);
@@ -409,13 +433,40 @@ Result<void> Verifier::publish(News news) {
     return {};
 }
 
+// From what this process knows, or at its beginning from what the last one knew.
+Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head) {
+    TRY(store::check_head(head, sealing_key_));
+    if (!has_recalled_ && memory_ != nullptr) known_ = TRY(memory_->recall());
+    has_recalled_ = true;
+    if (!frontier_) {
+        if (known_) TRY(require_continues(reader, *known_));
+        return Followed();
+    }
+    // Whoever writes rows by hand may have written entries: then all of them are read again.
+    if (head.unlogged_writes != unlogged_writes_) TRY(follow_log(reader, head, audit::Frontier()));
+    return follow_log(reader, head, *frontier_);
+}
+
+// Whether the log, which is not the known one, says that it is to be gone on with: sealed, and younger than all that
+// was known. All of it is read for that, once for each head.
+Result<bool> Verifier::is_accepted(const store::Reader& reader, const store::StoredHead& head) {
+    if (!known_ || head.seal == searched_) return false;
+    if (const auto installation = TRY(reader.installation()); !installation || installation->id != known_->installation)
+        return false;
+    const auto all = follow_log(reader, head, audit::Frontier());
+    if (!all && all.error().code != Code::Corrupt) return all.error();
+    if (all && all->acceptance && *all->acceptance > known_->at) return true;
+    searched_ = head.seal;
+    return false;
+}
+
 // What happened since, proved to continue what was known: entry by entry in its place, sealed, up to the very head.
-Result<std::set<Subject>> Verifier::follow_log(const store::Reader& reader, const store::StoredHead& head,
-                                               audit::Frontier known) const {
+Result<Verifier::Followed> Verifier::follow_log(const store::Reader& reader, const store::StoredHead& head,
+                                                audit::Frontier known) const {
     if (head.frontier.size() < known.size())
         return not_the_log_that_was(
             fmt::format("the log went back, from {} entries to {}", known.size(), head.frontier.size()));
-    std::set<Subject> touched;
+    Followed followed;
     while (known.size() < head.frontier.size()) {
         const auto entries = TRY(reader.entries(known.size(), entries_at_a_time));
         if (entries.empty()) return Error(Code::Corrupt, "the log lacks entries", "run marque audit verify");
@@ -427,11 +478,14 @@ Result<std::set<Subject>> Verifier::follow_log(const store::Reader& reader, cons
                              "run marque audit verify");
             known.append(leaf);
             const auto decoded = TRY(audit::decode(entry.bytes));
-            if (decoded.outcome != name_of(audit::Outcome::Refused)) touched.insert(decoded.subject);
+            followed.last = KnownLog{installation_, entry.seq, leaf, decoded.at};
+            if (decoded.outcome == name_of(audit::Outcome::Refused)) continue;
+            followed.touched.insert(decoded.subject);
+            if (decoded.action == audit::log_acceptance) followed.acceptance = decoded.at;
         }
     }
     if (known != head.frontier) return not_the_log_that_was("the log is not the one that was known: it has forked");
-    return touched;
+    return followed;
 }
 
 // In the order of Subject: what stands under something comes after it.

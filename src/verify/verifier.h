@@ -18,8 +18,9 @@
 // published is data and its lease together: while a session holds the one, nobody changes the other. When the store
 // can't be reached, answers go on until the lease ends, and then there are none.
 //
-// Nothing is cached but the cost. What the verifier once saw it holds the store to: a log that is shorter, or another,
-// is refused until it continues that one again or the process is started anew.
+// Nothing is cached but the cost. What the verifier once saw it holds the store to, and with a memory (known_log.h) so
+// does the next process: a log that is shorter, or another, is refused until it continues that one again, or owners
+// have accepted it.
 //
 // Thread-safe.
 #pragma once
@@ -41,6 +42,7 @@
 #include "base/secret.h"
 #include "store/store.h"
 #include "verify/index.h"
+#include "verify/known_log.h"
 #include "verify/reaper.h"
 
 namespace marque::verify {
@@ -48,9 +50,11 @@ namespace marque::verify {
 // What whoever runs a verifier wants to hear of; each is said once when it begins.
 struct Notice {
     enum class Kind {
-        NotFresh,  // no verdict until further notice; `what` is why
-        Fresh,     // verdicts again
-        Reloaded,  // everything was read again; `what` is why
+        NotFresh,       // no verdict until further notice; `what` is why
+        Fresh,          // verdicts again
+        Reloaded,       // everything was read again; `what` is why
+        Accepted,       // another log than the known one is gone on with, because owners have said so
+        NotRemembered,  // what is known of the log could not be kept for the next process; `what` is why
     };
     Kind kind;
     std::string what;
@@ -76,10 +80,10 @@ class Verifier {
     using OpenStore = std::function<Result<std::unique_ptr<store::Store>>()>;
     using Listen = std::function<void(const Notice&)>;  // called with locks held: must not call back
 
-    // `clock` outlives the verifier. Does not open the store: the first session, or `keep`, does. The mode of `terms`
-    // decides only where the store has rows for verifiers.
+    // `clock` and `memory` outlive the verifier. Does not open the store: the first session, or `keep`, does. The mode
+    // of `terms` decides only where the store has rows for verifiers. Without a memory, nothing is known at the start.
     Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock, Listen listen,
-             store::VerifierTerms terms = {"", store::Freshness::Strict});
+             store::VerifierTerms terms = {"", store::Freshness::Strict}, Memory* memory = nullptr);
 
     // The index as it was at some moment after the call began; nobody writes it while the session lives, so it is to
     // be short. It stands for every verification whose whole request had arrived before the call.
@@ -131,6 +135,7 @@ class Verifier {
     using Row = std::variant<domain::Workspace, domain::Environment, domain::Identity, domain::Credential>;
     struct News {
         store::StoredHead head;
+        std::optional<KnownLog> known;
         std::string installation;
         std::vector<Row> rows;
         std::unique_ptr<Index> whole;  // when everything was read
@@ -149,8 +154,16 @@ class Verifier {
     Result<void> follow(Duration deadline);
     Result<News> read_news(const store::Reader& reader);
     Result<void> check_installation(const store::Reader& reader) const;
-    Result<std::set<domain::Subject>> follow_log(const store::Reader& reader, const store::StoredHead& head,
-                                                 audit::Frontier known) const;
+    struct Followed {
+        std::set<domain::Subject> touched;
+        std::optional<KnownLog> last;       // after the last entry that was read
+        std::optional<Instant> acceptance;  // the newest of them
+    };
+    Result<Followed> follow_log(const store::Reader& reader, const store::StoredHead& head,
+                                audit::Frontier known) const;
+    Result<Followed> follow_from_known(const store::Reader& reader, const store::StoredHead& head);
+    Result<bool> is_accepted(const store::Reader& reader, const store::StoredHead& head);
+    void remember();
     Result<std::vector<Row>> read_rows(const store::Reader& reader, const std::set<domain::Subject>& touched) const;
     Result<std::unique_ptr<Index>> load(const store::Reader& reader);
     Result<void> publish(News news);
@@ -192,6 +205,15 @@ class Verifier {
     std::string why_not_renewed_;
     std::uint64_t leases_lost_ = 0;
     Reaper reaper_;
+
+    Memory* const memory_;
+    bool has_recalled_ = false;
+    std::optional<KnownLog> known_;
+    audit::Digest searched_{};  // the head's seal when an acceptance was looked for in vain
+    // Of the thread that keeps:
+    std::optional<KnownLog> remembered_;
+    Duration remember_at_{};
+    std::string not_remembered_;
 #ifdef MARQUE_MUTANTS
     std::atomic<bool> flag_{false};  // Mutant::Flag
     friend class Simulation;

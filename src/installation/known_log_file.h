@@ -1,0 +1,23 @@
+// installation/known_log_file.h: what is known of the log, in a file of the store's folder: `known_log`, 0600, one
+// line.
+#pragma once
+
+#include <string>
+
+#include "verify/known_log.h"
+
+namespace marque::installation {
+
+class KnownLogFile final : public verify::Memory {
+ public:
+    explicit KnownLogFile(const std::string& folder) : path_(folder + "/known_log") {}
+
+    Result<std::optional<verify::KnownLog>> recall() override;
+    // Whole or not at all; not synced: what a power cut takes of it is a few seconds.
+    Result<void> remember(const verify::KnownLog& known) override;
+
+ private:
+    std::string path_;
+};
+
+}  // namespace marque::installation
