@@ -1,0 +1,202 @@
+// What a verifier reads of its store: the log since what it knows, the rows that it is about, or everything.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/overloaded.h"
+#include "store/append.h"
+#include "verify/verifier.h"
+
+namespace marque::verify {
+
+using namespace domain;
+
+namespace {
+
+// Some rows with texts of their own, which outlive the visit to each.
+class CredentialRows {
+ public:
+    void add(const store::CredentialFacts& credential) {
+        auto& [workspace, identity, scopes] = texts_[rows_.size()];
+        store::CredentialFacts& row = rows_.emplace_back(credential);
+        row.workspace = workspace = credential.workspace;
+        row.identity = identity = credential.identity;
+        row.scopes = scopes = credential.scopes;
+    }
+    bool is_full() const { return rows_.size() == texts_.size(); }
+    std::span<const store::CredentialFacts> rows() const { return rows_; }
+    void clear() { rows_.clear(); }
+
+ private:
+    std::vector<store::CredentialFacts> rows_;
+    std::array<std::array<std::string, 3>, 64> texts_;
+};
+
+constexpr std::size_t entries_at_a_time = 1000;
+
+}  // namespace
+
+Result<void> Verifier::recognise(const store::Reader& reader) const {
+    const std::shared_lock lock = lock_for_reading();
+    if (refusal_) return *refusal_;
+    if (!frontier_) return Error(Code::Unavailable, "the store was not read yet");
+    TRY(check_installation(reader));
+    const store::StoredHead head = TRY(reader.head());
+    TRY(store::check_head(head, sealing_key_));
+    TRY(follow_log(reader, head, *frontier_));
+    return {};
+}
+
+Result<void> Verifier::check_installation(const store::Reader& reader) const {
+    const auto installation = TRY(reader.installation());
+    if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
+    if (!installation_.empty() && installation->id != installation_)
+        return not_the_log_that_was(
+            fmt::format("the store is of installation {}, not of {}", installation->id, installation_));
+    return {};
+}
+
+// What has to be published, from one snapshot. Changes nothing that a session sees but that everything has to be read
+// again.
+Result<Verifier::News> Verifier::read_news(const store::Reader& reader) {
+    TRY(check_installation(reader));
+    News news;
+    news.installation = TRY(reader.installation())->id;
+    news.head = TRY(reader.head());
+    const store::StoredHead& head = news.head;
+    auto followed = follow_from_known(reader, head);
+    if (!followed && followed.error().code == Code::Corrupt && TRY(is_accepted(reader, head))) {
+        begin_anew();
+        frontier_.reset();
+        listen_({Notice::Kind::Accepted, followed.error().message, head.frontier.size()});
+        followed = Followed();
+    }
+    if (!followed) {
+        if (followed.error().code == Code::Corrupt) log_verifies_ = false;
+        return std::move(followed).error();
+    }
+    news.known = followed->last ? followed->last : frontier_ ? known_ : std::nullopt;
+    if (!news.known) news.known = TRY(known_log_of(reader, head.frontier.size()));
+    log_verifies_ = true;
+    if (is_loaded_ && head.unlogged_writes != unlogged_writes_) {
+        begin_anew();
+        ++reloads_;
+        listen_({Notice::Kind::Reloaded, "rows were written without an event", head.frontier.size()});
+    }
+    if (is_loaded_) {
+        news.rows = TRY(read_rows(reader, followed->touched));
+    } else {
+        begin_anew();
+        news.whole = TRY(load(reader));
+    }
+    return news;
+}
+
+// From what this process knows, or at its beginning from what the last one knew.
+Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head) {
+    TRY(store::check_head(head, sealing_key_));
+    if (!has_recalled_ && memory_ != nullptr) known_ = TRY(memory_->recall());
+    has_recalled_ = true;
+    if (!frontier_) {
+        if (known_) TRY(require_continues(reader, *known_));
+        return Followed();
+    }
+    // Whoever writes rows by hand may have written entries: then all of them are read again.
+    if (head.unlogged_writes != unlogged_writes_) TRY(follow_log(reader, head, audit::Frontier()));
+    return follow_log(reader, head, *frontier_);
+}
+
+// Whether the log, which is not the known one, says that it is to be gone on with: sealed, and younger than all that
+// was known. All of it is read for that, once for each head.
+Result<bool> Verifier::is_accepted(const store::Reader& reader, const store::StoredHead& head) {
+    if (!known_ || head.seal == searched_) return false;
+    if (const auto installation = TRY(reader.installation()); !installation || installation->id != known_->installation)
+        return false;
+    const auto all = follow_log(reader, head, audit::Frontier());
+    if (!all && all.error().code != Code::Corrupt) return all.error();
+    if (all && all->acceptance && *all->acceptance > known_->at) return true;
+    searched_ = head.seal;
+    return false;
+}
+
+// What happened since, proved to continue what was known: entry by entry in its place, sealed, up to the very head.
+Result<Verifier::Followed> Verifier::follow_log(const store::Reader& reader, const store::StoredHead& head,
+                                                audit::Frontier known) const {
+    if (head.frontier.size() < known.size())
+        return not_the_log_that_was(
+            fmt::format("the log went back, from {} entries to {}", known.size(), head.frontier.size()));
+    Followed followed;
+    while (known.size() < head.frontier.size()) {
+        const auto entries = TRY(reader.entries(known.size(), entries_at_a_time));
+        if (entries.empty()) return Error(Code::Corrupt, "the log lacks entries", "run marque audit verify");
+        for (const store::StoredEntry& entry : entries) {
+            const audit::Digest leaf = audit::leaf_hash(bytes_of(entry.bytes));
+            if (entry.seq != known.size() + 1 ||
+                !crypto::equal(entry.seal, audit::seal_of_entry(sealing_key_, entry.seq, leaf)))
+                return Error(Code::Corrupt, fmt::format("audit entry {} is not sealed by this installation", entry.seq),
+                             "run marque audit verify");
+            known.append(leaf);
+            const auto decoded = TRY(audit::decode(entry.bytes));
+            followed.last = KnownLog{installation_, entry.seq, leaf, decoded.at};
+            if (decoded.outcome == name_of(audit::Outcome::Refused)) continue;
+            followed.touched.insert(decoded.subject);
+            if (decoded.action == audit::log_acceptance) followed.acceptance = decoded.at;
+        }
+    }
+    if (known != head.frontier) return not_the_log_that_was("the log is not the one that was known: it has forked");
+    return followed;
+}
+
+// In the order of Subject: what stands under something comes after it.
+Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& reader,
+                                                       const std::set<Subject>& touched) const {
+    std::vector<Row> rows;
+    const auto add = [&](auto found, const Subject& subject) -> Result<void> {
+        if (!found)
+            return Error(Code::Corrupt, describe(subject) + " is in the log and not in the store", "run marque doctor");
+        rows.emplace_back(std::move(*found));
+        return {};
+    };
+    for (const Subject& subject : touched)
+        TRY(std::visit(
+            Overloaded{
+                [&](const WorkspaceRef& ref) -> Result<void> { return add(TRY(reader.workspace(ref.name)), subject); },
+                [&](const EnvironmentRef& ref) -> Result<void> {
+                    return add(TRY(reader.environment(ref.workspace, ref.name)), subject);
+                },
+                [&](const IdentityRef& ref) -> Result<void> {
+                    auto identity = TRY(reader.identity(ref.workspace, ref.name));
+                    const bool cuts_otherwise = identity && index_->cuts_otherwise(ref, identity->scopes);
+                    TRY(add(std::move(identity), subject));
+                    if (!cuts_otherwise) return {};
+                    for (Credential& credential : TRY(reader.credentials(ref.workspace, ref.name)))
+                        rows.emplace_back(std::move(credential));
+                    return {};
+                },
+                [&](const CredentialRef& ref) -> Result<void> { return add(TRY(reader.credential(ref.id)), subject); },
+                [](const auto&) -> Result<void> { return {}; },  // no verdict rests on it
+            },
+            subject));
+    return rows;
+}
+
+Result<std::unique_ptr<Index>> Verifier::load(const store::Reader& reader) {
+    auto index = std::make_unique<Index>();
+    for (const Workspace& workspace : TRY(reader.workspaces())) {
+        index->put(workspace);
+        for (const Environment& environment : TRY(reader.environments(workspace.name))) TRY(index->put(environment));
+    }
+    TRY(reader.visit_identities([&](const store::IdentityFacts& identity) { return index->put(identity); }));
+    CredentialRows rows;
+    TRY(reader.visit_credentials([&](const store::CredentialFacts& credential) -> Result<void> {
+        rows.add(credential);
+        if (!rows.is_full()) return {};
+        TRY(index->put(rows.rows()));
+        rows.clear();
+        return {};
+    }));
+    TRY(index->put(rows.rows()));
+    return index;
+}
+
+}  // namespace marque::verify
