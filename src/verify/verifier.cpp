@@ -153,12 +153,14 @@ Result<void> Verifier::keep() {
 void Verifier::remember() {
     if (memory_ == nullptr) return;
     std::optional<KnownLog> known;
+    bool is_refused = false;
     {
         const std::shared_lock lock = lock_for_reading();
-        if (!refusal_) known = known_;
+        known = known_;
+        is_refused = refusal_.has_value();
     }
     const Duration now = clock_.since_boot();
-    if (!known || known == remembered_ || now < remember_at_) return;
+    if (!known || known == remembered_ || (now < remember_at_ && !is_refused)) return;
     remember_at_ = now + remember_interval;
     if (const auto kept = memory_->remember(*known); kept) {
         remembered_ = known;

@@ -4,39 +4,7 @@
 # shellcheck disable=SC2154
 
 load helpers
-
-SERVER="$BATS_TEST_DIRNAME/../store/postgres"
-
-setup_file() {
-    BATS_SERVER="$(mktemp -d)/server"
-    export BATS_SERVER
-    local code=0
-    "$SERVER" start "$BATS_SERVER" || code=$?
-    [ "$code" -ne 77 ] || skip "PostgreSQL is not installed"
-    [ "$code" -eq 0 ]
-}
-teardown_file() {
-    "$SERVER" stop "$BATS_SERVER"
-}
-
-sql() {
-    psql -qXAt "$CONNINFO" -c "$1"
-}
-# An installation in a database of its own, $CONNINFO.
-init_there() {
-    local server name
-    server=$(cat "$BATS_SERVER/conninfo")
-    name="cli_$BATS_TEST_NUMBER"
-    psql -qX "$server" -c "CREATE DATABASE $name"
-    export CONNINFO="$server dbname=$name"
-    "$MARQUE" init --operator ops --postgresql "$CONNINFO" "$@" --confirm 2> /dev/null
-}
-server() {
-    local bin user=()
-    bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
-    [ "$(id -u)" -ne 0 ] || user=(setpriv --reuid=postgres --regid=postgres --init-groups)
-    (cd / && "${user[@]}" "$bin/pg_ctl" -D "$(readlink "$BATS_SERVER/data")" -w -m immediate "$@" > /dev/null)
-}
+load postgres
 
 @test "postgresql: an installation, its folder, and every kind of command on it" {
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <unistd.h>
 
 #include "audit/seal.h"
@@ -73,10 +74,9 @@ class PostgresBackend final : public Backend {
         std::getline(file, server_);
         name_ = fmt::format("contract_{}_{}", ::getpid(), ++made_);
         on_server("CREATE DATABASE " + name_);
-        const std::string conninfo = server_ + " dbname=" + name_;
-        EXPECT_TRUE(postgres::PostgresStore::create(conninfo));
-        store_ = postgres::PostgresStore::open(conninfo, SealingKey(sealing_key)).release();
-        other_ = postgres::PostgresStore::open(conninfo, SealingKey(sealing_key)).release();
+        EXPECT_TRUE(postgres::PostgresStore::create(conninfo()));
+        store_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
+        other_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
     }
     ~PostgresBackend() override {
         store_.reset();
@@ -87,6 +87,7 @@ class PostgresBackend final : public Backend {
         const char* file = std::getenv("MARQUE_TEST_POSTGRES");
         return file != nullptr && std::filesystem::exists(file);
     }
+    std::string conninfo() const { return server_ + " dbname=" + name_; }
     Store& store() override { return *store_; }
     Store* other() override { return other_.get(); }
 
@@ -162,6 +163,14 @@ class StoreContract : public testing::TestWithParam<Kind> {
     }
     void add_codex() {
         ASSERT_TRUE(commit({audit::IdentityCreated{identity(codex)}, audit::CredentialIssued{credential(id)}}));
+    }
+    // By another handle.
+    void add_codex_elsewhere() {
+        ASSERT_TRUE(other()->change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
+            return std::vector<audit::Draft>{
+                {audit::IdentityCreated{identity(codex)}, audit::OperatorActor{}, t0},
+                {audit::CredentialIssued{credential(id)}, audit::OperatorActor{}, t0}};
+        }));
     }
 
  private:
@@ -570,6 +579,81 @@ TEST_P(StoreContract, ASnapshotDoesNotMoveWhileItIsRead) {
     }));
 }
 
+// Two nodes write down what they saw, in whatever order and at the same time.
+TEST_P(StoreContract, UsesOfSeveralNodesMergeForwardAndRefusedOnesAddUp) {
+    if (other() == nullptr) GTEST_SKIP() << "one handle";
+    add_codex();
+    constexpr int rounds = 40;
+    const auto node = [&](Store& store, int first) {
+        for (int i = first; i < rounds; i += 2) {
+            const Use use{id, t0 + std::chrono::seconds(i), "node " + std::to_string(first), 3};
+            const RefusedUse refused{id, {"credential_revoked", 0, t0 + std::chrono::seconds(rounds - i), "x", 2}};
+            EXPECT_TRUE(store.record_uses({{use}}, {{refused}}));
+        }
+    };
+    std::thread one([&] { node(store(), 0); });
+    node(*other(), 1);
+    one.join();
+    const auto use = read([&](const Reader& r) { return r.last_use(id); });
+    EXPECT_EQ(use->at, t0 + std::chrono::seconds(rounds - 1));
+    EXPECT_EQ(use->from, "node 1") << "who saw it last";
+    EXPECT_EQ(use->count, 3u * rounds);
+    const auto refused = read([&](const Reader& r) { return r.refused_uses(id); });
+    EXPECT_EQ(refused->count, 2u * rounds);
+    EXPECT_EQ(refused->last_at, t0 + std::chrono::seconds(rounds));
+}
+
+// What a store that has rows for verifiers keeps of them.
+TEST_P(StoreContract, AVerifiersRowIsItsOwnAndALeaseTellsTheHead) {
+    Verifiers* const verifiers = store().verifiers();
+    if (verifiers == nullptr) GTEST_SKIP() << "its verifiers ask it each time";
+    const VerifierTerms terms{"web", Freshness::Lease, 3s};
+    const std::string first = verifiers->add(terms).release(), second = verifiers->add(terms).release();
+    EXPECT_NE(first, second) << "a process that starts anew is another";
+    const auto head = read([&](const Reader& r) { return r.head(); });
+    const auto renewal = verifiers->renew(first).release();
+    ASSERT_TRUE(renewal);
+    EXPECT_EQ(renewal->revision, 3u);
+    EXPECT_EQ(renewal->seal, head.seal);
+    ASSERT_TRUE(verifiers->acknowledge(first, 3));
+    const auto list = other()->verifiers()->all().release();
+    EXPECT_EQ(list.revision, 3u);
+    ASSERT_EQ(list.rows.size(), 2u);
+    const auto& row = list.rows[list.rows[0].id == first ? 0 : 1];
+    EXPECT_EQ(row.acknowledged, 3u);
+    EXPECT_EQ(row.renewals, 1u);
+    EXPECT_EQ(row.terms.name, "web");
+    EXPECT_EQ(row.terms.mode, Freshness::Lease);
+    EXPECT_EQ(row.terms.lease, 3s);
+    ASSERT_TRUE(other()->verifiers()->fence(first));
+    EXPECT_FALSE(verifiers->renew(first).release()) << "a fenced row gives no lease";
+    EXPECT_TRUE(verifiers->renew(second).release());
+    ASSERT_TRUE(verifiers->remove(first));
+    EXPECT_FALSE(verifiers->renew(first).release());
+    EXPECT_EQ(verifiers->all()->rows.size(), 1u);
+}
+
+TEST_P(StoreContract, AChangeIsAnnouncedAndAUseIsNot) {
+    Verifiers* const verifiers = store().verifiers();
+    if (verifiers == nullptr) GTEST_SKIP() << "its verifiers ask it each time";
+    ASSERT_FALSE(*verifiers->wait_for_change(0s)) << "listens from now on";
+    add_codex_elsewhere();
+    EXPECT_TRUE(*verifiers->wait_for_change(10s));
+    EXPECT_FALSE(*verifiers->wait_for_change(0s)) << "once";
+    ASSERT_TRUE(other()->record_uses({{Use{id, t0, "a", 1}}}, {}));
+    EXPECT_FALSE(*verifiers->wait_for_change(50ms));
+}
+
+TEST_P(StoreContract, ARowThatMakesNoSenseIsNotTaken) {
+    Verifiers* const verifiers = store().verifiers();
+    if (verifiers == nullptr) GTEST_SKIP() << "its verifiers ask it each time";
+    EXPECT_FALSE(verifiers->add({"", Freshness::Lease, 5s}));
+    EXPECT_FALSE(verifiers->add({"web", Freshness::Strict, 5s})) << "nobody waits for one that asks";
+    EXPECT_FALSE(verifiers->add({"web", Freshness::Lease, 0s}));
+    EXPECT_FALSE(verifiers->add({"web", Freshness::Lease, std::chrono::hours(1)}));
+    EXPECT_TRUE(verifiers->all()->rows.empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::ValuesIn(kinds),
                          [](const auto& kind) { return kind.param.name; });
 
@@ -605,6 +689,24 @@ TEST(SqliteMigrations, GoDownAndUpAgain) {
     const auto store = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
     EXPECT_EQ(read_from(*store, [](const Reader& r) { return r.head(); })->frontier.size(), 2u);
     std::filesystem::remove_all(folder);
+}
+
+TEST(PostgresMigrations, GoDownAndUpAgainAndAnOlderSchemaIsRefused) {
+    if (!PostgresBackend::is_there()) GTEST_SKIP() << "there is no PostgreSQL server";
+    const PostgresBackend backend;
+    const auto maintenance = postgres::open_maintenance(backend.conninfo(), SealingKey(sealing_key)).release();
+    const auto no_event = [](const Reader&, int, int) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{};
+    };
+    const int newest = maintenance->status()->supported_schema;
+    for (int version = 0; version <= newest; ++version) {
+        ASSERT_TRUE(maintenance->migrate(version, no_event));
+        EXPECT_EQ(maintenance->status()->schema, version);
+        if (version == newest) break;
+        EXPECT_EQ(postgres::PostgresStore::open(backend.conninfo(), SealingKey(sealing_key)).error().code,
+                  version == 0 ? Code::Unavailable : Code::StateRefuses);
+    }
+    EXPECT_TRUE(postgres::PostgresStore::open(backend.conninfo(), SealingKey(sealing_key)));
 }
 
 TEST(SqliteStore, IsFullySynchronousAndWritesAhead) {
