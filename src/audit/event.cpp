@@ -146,6 +146,7 @@ std::string action_of(const Event& event) {
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
             [](const LogAccepted&) -> std::string { return log_acceptance; },
+            [](const VerifierRemoved&) -> std::string { return verifier_removal; },
             [](const Refused& e) { return e.action; },
         },
         event);
@@ -184,6 +185,7 @@ Subject subject_of(const Event& event) {
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
             [](const LogAccepted&) -> Subject { return StoreRef{}; },
+            [](const VerifierRemoved&) -> Subject { return StoreRef{}; },
             [](const Refused& e) { return e.subject; },
         },
         event);
@@ -257,6 +259,9 @@ JsonObject change_of(const Event& event) {
             },
             [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
+            [](const VerifierRemoved& e) {
+                return JsonObject{{"before", JsonObject{{"id", e.id}, {"verifier", e.name}, {"mode", e.mode}}}};
+            },
             [](const LogAccepted& e) {
                 return JsonObject{{"before", JsonObject{{"known_size", e.known_size}, {"known_entry", e.known_entry}}}};
             },

@@ -134,6 +134,10 @@ struct LogAccepted {
     std::uint64_t known_size;
     std::string known_entry;  // the leaf hash of the last entry that was known, hexadecimal
 };
+// A verifier that says nothing any more is declared dead: changes wait for it no longer.
+struct VerifierRemoved {
+    std::string id, name, mode;
+};
 // Somebody asked for `action` and was told no. Changes no row.
 struct Refused {
     std::string action;
@@ -146,10 +150,11 @@ using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded
                            OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
                            OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
                            ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated,
-                           StoreBackedUp, LogAccepted, Refused>;
+                           StoreBackedUp, LogAccepted, VerifierRemoved, Refused>;
 
-// The action of LogAccepted.
+// Actions that are looked for in the log.
 inline constexpr const char* log_acceptance = "store.accept";
+inline constexpr const char* verifier_removal = "verifier.remove";
 
 enum class Outcome { Done, Refused, Failed };
 

@@ -423,6 +423,24 @@ Result<Done> Authority::accept_log(const verify::KnownLog& known, const Order& o
                });
 }
 
+Result<Done> Authority::remove_verifier(const store::VerifierRow& row, const Order& order) {
+    return run({"verifiers --remove", audit::verifier_removal, true}, order,
+               [&](const Context& context, Plan& plan) -> Result<void> {
+                   plan.about = StoreRef{};
+                   const bool is_proven_by_time = row.terms.mode == store::Freshness::Lease;
+                   plan.changes.push_back(
+                       {StoreRef{},
+                        {{"verifier", row.terms.name}, {"id", row.id}, {"mode", name_of(row.terms.mode)}},
+                        {{"effect", is_proven_by_time ? "nobody waits for it once its lease has ended"
+                                                      : "nobody waits for it; should it still run, it may accept "
+                                                        "what is revoked from now on, until its lease ends"}}});
+                   if (!is_proven_by_time && !TRY(context.reader.owners()).empty())
+                       plan.stop_at_gate("whether a verifier is dead whose word alone counts is for the owners to say");
+                   plan.events.emplace_back(audit::VerifierRemoved{row.id, row.terms.name, name_of(row.terms.mode)});
+                   return {};
+               });
+}
+
 Result<Done> Authority::record_backup(const std::string& path, const Order& order) {
     return run({"store backup", "store.backup", true}, order, [&](const Context&, Plan& plan) -> Result<void> {
         plan.about = StoreRef{};

@@ -142,6 +142,8 @@ bool Evidence::lives_protected(const IdentityRef& identity) const {
 bool Evidence::needs_owners(const audit::Entry& entry) const {
     if (entry.action == "owner.add") return !approvers_.owners.empty() && text_at(entry, {"request"}) != init_request_;
     if (entry.action == audit::log_acceptance) return !approvers_.owners.empty();
+    if (entry.action == audit::verifier_removal)
+        return !approvers_.owners.empty() && text_at(entry, {"change", "before", "mode"}) != "lease";
     if (entry.action == "owner.remove" || entry.action == "owner.policy" || entry.action == "environment.protect" ||
         entry.action == "environment.unprotect")
         return true;

@@ -1,6 +1,7 @@
 // marque verifiers: who answers from memory, by which lease, and how far each has got.
 #include <fmt/format.h>
 
+#include "authority/resolve.h"
 #include "base/text.h"
 #include "cli/commands.h"
 
@@ -9,7 +10,10 @@ namespace {
 
 using store::VerifierRow;
 
-struct Options {};
+struct Options {
+    ChangeOptions change;
+    std::string removed;
+};
 
 // As far as the store knows: a verifier's own clock decides.
 const char* state_of(const VerifierRow& row) {
@@ -63,11 +67,51 @@ Result<int> run_list(Shell& shell, const Options&) {
     return 0;
 }
 
+// Its id, or a name that only one has.
+Result<VerifierRow> find(const store::VerifierList& list, const std::string& wanted) {
+    std::vector<VerifierRow> found;
+    std::vector<std::string> names;
+    for (const VerifierRow& row : list.rows) {
+        if (row.id == wanted || row.terms.name == wanted) found.push_back(row);
+        names.push_back(row.terms.name);
+    }
+    if (found.size() == 1) return found.front();
+    if (found.empty())
+        return Error(Code::NotFound, "there is no verifier " + quote(wanted),
+                     authority::did_you_mean(wanted, names, "see marque verifiers"));
+    return Error(Code::StateRefuses, "more than one verifier is called " + quote(wanted),
+                 "say which by its id: marque verifiers -o json");
+}
+
+Result<int> run_remove(Shell& shell, const Options& options) {
+    const auto order = TRY(shell.order(options.change));
+    authority::Authority& authority = *TRY(shell.authority());
+    store::Verifiers* const verifiers = TRY(shell.open_store())->verifiers();
+    if (verifiers == nullptr) return Error(Code::NotFound, "no verifier of this store is listed");
+    const VerifierRow row = TRY(find(TRY(verifiers->all()), options.removed));
+    const auto done = TRY(authority.remove_verifier(row, order));
+    if (done.progress == authority::Progress::Applied) {
+        TRY(verifiers->fence(row.id));
+        if (row.terms.mode == store::Freshness::Lease) verifiers->pause(store::longest_in_force(row.terms.lease));
+        TRY(verifiers->remove(row.id));
+    }
+    return shell.report(done, options.change);
+}
+
+Result<int> run_verifiers(Shell& shell, const Options& options) {
+    return options.removed.empty() ? run_list(shell, options) : run_remove(shell, options);
+}
+
 }  // namespace
 
 void add_verifiers(const Command& root, Shell& shell, Exit& exit) {
-    on_run(root.add_command("verifiers", "Who answers from memory, and how far each has got (PostgreSQL)"), shell, exit,
-           std::make_shared<Options>(), run_list);
+    auto options = std::make_shared<Options>();
+    const Command command =
+        root.add_command("verifiers", "Who answers from memory, and how far each has got (PostgreSQL)");
+    command.option("--remove", options->removed, "NAME|ID", "Declare this one dead: changes wait for it no longer");
+    add_change_options(command, options->change, Reason::Optional);
+    add_approval_option(command, options->change);
+    on_run(command, shell, exit, options, run_verifiers);
 }
 
 }  // namespace marque::cli

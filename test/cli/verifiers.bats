@@ -130,12 +130,41 @@ revision_line() {
     grep -q '^marque_lease_left_seconds ' "$WORK/metrics"
 }
 
-@test "verifiers: in the mode ack-only nothing but its word will do, and an owner's or a manager's that it is dead" {
-    init_there
+@test "verifiers: in the mode ack-only nothing but its word will do, or an owner's that it is dead" {
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
+    init_there --owner-key "$WORK/owner.pub" --sole-owner
     serve vm --set freshness.mode=ack-only
     create codex
     answers 0 revoke codex --reason r --confirm
     matches "$(revision_line)" '^revision [0-9]+: 1 of 1 verifiers confirmed in [0-9.]+ ms$'
+    create bot
+    signal vm KILL
+    answers 9 pause bot --reason r --confirm
+    matches "$stderr" "NOT IN FORCE YET"
+    matches "$(revision_line)" '^revision [0-9]+: 0 of 1 verifiers confirmed; not by vm$'
+    answers 7 verifiers --remove mv --confirm
+    answers 5 verifiers --remove vm
+    answers 6 verifiers --remove vm --confirm -o json
+    id=$(json .approval.id)
+    "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
+    answers 0 verifiers --remove vm --confirm --approval "$id"
+    answers 0 pause bot --reason r --confirm
+    answers 0 verifiers
+    equal "$output" ""
+    answers 0 audit verify
+}
+
+@test "verifiers: a dead one is removed by a manager, after its lease, or in time by the others" {
+    init_there
+    serve web-1
+    serve web-2
+    signal web-1 KILL
+    answers 0 verifiers --remove web-1 --confirm
+    answers 0 verifiers -o json
+    equal "$(json '.verifiers | map(.name) | join(" ")')" web-2
+    serve web-3
+    signal web-3 KILL
+    until_true "[ \"\$('$MARQUE' verifiers -o json | jq '.verifiers | length')\" = 1 ]"
 }
 
 @test "verifiers: a database that came back with less closes them, is named, and is accepted by who may" {
