@@ -36,16 +36,23 @@ class MemoryVerifiers final : public store::Verifiers {
         const auto found = rows.find(id);
         if (found == rows.end() || found->second.is_fenced) return std::nullopt;
         ++found->second.renewals;
-        return store::Renewal{store_.rows.head.frontier.size(), store_.rows.head.seal};
+        return store::Renewal{store_.rows.entries.size(), store_.rows.entries.back().seal};
     }
-    Result<void> acknowledge(const std::string& id, domain::Revision revision) override {
+    Result<void> acknowledge(const std::string& id, domain::Revision revision, const audit::Digest& seal) override {
         TRY(ask("acknowledge"));
-        if (rows.contains(id)) rows[id].acknowledged = revision;
+        const auto& entries = store_.rows.entries;
+        if (rows.contains(id) && revision <= entries.size() && entries[revision - 1].seal == seal)
+            rows[id].acknowledged = revision;
+        return {};
+    }
+    Result<void> tell_closed(const std::string& id, const std::string& why) override {
+        TRY(ask("tell_closed"));
+        if (rows.contains(id)) rows[id].closed = why;
         return {};
     }
     Result<store::VerifierList> all() override {
         TRY(ask("all"));
-        store::VerifierList list{store_.rows.head.frontier.size(), {}};
+        store::VerifierList list{store_.rows.head.frontier.size(), has_change, {}};
         for (const auto& [id, row] : rows) list.rows.push_back(row);
         return list;
     }
@@ -70,8 +77,8 @@ class MemoryVerifiers final : public store::Verifiers {
 
     std::map<std::string, store::VerifierRow> rows;
     std::vector<std::string> calls;
-    bool is_away = false;
-    std::function<void()> while_paused;
+    bool is_away = false, has_change = true;
+    std::function<void()> while_paused, before_read;
     std::function<void(const char*)> before_each;
 
  private:
@@ -94,6 +101,7 @@ class LeasedStore final : public store::Store {
 
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         if (verifiers_.is_away) return Error(Code::Unavailable, "away");
+        if (verifiers_.before_read) verifiers_.before_read();
         return store_.read(view);
     }
     Result<domain::Revision> change(const store::Decide& decide) override { return store_.change(decide); }

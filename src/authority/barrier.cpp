@@ -49,8 +49,9 @@ Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
     for (;;) {
         // Whom to wait for is known from the first look after the commit; who comes later has read it.
         const auto list = verifiers_->all();
-        if (list && !is_taken_) take(*list);
-        if (list) {
+        const bool is_ours = list && list->has_change;
+        if (is_ours && !is_taken_) take(*list);
+        if (is_ours) {
             why.clear();
             for (Awaited& one : awaited_) {
                 const auto row = std::ranges::find(list->rows, one.row.id, &store::VerifierRow::id);
@@ -59,18 +60,18 @@ Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
                 else if (row->acknowledged >= revision)
                     one.has_confirmed = true;
             }
-        } else {
+        } else if (!list) {
             why = list.error().message;
         }
         since_commit = clock_.since_boot() - committed_at;
-        if (list && list->revision < revision) {
+        if (list && !is_ours) {
             receipt.force = Force::NotYet;
-            receipt.why = fmt::format("the database came back with {} entries, and the change was the {}th: it is lost",
+            receipt.why = fmt::format("the database came back with another log, of {} entries: revision {} is lost",
                                       list->revision, revision);
             break;
         }
         // Passed, and the change is still there.
-        if (list && is_passed(since_commit)) break;
+        if (is_ours && is_passed(since_commit)) break;
         if (awaiting == Awaiting::No) {
             receipt.force = Force::NotAwaited;
             break;

@@ -148,10 +148,8 @@ Result<void> examine_verifiers(Shell& shell, Examination& examination) {
         if (row.silent > store::longest_in_force(row.terms.lease))
             examination.add(Health::Warning, fmt::format("verifier {} is silent since {} s: changes wait for it",
                                                          row.terms.name, row.silent / std::chrono::seconds(1)));
-        if (row.acknowledged > list.revision)
-            examination.add(Health::Ill,
-                            fmt::format("verifier {} knew {} entries, and the database has {}: it came back with less",
-                                        row.terms.name, row.acknowledged, list.revision));
+        if (!row.closed.empty())
+            examination.add(Health::Ill, fmt::format("verifier {} answers nobody: {}", row.terms.name, row.closed));
     }
     examination.add(Health::Well, fmt::format("verifiers that answer by a lease: {}", list.rows.size()));
     return {};

@@ -18,6 +18,7 @@ struct Options {
 // As far as the store knows: a verifier's own clock decides.
 const char* state_of(const VerifierRow& row) {
     if (row.is_fenced) return "fenced";
+    if (!row.closed.empty()) return "closed";
     return row.silent > store::longest_in_force(row.terms.lease) ? "silent" : "alive";
 }
 
@@ -27,6 +28,7 @@ audit::JsonObject to_json(const VerifierRow& row) {
             {"mode", name_of(row.terms.mode)},
             {"lease_ms", row.terms.lease / std::chrono::milliseconds(1)},
             {"state", state_of(row)},
+            {"closed", row.closed},
             {"revision", row.acknowledged},
             {"since", to_rfc3339(row.since)},
             {"silent_ms", row.silent / std::chrono::milliseconds(1)}};

@@ -50,19 +50,24 @@ struct VerifierRow {
     domain::Revision acknowledged = 0;  // what its answers rest on, or an older one
     std::uint64_t renewals = 0;
     bool is_fenced = false;
-    Instant since;      // by the store's clock, for people
-    Duration silent{};  // the same
+    std::string closed;  // why it answers nobody; empty: it answers
+    Instant since;       // by the store's clock, for people
+    Duration silent{};   // the same
 };
 
 struct VerifierList {
     domain::Revision revision = 0;  // of the store, in the same snapshot
+    // Whether the log has the last change that was made, or found made, through this handle: after a failover it may be
+    // another log, and then the rows say nothing about that change.
+    bool has_change = true;
     std::vector<VerifierRow> rows;
 };
 
-// The log's head as it was when a lease was given.
+// The log as it was when a lease was given: its size, and its last entry's seal, which no other log has in that place.
 struct Renewal {
     domain::Revision revision = 0;
     audit::Digest seal{};
+    bool operator==(const Renewal&) const = default;
 };
 
 // Every call is one transaction on the primary. For one thread at a time, the store's. Errors of all: Unavailable.
@@ -75,8 +80,11 @@ class Verifiers {
     // A lease is a commit and no look: a server that is no longer the primary can't give one. None: the row is gone or
     // fenced, and its verifier has to begin anew under another.
     virtual Result<std::optional<Renewal>> renew(const std::string& id) = 0;
-    // That every answer from now on rests on `revision` or a later one.
-    virtual Result<void> acknowledge(const std::string& id, domain::Revision revision) = 0;
+    // That every answer from now on rests on `revision` or a later one, of the log that has `seal` on its entry of that
+    // number: where the log has another, nothing is acknowledged.
+    virtual Result<void> acknowledge(const std::string& id, domain::Revision revision, const audit::Digest& seal) = 0;
+    // Why it answers nobody, for people; empty: it does. Nobody relies on it.
+    virtual Result<void> tell_closed(const std::string& id, const std::string& why) = 0;
     virtual Result<VerifierList> all() = 0;
     // No renewal any more.
     virtual Result<void> fence(const std::string& id) = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "audit/seal.h"
 #include "base/mutant.h"
 #include "base/overloaded.h"
 #include "verify/facts.h"
@@ -144,9 +145,15 @@ Result<void> Verifier::keep() {
     });
     notice_end_of_lease();
     remember();
-    // A verifier that is closed says so by what it knew: nobody need wait for it, and marque doctor sees it everywhere.
-    if (refusal_ && known_ && store_ && !member_.empty()) (void)store_->verifiers()->acknowledge(member_, known_->size);
+    tell_closed();
     return kept;
+}
+
+// For marque doctor and marque verifiers, on whatever machine.
+void Verifier::tell_closed() {
+    const std::string why = refusal_ ? refusal_->message : "";
+    if (why == told_closed_ || !store_ || member_.empty()) return;
+    if (store_->verifiers()->tell_closed(member_, why)) told_closed_ = why;
 }
 
 // What a power cut, or the end of this process, takes of it is at most a second's worth.
@@ -274,11 +281,12 @@ Result<void> Verifier::keep_lease() {
     for (int tries = 0;; ++tries) {
         const Duration asked_at = clock_.since_boot();  // before it is asked for
         if (member_.empty()) {                          // Register, before anything is read
-            if (is_mutant(Mutant::LoadFirst)) TRY(follow(asked_at + terms_.lease));
+            if (is_mutant(Mutant::LoadFirst)) TRY(follow(asked_at + terms_.lease, {}));
             member_ = TRY(verifiers.add(terms_));
+            told_closed_.clear();
             renew_at_ = asked_at;
         }
-        if (asked_at < renew_at_) return has_word ? follow(Duration(deadline_.load())) : Result<void>();
+        if (asked_at < renew_at_) return has_word ? follow(Duration(deadline_.load()), {}) : Result<void>();
         const auto renewal = TRY(verifiers.renew(member_));  // Renew
         if (!renewal) {
             // Its changes wait for the old lease's end, whoever fenced it too. Begins anew as another.
@@ -287,38 +295,49 @@ Result<void> Verifier::keep_lease() {
             return Error(Code::Unavailable, "this verifier is fenced");
         }
         const Duration deadline = (is_mutant(Mutant::T0) ? clock_.since_boot() : asked_at) + terms_.lease;
-        const bool has_moved = renewal->revision != known_head_.revision || renewal->seal != known_head_.seal;
-        if (is_loaded_ && !refusal_ && !has_moved)
+        if (is_loaded_ && !refusal_ && *renewal == known_entry())
             deadline_ = deadline.count();
         else
-            TRY(follow(deadline));
+            TRY(follow(deadline, *renewal));
         renew_at_ = asked_at + terms_.lease / renewals_in_a_lease;
         return reaper_.look(verifiers, member_, clock_);
     }
 }
 
-// Read ─▶ Publish ─▶ Acknowledge. `deadline`: of a lease that was asked for before this; with the one that is in force
-// already, it goes on to hold for newer data.
-Result<void> Verifier::follow(Duration deadline) {
+// Read ─▶ Publish ─▶ Acknowledge. `deadline`: of a lease that was asked for before this, and given with the head
+// `reaching`; or, with none, of the one that is in force already, which goes on to hold for newer data.
+Result<void> Verifier::follow(Duration deadline, const store::Renewal& reaching) {
     News news;
     TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
-        news = TRY(read_news(reader));
+        news = TRY(read_news(reader, reaching));
         return {};
     }));
     if (is_mutant(Mutant::TwoRead))
         TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
             news.head = TRY(reader.head());
+            news.known = TRY(known_log_of(reader, news.head.frontier.size()));
             return {};
         }));
-    const domain::Revision revision = news.head.frontier.size();
-    if (is_mutant(Mutant::AckFirst)) TRY(store_->verifiers()->acknowledge(member_, revision));
+    if (is_mutant(Mutant::AckFirst)) {
+        known_ = news.known;
+        TRY(acknowledge());
+    }
     TRY(alone([&]() -> Result<void> {
         TRY(publish(std::move(news)));
         deadline_ = deadline.count();
         return {};
     }));
+    return acknowledge();
+}
+
+Result<void> Verifier::acknowledge() {
     if (member_.empty()) return {};
-    return store_->verifiers()->acknowledge(member_, revision);
+    const store::Renewal known = known_entry();
+    return store_->verifiers()->acknowledge(member_, known.revision, known.seal);
+}
+
+store::Renewal Verifier::known_entry() const {
+    return {known_->size, audit::seal_of_entry(sealing_key_, known_->size, known_->leaf)};
 }
 
 // First, so that two indexes never have to fit.
@@ -349,7 +368,6 @@ Result<void> Verifier::publish(News news) {
     is_loaded_ = true;
     frontier_ = news.head.frontier;
     known_ = std::move(news.known);
-    known_head_ = {news.head.frontier.size(), news.head.seal};
     unlogged_writes_ = news.head.unlogged_writes;
     installation_ = std::move(news.installation);
     ++catch_ups_;

@@ -151,17 +151,22 @@ class Verifier {
     Result<void> open_and_mark();
     Result<void> catch_up();
     Result<void> keep_lease();
-    Result<void> follow(Duration deadline);
-    Result<News> read_news(const store::Reader& reader);
+    Result<void> follow(Duration deadline, const store::Renewal& reaching);
+    Result<void> acknowledge();
+    store::Renewal known_entry() const;
+    void tell_closed();
+    // `reaching`: a head that the log has to have; 0: none.
+    Result<News> read_news(const store::Reader& reader, const store::Renewal& reaching = {});
     Result<void> check_installation(const store::Reader& reader) const;
     struct Followed {
         std::set<domain::Subject> touched;
         std::optional<KnownLog> last;       // after the last entry that was read
         std::optional<Instant> acceptance;  // the newest of them
     };
-    Result<Followed> follow_log(const store::Reader& reader, const store::StoredHead& head,
-                                audit::Frontier known) const;
-    Result<Followed> follow_from_known(const store::Reader& reader, const store::StoredHead& head);
+    Result<Followed> follow_log(const store::Reader& reader, const store::StoredHead& head, audit::Frontier known,
+                                const store::Renewal& reaching = {}) const;
+    Result<Followed> follow_from_known(const store::Reader& reader, const store::StoredHead& head,
+                                       const store::Renewal& reaching);
     Result<bool> is_accepted(const store::Reader& reader, const store::StoredHead& head);
     void remember();
     Result<std::vector<Row>> read_rows(const store::Reader& reader, const std::set<domain::Subject>& touched) const;
@@ -199,10 +204,10 @@ class Verifier {
     std::atomic<bool> is_leased_{false};
     std::atomic<Duration::rep> deadline_{0};
     std::string member_;  // the row's id
-    store::Renewal known_head_;
     Duration renew_at_{};
     bool has_word_ = false;
     std::string why_not_renewed_;
+    std::string told_closed_;  // what the row says
     std::uint64_t leases_lost_ = 0;
     Reaper reaper_;
 

@@ -34,6 +34,10 @@ class CredentialRows {
 
 constexpr std::size_t entries_at_a_time = 1000;
 
+Error another_server() {
+    return Error(Code::Unavailable, "the log is not the one that gave the lease: another server was asked");
+}
+
 }  // namespace
 
 Result<void> Verifier::recognise(const store::Reader& reader) const {
@@ -58,13 +62,13 @@ Result<void> Verifier::check_installation(const store::Reader& reader) const {
 
 // What has to be published, from one snapshot. Changes nothing that a session sees but that everything has to be read
 // again.
-Result<Verifier::News> Verifier::read_news(const store::Reader& reader) {
+Result<Verifier::News> Verifier::read_news(const store::Reader& reader, const store::Renewal& reaching) {
     TRY(check_installation(reader));
     News news;
     news.installation = TRY(reader.installation())->id;
     news.head = TRY(reader.head());
     const store::StoredHead& head = news.head;
-    auto followed = follow_from_known(reader, head);
+    auto followed = follow_from_known(reader, head, reaching);
     if (!followed && followed.error().code == Code::Corrupt && TRY(is_accepted(reader, head))) {
         begin_anew();
         frontier_.reset();
@@ -93,17 +97,22 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader) {
 }
 
 // From what this process knows, or at its beginning from what the last one knew.
-Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head) {
+Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head,
+                                                       const store::Renewal& reaching) {
     TRY(store::check_head(head, sealing_key_));
     if (!has_recalled_ && memory_ != nullptr) known_ = TRY(memory_->recall());
     has_recalled_ = true;
     if (!frontier_) {
         if (known_) TRY(require_continues(reader, *known_));
+        if (reaching.revision > 0) {
+            const auto entries = TRY(reader.entries(reaching.revision - 1, 1));
+            if (entries.empty() || !crypto::equal(entries.front().seal, reaching.seal)) return another_server();
+        }
         return Followed();
     }
     // Whoever writes rows by hand may have written entries: then all of them are read again.
     if (head.unlogged_writes != unlogged_writes_) TRY(follow_log(reader, head, audit::Frontier()));
-    return follow_log(reader, head, *frontier_);
+    return follow_log(reader, head, *frontier_, reaching);
 }
 
 // Whether the log, which is not the known one, says that it is to be gone on with: sealed, and younger than all that
@@ -121,10 +130,13 @@ Result<bool> Verifier::is_accepted(const store::Reader& reader, const store::Sto
 
 // What happened since, proved to continue what was known: entry by entry in its place, sealed, up to the very head.
 Result<Verifier::Followed> Verifier::follow_log(const store::Reader& reader, const store::StoredHead& head,
-                                                audit::Frontier known) const {
+                                                audit::Frontier known, const store::Renewal& reaching) const {
     if (head.frontier.size() < known.size())
         return not_the_log_that_was(
             fmt::format("the log went back, from {} entries to {}", known.size(), head.frontier.size()));
+    // A lease is of the log that gave it (test/model/revoke_failover.pml, M_RECONNECT).
+    if (head.frontier.size() < reaching.revision) return another_server();
+    bool is_reached = reaching.revision == 0 || (known.size() == reaching.revision && reaching == known_entry());
     Followed followed;
     while (known.size() < head.frontier.size()) {
         const auto entries = TRY(reader.entries(known.size(), entries_at_a_time));
@@ -135,6 +147,7 @@ Result<Verifier::Followed> Verifier::follow_log(const store::Reader& reader, con
                 !crypto::equal(entry.seal, audit::seal_of_entry(sealing_key_, entry.seq, leaf)))
                 return Error(Code::Corrupt, fmt::format("audit entry {} is not sealed by this installation", entry.seq),
                              "run marque audit verify");
+            is_reached |= entry.seq == reaching.revision && crypto::equal(entry.seal, reaching.seal);
             known.append(leaf);
             const auto decoded = TRY(audit::decode(entry.bytes));
             followed.last = KnownLog{installation_, entry.seq, leaf, decoded.at};
@@ -144,6 +157,7 @@ Result<Verifier::Followed> Verifier::follow_log(const store::Reader& reader, con
         }
     }
     if (known != head.frontier) return not_the_log_that_was("the log is not the one that was known: it has forked");
+    if (!is_reached) return another_server();
     return followed;
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "store/append.h"
 #include "store/postgres/schema.h"
@@ -23,6 +25,18 @@ Result<std::string> head_of(Connection& connection) {
     sql::Statement statement = TRY(connection.prepare(head_sql));
     if (!TRY(statement.step())) return std::string("0");
     return fmt::format("{} {}", statement.number(0), to_hex(statement.bytes(1)));
+}
+
+// A commit without a change, of the log as it is.
+Result<sql::Written> touch_head(Connection& connection) {
+    sql::Statement statement = TRY(connection.prepare(
+        "UPDATE log_head SET size = size RETURNING size, (SELECT seal FROM entry WHERE seq = log_head.size)"));
+    sql::Written found;
+    if (!TRY(statement.step())) return found;
+    found.revision = static_cast<domain::Revision>(statement.number(0));
+    const Bytes seal = statement.bytes(1);
+    if (seal.size() == found.seal.size()) std::ranges::copy(seal, found.seal.begin());
+    return found;
 }
 
 class PostgresMaintenance final : public Maintenance {
@@ -149,15 +163,20 @@ auto PostgresStore::write(const char* how, Connection::Commit announces, const B
     }
 }
 
+// Also when there is nothing to change something is committed: what was found may be known to this server alone, one
+// that is no primary any more, and is relied on like a change (test/model/revoke_failover.pml, M_READREPEAT).
 Result<domain::Revision> PostgresStore::change(const Decide& decide) {
-    return write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<domain::Revision> {
-        // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
-        TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
-        const sql::SqlReader reader(connection);
-        const auto drafts = TRY(decide(reader));
-        if (drafts.empty()) return TRY(reader.head()).frontier.size();
-        return sql::write_events(connection, reader, drafts, sealing_key_.get());
-    });
+    const auto written =
+        TRY(write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<sql::Written> {
+            // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
+            TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+            const sql::SqlReader reader(connection);
+            const auto drafts = TRY(decide(reader));
+            if (!drafts.empty()) return sql::write_events(connection, reader, drafts, sealing_key_.get());
+            return touch_head(connection);
+        }));
+    verifiers_.expect(written.revision, written.seal);
+    return written.revision;
 }
 
 Result<void> PostgresStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {

@@ -40,7 +40,8 @@ Result<std::optional<Renewal>> PostgresVerifiers::renew(const std::string& id) {
     sql::Statement statement =
         TRY(connection.prepare("UPDATE verifier SET renewals = renewals + 1, renewed_at = " MARQUE_NOW
                                " WHERE id = ? AND is_fenced = 0"
-                               " RETURNING (SELECT size FROM log_head), (SELECT seal FROM log_head)"));
+                               " RETURNING (SELECT size FROM log_head),"
+                               " (SELECT seal FROM entry WHERE seq = (SELECT size FROM log_head))"));
     statement.bind(id);
     if (!TRY(statement.step())) return std::nullopt;
     TRY(connection.require_durable());
@@ -48,11 +49,22 @@ Result<std::optional<Renewal>> PostgresVerifiers::renew(const std::string& id) {
 }
 
 // Losing it costs a wait and no more, so it waits for no disk.
-Result<void> PostgresVerifiers::acknowledge(const std::string& id, domain::Revision revision) {
+Result<void> PostgresVerifiers::acknowledge(const std::string& id, domain::Revision revision,
+                                            const audit::Digest& seal) {
     Connection& connection = *TRY(connect_());
-    sql::Statement statement = TRY(connection.prepare(
-        "UPDATE verifier SET acknowledged = ? WHERE id = ? AND set_config('synchronous_commit', 'off', true) = 'off'"));
-    statement.bind(revision).bind(id);
+    sql::Statement statement =
+        TRY(connection.prepare("UPDATE verifier SET acknowledged = ?1, closed = '' WHERE id = ?2"
+                               " AND EXISTS (SELECT 1 FROM entry WHERE seq = ?1 AND seal = ?3)"
+                               " AND set_config('synchronous_commit', 'off', true) = 'off'"));
+    statement.bind(revision).bind(id).bind(ByteView(seal));
+    TRY(statement.run());
+    return {};
+}
+
+Result<void> PostgresVerifiers::tell_closed(const std::string& id, const std::string& why) {
+    Connection& connection = *TRY(connect_());
+    sql::Statement statement = TRY(connection.prepare("UPDATE verifier SET closed = ? WHERE id = ?"));
+    statement.bind(why).bind(id);
     TRY(statement.run());
     return {};
 }
@@ -61,10 +73,13 @@ Result<VerifierList> PostgresVerifiers::all() {
     Connection& connection = *TRY(connect_());
     sql::Statement statement = TRY(connection.prepare(
         "SELECT h.size, v.id, v.name, v.mode, v.lease_us, v.acknowledged, v.renewals, v.is_fenced, v.since, " MARQUE_NOW
-        " - v.renewed_at FROM log_head h LEFT JOIN verifier v ON true ORDER BY v.name, v.since, v.id"));
+        " - v.renewed_at, v.closed, e.seal FROM log_head h LEFT JOIN verifier v ON true LEFT JOIN entry e ON e.seq = ?"
+        " ORDER BY v.name, v.since, v.id"));
+    statement.bind(expected_ ? expected_->revision : 0);
     VerifierList list;
     while (TRY(statement.step())) {
         list.revision = static_cast<domain::Revision>(statement.number(0));
+        list.has_change = !expected_ || (!statement.is_null(11) && digest_of(statement.bytes(11)) == expected_->seal);
         if (statement.is_null(1)) continue;
         VerifierRow& row = list.rows.emplace_back();
         row.id = statement.text(1);
@@ -75,6 +90,7 @@ Result<VerifierList> PostgresVerifiers::all() {
         row.is_fenced = statement.number(7) != 0;
         row.since = statement.instant(8);
         row.silent = Duration(statement.number(9));
+        row.closed = statement.text(10);
     }
     return list;
 }

@@ -16,17 +16,22 @@ class PostgresVerifiers final : public Verifiers {
 
     Result<std::string> add(const VerifierTerms& terms) override;
     Result<std::optional<Renewal>> renew(const std::string& id) override;
-    Result<void> acknowledge(const std::string& id, domain::Revision revision) override;
+    Result<void> acknowledge(const std::string& id, domain::Revision revision, const audit::Digest& seal) override;
+    Result<void> tell_closed(const std::string& id, const std::string& why) override;
     Result<VerifierList> all() override;
     Result<void> fence(const std::string& id) override;
     Result<void> remove(const std::string& id) override;
     Result<bool> wait_for_change(Duration longest) override;
     void pause(Duration time) override;
 
+    // The last change: what VerifierList::has_change is about.
+    void expect(domain::Revision revision, const audit::Digest& seal) { expected_ = {revision, seal}; }
+
  private:
     Result<void> set(const char* sql, const std::string& id);
 
     Connect connect_;
+    std::optional<Renewal> expected_;
 };
 
 }  // namespace marque::store::postgres

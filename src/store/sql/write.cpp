@@ -31,15 +31,15 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
 
 }  // namespace
 
-Result<domain::Revision> write_events(Connection& connection, const Reader& reader,
-                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+Result<Written> write_events(Connection& connection, const Reader& reader, const std::vector<audit::Draft>& drafts,
+                             const Secret& sealing_key) {
     const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         TRY(insert_entry(connection, appended.entries[i], drafts[i].event));
         TRY(apply(connection, drafts[i].event, appended.entries[i].seq));
     }
     TRY(update_head(connection, appended));
-    return appended.head.size();
+    return Written{appended.head.size(), appended.entries.back().seal};
 }
 
 Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused) {

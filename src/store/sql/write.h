@@ -10,9 +10,15 @@
 
 namespace marque::store::sql {
 
+// The log after a change, and the seal of its last entry, which no other log has in that place.
+struct Written {
+    domain::Revision revision = 0;
+    audit::Digest seal{};
+};
+
 // Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply.
-Result<domain::Revision> write_events(Connection& connection, const Reader& reader,
-                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
+Result<Written> write_events(Connection& connection, const Reader& reader, const std::vector<audit::Draft>& drafts,
+                             const Secret& sealing_key);
 
 // As Store::record_uses, inside the caller's transaction.
 Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused);

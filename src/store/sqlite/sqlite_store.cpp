@@ -186,9 +186,9 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
                                       const Secret& sealing_key) {
     const auto writes_before = TRY(count_row_writes(database));
-    const auto revision = TRY(sql::write_events(database, reader, drafts, sealing_key));
+    const auto written = TRY(sql::write_events(database, reader, drafts, sealing_key));
     TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
-    return revision;
+    return written.revision;
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,

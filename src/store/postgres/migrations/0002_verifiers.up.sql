@@ -8,6 +8,7 @@ CREATE TABLE verifier (
     acknowledged  bigint  NOT NULL,
     renewals      bigint  NOT NULL,
     is_fenced     bigint  NOT NULL CHECK (is_fenced IN (0, 1)),
+    closed        text    NOT NULL DEFAULT '',
     since         bigint  NOT NULL,
     renewed_at    bigint  NOT NULL
 ) WITH (fillfactor = 50);
