@@ -43,11 +43,11 @@ Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
     Receipt receipt{.revision = revision};
     if (verifiers_ == nullptr || is_mutant(Mutant::NoWait)) return receipt;
     receipt.awaits_verifiers = true;
-    const Duration committed_at = clock_.since_boot();
+    const Duration committed_at = clock_.since_boot();  // Note: after the commit has returned
     Duration since_commit{}, pause = shortest_pause;
     std::string why;
     for (;;) {
-        // Whom to wait for is known from the first look after the commit; who comes later has read it.
+        // Roll: whom to wait for is known from the first look after the commit; who comes later has read it.
         const auto list = verifiers_->all();
         const bool is_ours = list && list->has_change;
         if (is_ours && !is_taken_) take(*list);
@@ -70,7 +70,7 @@ Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
                                       list->revision, revision);
             break;
         }
-        // Passed, and the change is still there.
+        // Barrier: passed, and the change is still there.
         if (is_ours && is_passed(since_commit)) break;
         if (awaiting == Awaiting::No) {
             receipt.force = Force::NotAwaited;

@@ -1,11 +1,12 @@
 // authority/barrier.h: waits until a change is in force at every verifier, and says how that is known.
 //
-//     commit ─▶ look at the clock ─▶ who verifies? ─▶ each has acknowledged it, or its lease has run out ─▶ receipt
+//     Commit ─▶ Note ─▶ Roll ─▶ Barrier ─▶ receipt           (the steps of test/model/revoke_lease.pml)
+//               the clock  who verifies?  each has acknowledged it, or its lease has run out
 //
 // In this order: a lease that does not know of the change was asked for before the commit, and so it has ended when its
 // length has passed since (and what two clocks may differ by); and whoever is not among the verifiers after the commit
 // will read the change before its first answer. Every change passes here, and whoever repeats one passes here again:
-// that something is revoked already says nothing about who knows it (test/model/revoke_lease.pml, Barrier).
+// that something is revoked already says nothing about who knows it.
 #pragma once
 
 #include <string>

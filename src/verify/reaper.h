@@ -1,6 +1,7 @@
 // verify/reaper.h: removes the rows that dead verifiers have left, so that changes don't wait for them for ever.
 //
-//     renewals stand still for two waits ─▶ fence ─▶ its lease is over for sure ─▶ remove
+//     renewals stand still for two waits ─▶ Fence ─▶ Wait: its lease is over for sure ─▶ Delete
+//                                                       (the steps of test/model/revoke_lease.pml)
 //
 // Each step is by this process's own clock. Rows of the mode ack-only are left alone: time proves nothing of them.
 #pragma once

@@ -105,3 +105,37 @@ load postgres
     answers 0 audit verify
     equal "$("$MARQUE" audit export | jq -r 'select(.action == "identity.revoke") | .target.name' | sort -u | wc -l)" 8
 }
+
+@test "postgresql: TLS to the server, whose certificate is checked" {
+    init_there
+    local data port
+    data=$(readlink "$BATS_SERVER/data")
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    for ca in ours another; do
+        openssl req -x509 -newkey ed25519 -nodes -keyout "$WORK/$ca.key" -out "$WORK/$ca.pem" -days 2 -subj "/CN=$ca" 2> /dev/null
+    done
+    openssl req -newkey ed25519 -nodes -keyout "$WORK/server.key" -out "$WORK/server.csr" -subj /CN=localhost 2> /dev/null
+    openssl x509 -req -in "$WORK/server.csr" -CA "$WORK/ours.pem" -CAkey "$WORK/ours.key" -days 2 \
+        -extfile <(echo "subjectAltName=DNS:localhost") -out "$WORK/server.crt" 2> /dev/null
+    local user=()
+    [ "$(id -u)" -ne 0 ] || user=(-o postgres)
+    install -m 600 "${user[@]}" "$WORK/server.key" "$WORK/server.crt" "$data/"
+    psql -qX "$(cat "$BATS_SERVER/conninfo")" -c "ALTER SYSTEM SET ssl = on" -c "ALTER SYSTEM SET port = $port" \
+        -c "ALTER SYSTEM SET listen_addresses = '127.0.0.1'"
+    server restart
+    # Only over TLS: what comes in the clear is turned away.
+    sed -i 's/^host  *all/hostssl all/' "$data/pg_hba.conf"
+    server reload
+    local there="host=localhost port=$port user=marque dbname=cli_$BATS_TEST_NUMBER"
+    echo "$there sslmode=verify-full sslrootcert=$WORK/ours.pem" > "$MARQUE_STORE/postgresql.conninfo"
+    create codex
+    accepted "$WORK/codex.token"
+    echo "$there sslmode=verify-full sslrootcert=$WORK/another.pem" > "$MARQUE_STORE/postgresql.conninfo"
+    answers 8 revoke codex --reason r --confirm
+    has "$stderr" "certificate verify failed"
+    echo "$there sslmode=disable" > "$MARQUE_STORE/postgresql.conninfo"
+    answers 8 revoke codex --reason r --confirm
+    has "$stderr" "no encryption"
+    psql -qX "$there" -c "ALTER SYSTEM RESET ALL" -c "ALTER SYSTEM SET listen_addresses = ''"
+    server restart
+}
