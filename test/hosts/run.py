@@ -9,7 +9,7 @@ load's host asks three verifiers' about those very tokens (callers.py), the host
 and phases.py says what befalls them. Afterwards every answer is held against what was done (test/server/history.py).
 
 MARQUE_SEED repeats the choices of a run. MARQUE_SOAK_S (default 8) is for how long faults come in any order, two at a
-time. MARQUE_HOSTS_MODE is the verifiers' mode (default lease, or strict where the binary knows no other).
+time. MARQUE_HOSTS_MODE=strict has the verifiers ask before each round of answers, instead of by a lease.
 --plant: a fault that has to be found, and so a run that has to fail: commands that are said to have returned when they
 began, or clocks at half their speed.
 """
