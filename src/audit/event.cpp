@@ -108,6 +108,10 @@ JsonObject to_json(const Owner& owner) {
     return object;
 }
 
+JsonObject to_json(const StorePlace& place) {
+    return {{"backend", place.backend}, {"location", place.location}};
+}
+
 JsonObject to_json(const ApprovalPolicy& policy) {
     return {{"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}};
 }
@@ -145,6 +149,7 @@ std::string action_of(const Event& event) {
             [](const CredentialRefused&) -> std::string { return "credential.refuse"; },
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
+            [](const StoreCopied&) -> std::string { return "store.copy"; },
             [](const LogAccepted&) -> std::string { return log_acceptance; },
             [](const VerifierRemoved&) -> std::string { return verifier_removal; },
             [](const Refused& e) { return e.action; },
@@ -184,6 +189,7 @@ Subject subject_of(const Event& event) {
             [](const CredentialRefused& e) -> Subject { return e.credential; },
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
+            [](const StoreCopied&) -> Subject { return StoreRef{}; },
             [](const LogAccepted&) -> Subject { return StoreRef{}; },
             [](const VerifierRemoved&) -> Subject { return StoreRef{}; },
             [](const Refused& e) { return e.subject; },
@@ -259,6 +265,7 @@ JsonObject change_of(const Event& event) {
             },
             [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
+            [](const StoreCopied& e) { return before_after(to_json(e.from), to_json(e.to)); },
             [](const VerifierRemoved& e) {
                 return JsonObject{{"before", JsonObject{{"id", e.id}, {"verifier", e.name}, {"mode", e.mode}}}};
             },

@@ -128,6 +128,15 @@ struct StoreMigrated {
 struct StoreBackedUp {
     std::string path;
 };
+// Where a store is, for people: "sqlite" and the file, "postgresql" and host:port/database.
+struct StorePlace {
+    std::string backend;
+    std::string location;
+};
+// The last entry at the old place, and there in the copy too: from then on the store is at the new one alone.
+struct StoreCopied {
+    StorePlace from, to;
+};
 // The log is to be gone on with, though one machine knew more of it, or another: a restored backup, or a database that
 // came back without what it had acknowledged. Changes no row.
 struct LogAccepted {
@@ -150,7 +159,7 @@ using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded
                            OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
                            OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
                            ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated,
-                           StoreBackedUp, LogAccepted, VerifierRemoved, Refused>;
+                           StoreBackedUp, StoreCopied, LogAccepted, VerifierRemoved, Refused>;
 
 // Actions that are looked for in the log.
 inline constexpr const char* log_acceptance = "store.accept";
@@ -170,6 +179,7 @@ JsonObject change_of(const Event& event);
 JsonObject to_json(const domain::Grant& grant);
 JsonObject to_json(const domain::Owner& owner);
 JsonObject to_json(const domain::ApprovalPolicy& policy);
+JsonObject to_json(const StorePlace& place);
 
 // The subject's place in the log: {"kind", and "workspace", "name" or "id" as it has them}.
 JsonObject to_json(const domain::Subject& subject);

@@ -451,9 +451,9 @@ Result<Done> Authority::record_backup(const std::string& path, const Order& orde
     });
 }
 
-Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, const audit::Process& caller,
-                                                   Instant now, const audit::StoreMigrated& event,
-                                                   const std::string& reason) {
+Result<std::vector<audit::Draft>> permit_store_event(const store::Reader& reader, const audit::Process& caller,
+                                                     Instant now, const audit::Event& event,
+                                                     const std::string& reason) {
     const Operator who = TRY(authorise(reader, caller, true, std::nullopt, Permission::Manage));
     return std::vector<audit::Draft>{
         {event, audit::OperatorActor{who.name, caller}, now, audit::Mode::Setup, reason, "", ""}};

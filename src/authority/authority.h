@@ -323,11 +323,10 @@ Result<domain::Approvers> approvers_of(const store::Reader& reader);
 // What init would do in an empty store. Errors: Unavailable (no random bytes).
 Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now);
 
-// The events of a migration, for store::Maintenance::migrate, which runs before the store can be
-// opened as an installation. Errors: PermissionDenied.
-Result<std::vector<audit::Draft>> permit_migration(const store::Reader& reader, const audit::Process& caller,
-                                                   Instant now, const audit::StoreMigrated& event,
-                                                   const std::string& reason);
+// What is done to the store as a whole, whose own transaction it is made in: its entry, for whoever may manage the
+// whole installation. Errors: PermissionDenied.
+Result<std::vector<audit::Draft>> permit_store_event(const store::Reader& reader, const audit::Process& caller,
+                                                     Instant now, const audit::Event& event, const std::string& reason);
 
 // The operator that `caller` is, if they hold the permission. Errors: PermissionDenied.
 Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller, bool is_installation_wide,

@@ -16,7 +16,8 @@ constexpr std::size_t batch = 1000;
 
 class Verifier {
  public:
-    Verifier(const Secret& root_key, const OwnerSignatures* signatures) : seal_key_(log_seal_key(root_key)) {
+    Verifier(const Secret& root_key, const OwnerSignatures* signatures, std::uint64_t earlier_size, Leaves leaves)
+        : seal_key_(log_seal_key(root_key)), earlier_size_(earlier_size), leaves_(leaves) {
         if (signatures != nullptr) evidence_.emplace(*signatures);
     }
 
@@ -35,9 +36,10 @@ class Verifier {
             if (const auto wrong = TRY(evidence_->add(*decoded)))
                 find(entry.seq, fmt::format("entry {}: {}", entry.seq, *wrong));
         }
-        report_.leaves.push_back(leaf);
+        if (leaves_ == Leaves::Kept) report_.leaves.push_back(leaf);
         frontier_.append(leaf);
         report_.size = frontier_.size();
+        if (report_.size == earlier_size_) earlier_root_ = frontier_.root();
         return {};
     }
 
@@ -60,7 +62,7 @@ class Verifier {
                      "the log was cut or rolled back: the checkpoint has {} entries, the log {}; what came after "
                      "entry {} is gone",
                      earlier.size, report_.size, report_.size));
-        } else if (audit::root_of(std::span(report_.leaves).first(earlier.size)) != earlier.root) {
+        } else if (earlier_root_ != earlier.root) {
             find(0, fmt::format("the log was rewritten: its first {} entries are not those that the checkpoint was "
                                 "signed over",
                                 earlier.size));
@@ -83,8 +85,11 @@ class Verifier {
     }
 
     Secret seal_key_;
+    const std::uint64_t earlier_size_;  // of the checkpoint, if there is one
+    const Leaves leaves_;
     std::optional<Evidence> evidence_;
     audit::Frontier frontier_;
+    audit::Digest earlier_root_ = audit::Frontier().root();  // when the log had that size
     std::uint64_t expected_ = 1;
     std::uint64_t unsealed_ = 0;
     LogReport report_;
@@ -94,9 +99,9 @@ class Verifier {
 
 Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key,
                              const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress,
-                             const OwnerSignatures* signatures) {
+                             const OwnerSignatures* signatures, Leaves leaves) {
     const store::StoredHead head = TRY(reader.head());
-    Verifier verifier(root_key, signatures);
+    Verifier verifier(root_key, signatures, earlier ? earlier->size : 0, leaves);
     std::uint64_t after = 0;
     for (;;) {
         const auto entries = TRY(reader.entries(after, batch));

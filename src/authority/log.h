@@ -23,15 +23,17 @@ struct LogFinding {
 };
 
 struct LogReport {
-    std::uint64_t size = 0;            // entries read
-    audit::Digest root{};              // over them
-    std::vector<LogFinding> findings;  // the first of them, at most max_findings
-    std::vector<audit::Digest> leaves;
-    std::size_t signatures = 0;  // of owners, checked again
+    std::uint64_t size = 0;             // entries read
+    audit::Digest root{};               // over them
+    std::vector<LogFinding> findings;   // the first of them, at most max_findings
+    std::vector<audit::Digest> leaves;  // for proofs, when they were to be kept: 32 bytes an entry
+    std::size_t signatures = 0;         // of owners, checked again
 
     bool is_sound() const { return findings.empty(); }
 };
 inline constexpr std::size_t max_findings = 20;
+
+enum class Leaves { Dropped, Kept };
 
 // Hears how many entries are read and how many there are.
 using LogProgress = std::function<void(std::uint64_t, std::uint64_t)>;
@@ -42,7 +44,7 @@ using LogProgress = std::function<void(std::uint64_t, std::uint64_t)>;
 // what could not be read: Unavailable.
 Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key,
                              const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress,
-                             const OwnerSignatures* signatures = nullptr);
+                             const OwnerSignatures* signatures = nullptr, Leaves leaves = Leaves::Dropped);
 
 // The log's name in checkpoints and its signing key's name: "marque/" and the installation's id.
 Result<std::string> log_origin(const store::Reader& reader);

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/error.h"
+#include "base/result.h"
 
 namespace marque {
 
@@ -24,5 +24,9 @@ class File {
 
 // `what`, and why, from errno: PermissionDenied when the system refused, Unavailable otherwise.
 Error system_error(const std::string& what);
+
+// A new file's name, or a changed one, in the folder of `path` is durable when this returns. Errors: Unavailable,
+// PermissionDenied.
+Result<void> sync_folder_of(const std::string& path);
 
 }  // namespace marque

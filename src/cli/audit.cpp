@@ -203,9 +203,9 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
 }
 
 // The log read whole and found sound, for what is to be signed over it.
-Result<authority::LogReport> sound_log(Shell& shell, const Authority::Overview& overview) {
+Result<authority::LogReport> sound_log(Shell& shell, const Authority::Overview& overview, authority::Leaves leaves) {
     auto report = TRY(authority::verify_log(overview.reader, *TRY(shell.root_key()), std::nullopt,
-                                            log_progress(shell, "reading the log")));
+                                            log_progress(shell, "reading the log"), nullptr, leaves));
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what, "run marque audit verify");
     return report;
@@ -213,7 +213,7 @@ Result<authority::LogReport> sound_log(Shell& shell, const Authority::Overview& 
 
 Result<int> run_checkpoint(Shell& shell, const NoOptions&) {
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        const auto report = TRY(sound_log(shell, overview));
+        const auto report = TRY(sound_log(shell, overview, authority::Leaves::Dropped));
         const std::string note = TRY(authority::sign_checkpoint(overview.reader, *TRY(shell.root_key()), report));
         if (shell.is_json())
             shell.print_json({{"size", report.size}, {"root", crypto::to_base64(report.root)}, {"note", note}});
@@ -241,7 +241,7 @@ Result<int> run_prove(Shell& shell, const ProveOptions& options) {
         return Error(Code::InvalidRequest,
                      "say which proof: --entry N (it is in the log) or --since SIZE (nothing before was changed)");
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        const auto report = TRY(sound_log(shell, overview));
+        const auto report = TRY(sound_log(shell, overview, authority::Leaves::Kept));
         const std::uint64_t asked = std::max(options.entry, options.since);
         if (asked > report.size) return Error(Code::NotFound, fmt::format("the log has only {} entries", report.size));
         const std::string note = TRY(authority::sign_checkpoint(overview.reader, *TRY(shell.root_key()), report));

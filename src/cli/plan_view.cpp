@@ -126,6 +126,9 @@ std::string in_past_tense(const audit::Event& event) {
             [](const audit::CredentialRefused&) { return std::string(); },
             [](const audit::StoreMigrated&) { return std::string(); },
             [](const audit::StoreBackedUp&) { return std::string(); },
+            [](const audit::StoreCopied& e) {
+                return fmt::format("moved the store from {} to {}", e.from.location, e.to.location);
+            },
             [](const audit::VerifierRemoved& e) { return "removed verifier " + e.name; },
             [](const audit::LogAccepted& e) {
                 return fmt::format("accepted the log as it is, where {} entries were known", e.known_size);

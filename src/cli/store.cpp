@@ -7,6 +7,7 @@
 #include "base/decimal.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/log_progress.h"
 
 namespace marque::cli {
 namespace {
@@ -15,6 +16,10 @@ struct Options {
     ChangeOptions change;
     std::string path;
     std::string to;  // empty: one back
+};
+struct CopyOptions {
+    ChangeOptions change;
+    std::string from, to, conninfo;
 };
 
 Result<std::unique_ptr<store::Maintenance>> open_maintenance(Shell& shell) {
@@ -54,8 +59,29 @@ authority::Plan migration_plan(const store::StoreStatus& status, int to, const s
     return plan;
 }
 
-// A migration has the store to itself and runs before it can be opened as an installation; its
-// permission and its confirmation are checked inside its transaction all the same.
+// For what has the store to itself and runs beside an installation that is open: permission and confirmation are
+// checked inside its own transaction all the same. Completes the plan: with who asks. Errors: PermissionDenied,
+// NotConfirmed.
+Result<std::vector<audit::Draft>> permit_and_confirm(Shell& shell, const store::Reader& reader,
+                                                     const std::optional<audit::Event>& event,
+                                                     const authority::Order& order, authority::Plan& plan) {
+    const audit::Process caller = TRY(shell.system().caller());
+    plan.requester = shell.system().login_name(caller.uid);
+    std::vector<audit::Draft> drafts;
+    if (event) drafts = TRY(authority::permit_store_event(reader, caller, shell.now(), *event, order.reason));
+    for (const audit::Draft& draft : drafts)
+        if (const auto* actor = std::get_if<audit::OperatorActor>(&draft.actor); actor != nullptr && actor->name)
+            plan.requester = actor->name->text();
+    TRY(order.confirmation.check(plan));
+    return drafts;
+}
+
+// Whether the plan is to be shown, because nobody confirmed it.
+bool is_only_shown(const authority::Order& order, const Error& error) {
+    return !order.confirmation.is_given() && error.code == Code::NotConfirmed;
+}
+
+// A migration runs before the store can be opened as an installation.
 Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     const auto order = TRY(shell.order(options.change));
     auto maintenance = TRY(open_maintenance(shell));
@@ -69,24 +95,14 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     }
     // A store of this schema can be opened, and so a refusal be recorded.
     if (status.schema == status.supported_schema) TRY(TRY(shell.authority())->require_manager("store.rollback", order));
-    const audit::Process caller = TRY(shell.system().caller());
     authority::Done done;
     done.plan = migration_plan(status, to, order.reason);
-    done.plan.requester = shell.system().login_name(caller.uid);
-    auto migrated = maintenance->migrate(
-        to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
-            std::vector<audit::Draft> drafts;
-            if (from > 0)
-                drafts = TRY(authority::permit_migration(reader, caller, shell.now(), {from, target}, order.reason));
-            for (const audit::Draft& draft : drafts)
-                if (const auto* actor = std::get_if<audit::OperatorActor>(&draft.actor);
-                    actor != nullptr && actor->name)
-                    done.plan.requester = actor->name->text();
-            TRY(order.confirmation.check(done.plan));
-            return drafts;
-        });
-    if (!migrated && (order.confirmation.is_given() || migrated.error().code != Code::NotConfirmed))
-        return std::move(migrated).error();
+    auto migrated = maintenance->migrate(to, [&](const store::Reader& reader, int from, int target) {
+        std::optional<audit::Event> event;
+        if (from > 0) event = audit::StoreMigrated{from, target};
+        return permit_and_confirm(shell, reader, event, order, done.plan);
+    });
+    if (!migrated && !is_only_shown(order, migrated.error())) return std::move(migrated).error();
     if (!migrated) return shell.report(done, options.change);
     shell.say(fmt::format("the store has schema {} now, and had {}", to, status.schema));
     if (shell.is_json()) shell.print_json({{"result", "applied"}, {"from", status.schema}, {"to", to}});
@@ -105,6 +121,75 @@ Result<int> run_rollback(Shell& shell, const Options& options) {
         return Error(Code::InvalidRequest, quote(options.to) + " is no schema before this one",
                      fmt::format("the store has schema {}", schema));
     return migrate_to(shell, options, static_cast<int>(*to));
+}
+
+// An absolute path for the log, without what the file system would ignore.
+Result<std::string> folder_named(const std::string& text) {
+    std::string path = std::filesystem::absolute(text).lexically_normal();
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return parse_free_text("path", path, 1000);
+}
+
+authority::Plan copy_plan(const audit::StorePlace& from, const audit::StorePlace& to, const CopyOptions& options) {
+    authority::Plan plan;
+    plan.action = "store copy";
+    plan.request = {{"from", options.from}, {"to", options.to}, {"reason", options.change.reason}};
+    plan.changes.push_back({domain::StoreRef{}, audit::to_json(from), audit::to_json(to)});
+    plan.notes.emplace_back("it is a move: the store at the old place is closed for good");
+    plan.notes.emplace_back("stop what verifies from it first; nobody can change it while it is copied");
+    return plan;
+}
+
+Result<int> run_copy(Shell& shell, const CopyOptions& given) {
+    CopyOptions options = given;
+    options.from = TRY(folder_named(given.from));
+    options.to = TRY(folder_named(given.to));
+    shell.options.store = options.from;
+    const auto order = TRY(shell.order(options.change));
+    const Secret& root_key = *TRY(shell.root_key());
+    // A store that is open can record a refusal.
+    if (auto authority = shell.authority()) TRY((*authority)->require_manager("store.copy", order));
+    const auto known = TRY(shell.system().known_log(options.from));
+    std::optional<verify::KnownLog> verified;
+    authority::Done done;
+    store::MoveSteps steps;
+    if (order.confirmation.is_given()) steps.purpose = store::MoveSteps::Purpose::Move;
+    steps.verify = [&](const store::Reader& reader, const std::string& location) -> Result<void> {
+        const auto report = TRY(authority::verify_log(reader, root_key, std::nullopt,
+                                                      log_progress(shell, "reading the log of " + escaped(location)),
+                                                      &shell.system().owner_signatures()));
+        if (!report.is_sound())
+            return Error(Code::Corrupt,
+                         fmt::format("the log of {} is not sound: {}", escaped(location), report.findings.front().what),
+                         "marque audit verify says all of it");
+        // In a new folder nothing would be known: a move is no way around what verifiers refuse here.
+        if (known) TRY(verify::require_continues(reader, *known));
+        verified = TRY(verify::known_log_of(reader, report.size));
+        return {};
+    };
+    steps.decide = [&](const store::Reader& reader, const audit::StorePlace& from, const audit::StorePlace& to) {
+        done.plan = copy_plan(from, to, options);
+        done.plan.events.emplace_back(audit::StoreCopied{from, to});
+        return permit_and_confirm(shell, reader, done.plan.events.front(), order, done.plan);
+    };
+    steps.copying = shell.progress("copying the store");
+    steps.checking = shell.progress("checking the copy");
+    const auto moved =
+        shell.system().move_store({options.from, options.to, options.conninfo},
+                                  store::SealingKey([&root_key] { return authority::log_seal_key(root_key); }), steps);
+    if (!moved && !is_only_shown(order, moved.error())) return moved.error();
+    if (moved) {
+        done.progress = moved->was_there ? authority::Progress::AlreadySo : authority::Progress::Applied;
+        done.revision = moved->revision;
+        done.plan.notes = {(moved->was_there ? "it was moved before: use --store " : "from now on: --store ") +
+                           options.to + ", or MARQUE_STORE"};
+        if (auto kept = moved->was_there ? Result<void>() : shell.system().set_known_log(options.to, *verified); !kept)
+            done.plan.notes.push_back("the new folder does not know the log yet: " + kept.error().message);
+        if (!moved->not_put_away.empty())
+            done.plan.notes.push_back("the old store is closed, and its files are where they were: " +
+                                      moved->not_put_away);
+    }
+    return shell.report(done, options.change);
 }
 
 Result<int> run_backup(Shell& shell, const Options& options) {
@@ -149,7 +234,7 @@ Result<int> run_accept(Shell& shell, const Options& options) {
 }  // namespace
 
 void add_store(const Command& root, Shell& shell, Exit& exit) {
-    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup, accept");
+    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup, copy, accept");
     group.needs_subcommand();
     on_run(group.add_command("status", "Where it is, and which schema it has"), shell, exit,
            std::make_shared<Options>(), run_status);
@@ -170,6 +255,15 @@ void add_store(const Command& root, Shell& shell, Exit& exit) {
     command.option("file", backup->path, "FILE", "The new file", Presence::Required);
     add_change_options(command, backup->change, Reason::Optional);
     on_run(command, shell, exit, backup, run_backup);
+
+    auto copy = std::make_shared<CopyOptions>();
+    command = group.add_command("copy", "Move the store, to PostgreSQL or back; the old one is closed");
+    command.option("from", copy->from, "FROM", "The folder of the store", Presence::Required);
+    command.option("to", copy->to, "TO", "The folder that it is to have: new, or empty", Presence::Required);
+    command.option("--postgresql", copy->conninfo, "CONNINFO",
+                   "Keep the new store in this PostgreSQL database, such as service=marque; without a password");
+    add_change_options(command, copy->change, Reason::Optional);
+    on_run(command, shell, exit, copy, run_copy);
 
     auto accept = std::make_shared<Options>();
     command = group.add_command("accept", "Go on with a log that lacks what this machine's verifiers knew");

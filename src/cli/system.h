@@ -30,6 +30,11 @@ struct ServeRequest {
     std::vector<std::string> overrides;  // key=value
 };
 
+// Absolute paths. `conninfo` is libpq's connection string; empty: the new store is in its folder itself.
+struct MoveRequest {
+    std::string from, to, conninfo;
+};
+
 class System {
  public:
     virtual ~System() = default;
@@ -54,6 +59,10 @@ class System {
                                                                          store::SealingKey sealing_key) = 0;
     virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) = 0;
+    // Moves the store in a folder into a new folder, and closes the old one (store/sql/move.h). Errors: those of
+    // `steps`; StateRefuses, PermissionDenied, Unavailable, Corrupt: it is where it was; OutcomeUnknown: repeat it.
+    virtual Result<store::Moved> move_store(const MoveRequest& request, store::SealingKey sealing_key,
+                                            const store::MoveSteps& steps) = 0;
     virtual Result<Secret> read_root_key(const std::string& folder) = 0;
     // Owners and modes of the store's folder and files.
     virtual std::vector<FileFinding> examine_files(const std::string& folder) = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -39,9 +40,14 @@ Result<Secret> decode(const Secret& text, std::size_t size, const std::string& p
     return key;
 }
 
-Result<Secret> make_key_text(Random& random) {
-    Secret key(authority::root_key_bytes), text(hex_length + 1);
+Result<Secret> new_key(Random& random) {
+    Secret key(authority::root_key_bytes);
     TRY(random.fill(key.writable()));
+    return key;
+}
+
+Secret hex_of(const Secret& key) {
+    Secret text(hex_length + 1);
     static constexpr char digits[] = "0123456789abcdef";
     for (std::size_t i = 0; i < key.size(); ++i) {
         text.writable()[2 * i] = static_cast<std::uint8_t>(digits[key.reveal()[i] >> 4]);
@@ -51,15 +57,9 @@ Result<Secret> make_key_text(Random& random) {
     return text;
 }
 
-}  // namespace
-
-Result<void> ensure_root_key(const std::string& path, Random& random) {
-    if (std::filesystem::exists(path)) {
-        TRY(read_root_key_file(path));
-        return {};
-    }
-    const Secret text = TRY(make_key_text(random));
-    // Written whole under another name, so that an interrupted init leaves no half of a key.
+// Written whole under another name, so that an interruption leaves no half of a key.
+Result<void> write_key(const std::string& path, const Secret& key) {
+    const Secret text = hex_of(key);
     const std::string part = path + ".part";
     ::unlink(part.c_str());
     const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -69,10 +69,23 @@ Result<void> ensure_root_key(const std::string& path, Random& random) {
         return system_error("cannot write " + quote(part, 200));
     if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
         return system_error("cannot create " + quote(path, 200));
-    const File folder(::open(std::filesystem::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.is_open() || ::fsync(folder.fd()) != 0)
-        return system_error("cannot sync the folder of " + quote(path, 200));
+    return sync_folder_of(path);
+}
+
+}  // namespace
+
+Result<void> ensure_root_key(const std::string& path, Random& random) {
+    if (!std::filesystem::exists(path)) return write_key(path, TRY(new_key(random)));
+    TRY(read_root_key_file(path));
     return {};
+}
+
+Result<void> copy_root_key(const std::string& from, const std::string& to) {
+    const Secret key = TRY(read_root_key_file(from));
+    if (!std::filesystem::exists(to)) return write_key(to, key);
+    const Secret there = TRY(read_root_key_file(to));
+    if (std::ranges::equal(there.reveal(), key.reveal())) return {};
+    return Error(Code::StateRefuses, quote(to, 200) + " is another installation's key");
 }
 
 Result<Secret> read_root_key_file(const std::string& path) {

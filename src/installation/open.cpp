@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "installation/key_file.h"
+#include "store/maintenance.h"
 #include "store/postgres/postgres_store.h"
+#include "store/sqlite/move.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace marque::installation {
@@ -31,8 +33,15 @@ std::string conninfo_file_in(const std::string& folder) {
     return folder + "/postgresql.conninfo";
 }
 
+std::string moved_conninfo_file_in(const std::string& folder) {
+    return store::sqlite::moved_path(conninfo_file_in(folder));
+}
+
 Result<std::optional<std::string>> conninfo_in(const std::string& folder) {
-    const std::string path = conninfo_file_in(folder);
+    return read_conninfo(conninfo_file_in(folder));
+}
+
+Result<std::optional<std::string>> read_conninfo(const std::string& path) {
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.is_open() && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
     struct stat info{};
@@ -46,6 +55,28 @@ Result<std::optional<std::string>> conninfo_in(const std::string& folder) {
     return text.substr(0, text.find('\n'));
 }
 
+Result<void> require_no_move(const std::string& folder) {
+    const auto is_there = [](const std::string& path) { return ::access(path.c_str(), F_OK) == 0; };
+    const std::string database = database_in(folder);
+    if (is_there(database)) return {};
+    if (is_there(store::sqlite::part_path(database))) return store::copied_in_part();
+    if (is_there(store::sqlite::moved_path(database)) || is_there(moved_conninfo_file_in(folder)))
+        return store::moved_away();
+    return {};
+}
+
+Result<void> write_conninfo(const std::string& folder, const std::string& conninfo) {
+    const std::string path = conninfo_file_in(folder), fresh = path + ".new", text = conninfo + "\n";
+    {
+        const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+            ::fsync(file.fd()) != 0)
+            return system_error("cannot write " + quote(fresh, 200));
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("cannot create " + quote(path, 200));
+    return sync_folder_of(path);
+}
+
 Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
                                                  Duration longest_wait) {
     if (const auto conninfo = TRY(conninfo_in(folder))) {
@@ -54,6 +85,7 @@ Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, stor
         return std::unique_ptr<store::Store>(
             TRY(store::postgres::PostgresStore::open(*conninfo, std::move(sealing_key), time_outs)));
     }
+    TRY(require_no_move(folder));
     return std::unique_ptr<store::Store>(
         TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key), longest_wait)));
 }

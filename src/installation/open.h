@@ -18,6 +18,15 @@ std::string conninfo_file_in(const std::string& folder);
 
 // How to connect to the store, if it is in PostgreSQL. Errors: StateRefuses (others could write it), Unavailable.
 Result<std::optional<std::string>> conninfo_in(const std::string& folder);
+Result<std::optional<std::string>> read_conninfo(const std::string& file);
+
+// A folder without a store, of which marque store copy is the reason. Errors: StateRefuses, which says so.
+Result<void> require_no_move(const std::string& folder);
+// The name that the connection string has when its store was moved away.
+std::string moved_conninfo_file_in(const std::string& folder);
+
+// New, whole and durable, or not there.
+Result<void> write_conninfo(const std::string& folder, const std::string& conninfo);
 
 // Errors: those of the store.
 Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,

@@ -25,6 +25,7 @@
 #include "installation/machine_clock.h"
 #include "installation/open.h"
 #include "main/hooks.h"
+#include "main/move_store.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
 #include "store/postgres/postgres_store.h"
@@ -70,22 +71,6 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
     if (info.st_uid != ::geteuid() && ::geteuid() != 0)
         return {false, fmt::format("{} belongs to uid {}", path, info.st_uid)};
     return {true, fmt::format("{} is for its owner alone", path)};
-}
-
-// New, whole and durable, or not there.
-Result<void> write_conninfo(const std::string& path, const std::string& conninfo) {
-    const std::string fresh = path + ".new", text = conninfo + "\n";
-    {
-        const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-            ::fsync(file.fd()) != 0)
-            return system_error("cannot write " + quote(fresh, 200));
-    }
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("cannot create " + quote(path, 200));
-    const File folder(::open(path.substr(0, path.rfind('/')).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!folder.is_open() || ::fsync(folder.fd()) != 0)
-        return system_error("cannot sync the folder of " + quote(path, 200));
-    return {};
 }
 
 }  // namespace
@@ -153,6 +138,7 @@ Result<void> Machine::check_folder(const std::string& folder) {
         return Error(Code::StateRefuses,
                      fmt::format("{} is open to others (mode {:04o})", quote(folder, 200), info.st_mode & 07777),
                      "chmod 700 it, or choose another folder with --store");
+    TRY(installation::require_no_move(folder));
     // The key is made before the database: a database without one has lost it, and a new key would not fit.
     std::error_code error;
     const bool is_made = std::filesystem::exists(database_in(folder), error) ||
@@ -175,13 +161,14 @@ Result<void> Machine::create_store(const std::string& folder, const std::string&
     if (conninfo.empty()) return store::sqlite::SqliteStore::create(database_in(folder));
     // The tables first: a file that names a database names one that is there.
     TRY(store::postgres::PostgresStore::create(conninfo));
-    return write_conninfo(installation::conninfo_file_in(folder), conninfo);
+    return installation::write_conninfo(folder, conninfo);
 }
 
 Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder,
                                                                       store::SealingKey sealing_key) {
     if (const auto conninfo = TRY(installation::conninfo_in(folder)))
         return store::postgres::open_maintenance(*conninfo, std::move(sealing_key));
+    TRY(installation::require_no_move(folder));
     return store::sqlite::open_maintenance(database_in(folder), std::move(sealing_key));
 }
 
@@ -191,6 +178,11 @@ Result<std::unique_ptr<store::Store>> Machine::open_backup(const std::string& fi
 
 Result<std::unique_ptr<store::Maintenance>> Machine::check_backup(const std::string& file) {
     return store::sqlite::open_maintenance(file, store::SealingKey([] { return Secret(); }));
+}
+
+Result<store::Moved> Machine::move_store(const cli::MoveRequest& request, store::SealingKey sealing_key,
+                                         const store::MoveSteps& steps) {
+    return marque::move_store(request, std::move(sealing_key), steps);
 }
 
 Result<Secret> Machine::read_root_key(const std::string& folder) {

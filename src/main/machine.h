@@ -25,6 +25,8 @@ class Machine final : public cli::System {
                                                                  store::SealingKey sealing_key) override;
     Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) override;
     Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) override;
+    Result<store::Moved> move_store(const cli::MoveRequest& request, store::SealingKey sealing_key,
+                                    const store::MoveSteps& steps) override;
     Result<Secret> read_root_key(const std::string& folder) override;
     std::vector<cli::FileFinding> examine_files(const std::string& folder) override;
     Result<std::string> check_settings(const cli::ServeRequest& request) override;

@@ -40,4 +40,37 @@ class Maintenance {
     virtual Result<std::vector<std::string>> check() = 0;
 };
 
+// What is said of the old and of the new place of a store that is moved.
+inline Error moved_away() {
+    return Error(Code::StateRefuses, "the store was moved elsewhere, and is closed here",
+                 "use the folder that marque store copy made of it");
+}
+inline Error copied_in_part() {
+    return Error(Code::StateRefuses, "a store is being copied to here, or that was cut short",
+                 "repeat the marque store copy that does it");
+}
+
+// What a move (store/sql/move.h) asks of whoever wants it, in this order.
+struct MoveSteps {
+    // Whether it is only to be planned: then nobody is kept from writing, and `decide` lets nothing through.
+    enum class Purpose { Plan, Move };
+    Purpose purpose = Purpose::Plan;
+    // Reads a log through. Of the old store before anything is written, of the new one when it is.
+    std::function<Result<void>(const Reader&, const std::string& location)> verify;
+    // Whether it may be; and the event. In the old store's transaction.
+    std::function<Result<std::vector<audit::Draft>>(const Reader&, const audit::StorePlace& from,
+                                                    const audit::StorePlace& to)>
+        decide;
+    std::function<void(double)> copying, checking;  // hear the part done, 0 to 1
+};
+
+struct Moved {
+    audit::StorePlace from, to;
+    domain::Revision revision = 0;  // of both, when the old one was closed
+    // It was there and open already: an earlier call had done it.
+    bool was_there = false;
+    // Why the old store, though closed, has its files where they were; empty: they are put away.
+    std::string not_put_away;
+};
+
 }  // namespace marque::store

@@ -18,13 +18,16 @@ teardown_file() {
 sql() {
     psql -qXAt "$CONNINFO" -c "$1"
 }
-# An installation in a database of its own, $CONNINFO.
-init_there() {
-    local server name
+# new_database [SUFFIX]: one of this test's own, $CONNINFO.
+new_database() {
+    local server name=cli_$BATS_TEST_NUMBER${1:+_$1}
     server=$(cat "$BATS_SERVER/conninfo")
-    name="cli_$BATS_TEST_NUMBER"
     psql -qX "$server" -c "CREATE DATABASE $name"
     export CONNINFO="$server dbname=$name"
+}
+# An installation in a database of its own, $CONNINFO.
+init_there() {
+    new_database
     "$MARQUE" init --operator ops --postgresql "$CONNINFO" "$@" --confirm 2> /dev/null
 }
 server() {

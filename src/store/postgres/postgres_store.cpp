@@ -226,6 +226,7 @@ Result<void> PostgresStore::examine() {
 
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& conninfo, SealingKey sealing_key) {
     auto connection = TRY(Connection::open(conninfo, {}));
+    TRY(require_no_move(*connection));
     return std::unique_ptr<Maintenance>(new PostgresMaintenance(std::move(connection), std::move(sealing_key)));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "store/maintenance.h"
 #include "store/postgres/migrations_generated.h"
 
 namespace marque::store::postgres {
@@ -38,8 +39,18 @@ Result<void> apply_migrations(Connection& connection, int from, int to) {
 
 Result<void> require_newest_schema(Connection& connection) {
     const int version = TRY(schema_of(connection));
-    if (version == 0) return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
-    return sql::require_newest(version, newest_schema());
+    if (version > 0) return sql::require_newest(version, newest_schema());
+    TRY(require_no_move(connection));
+    return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
+}
+
+Result<void> require_no_move(Connection& connection) {
+    if (TRY(schema_of(connection)) > 0) return {};
+    if (TRY(connection.number("SELECT count(*) FROM pg_namespace WHERE nspname = 'marque_part'")) > 0)
+        return copied_in_part();
+    if (TRY(connection.number("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^marque_moved_[0-9]+$'")) > 0)
+        return moved_away();
+    return {};
 }
 
 }  // namespace marque::store::postgres

@@ -19,6 +19,9 @@ Result<int> schema_of(Connection& connection);
 Result<void> lock_migrations(Connection& connection);
 Result<void> apply_migrations(Connection& connection, int from, int to);
 
+// Errors: StateRefuses when there is no store because it was moved away, or is being copied to there.
+Result<void> require_no_move(Connection& connection);
+
 // Errors: StateRefuses when the store is of another version than this program's; Unavailable when there is none.
 Result<void> require_newest_schema(Connection& connection);
 

@@ -32,13 +32,17 @@ class Database final : public sql::Connection {
     Result<void> execute(const char* sql);
 
     Result<void> begin_read() { return execute("BEGIN"); }
+    // With the write lock, for which it waits.
+    Result<void> begin_write() { return execute("BEGIN IMMEDIATE"); }
+    // Errors: OutcomeUnknown when the disk failed under it; else nothing changed, and the transaction is over.
+    Result<void> commit();
     void rollback() noexcept;
 
     // Runs `body` in a write transaction: committed when it succeeds, rolled back when it fails. Errors: those of
     // `body`; OutcomeUnknown when the disk failed under the commit.
     template <class Body>
     auto write(const Body& body) -> std::invoke_result_t<Body> {
-        TRY(execute("BEGIN IMMEDIATE"));
+        TRY(begin_write());
         auto result = body();
         if (!result) {
             rollback();
@@ -51,8 +55,6 @@ class Database final : public sql::Connection {
     sqlite3* handle() const { return db_.get(); }
 
  private:
-    Result<void> commit();
-
     struct Close {
         void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
     };
@@ -64,6 +66,13 @@ class Database final : public sql::Connection {
     std::unique_ptr<sqlite3, Close> db_;
     std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
+
+// Creates the file with its final mode, before SQLite could make it with another.
+Result<void> ensure_private_file(const std::string& path);
+
+// The write-ahead log's file is kept, but emptied when the last process leaves: or the next one would read it through
+// again.
+Result<void> keep_log_file(Database& database);
 
 // What a failed SQLite call means. The message names SQLite's reason.
 Error error_from(sqlite3* db);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "store/maintenance.h"
 #include "store/sqlite/migrations_generated.h"
 
 namespace marque::store::sqlite {
@@ -17,10 +18,20 @@ int newest_schema() {
 Result<int> schema_of(Database& database) {
     const auto application = TRY(database.number("PRAGMA application_id"));
     const auto version = TRY(database.number("PRAGMA user_version"));
+    if (application == application_id && version < 0) return moved_away();
     if (application == application_id) return static_cast<int>(version);
     const auto tables = TRY(database.number("SELECT count(*) FROM sqlite_schema"));
     if (application == 0 && version == 0 && tables == 0) return 0;
     return Error(Code::Corrupt, "the file is a database, but not a Marque store", "check --store and MARQUE_STORE");
+}
+
+Result<bool> is_closed(Database& database) {
+    return TRY(database.number("PRAGMA application_id")) == application_id &&
+           TRY(database.number("PRAGMA user_version")) < 0;
+}
+
+Result<void> close_for_good(Database& database) {
+    return database.execute(fmt::format("PRAGMA user_version = {}", -TRY(schema_of(database))).c_str());
 }
 
 Result<void> apply_migrations(Database& database, int from, int to) {

@@ -19,8 +19,13 @@ int newest_schema();
 inline constexpr int application_id = 0x6d727131;
 
 // The version in the file; 0 for an empty database. Errors: Corrupt when the file is some
-// other application's database.
+// other application's database; StateRefuses when the store was moved away.
 Result<int> schema_of(Database& database);
+
+// A store that was moved away has its version negated: whoever has it open, or opens it, finds so in the transaction.
+Result<bool> is_closed(Database& database);
+// Inside the caller's transaction.
+Result<void> close_for_good(Database& database);
 
 // Inside the caller's transaction. Errors: Unavailable, Corrupt.
 Result<void> apply_migrations(Database& database, int from, int to);

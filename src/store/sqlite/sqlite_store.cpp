@@ -17,15 +17,6 @@
 #include "store/sqlite/schema.h"
 
 namespace marque::store::sqlite {
-namespace {
-
-Result<void> sync_folder_of(const std::string& path) {
-    const std::string folder = std::filesystem::path(path).parent_path();
-    const File file(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!file.is_open()) return system_error("cannot open " + quote(folder, 200));
-    if (::fsync(file.fd()) != 0) return system_error("cannot sync " + quote(folder, 200));
-    return {};
-}
 
 Result<FileIdentity> require_file(const std::string& path) {
     struct stat info{};
@@ -39,19 +30,7 @@ Result<FileIdentity> require_file(const std::string& path) {
     return FileIdentity{info.st_dev, info.st_ino};
 }
 
-// Creates the file with its final mode, before SQLite could make it with another.
-Result<void> ensure_private_file(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) return system_error("cannot create " + quote(path, 200));
-    return {};
-}
-
-// Kept, but emptied when the last process leaves: or the next one would read it through again.
-Result<void> keep_log_file(Database& database) {
-    int persist = 1;
-    sqlite3_file_control(database.handle(), nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);
-    return database.execute("PRAGMA journal_size_limit = 0");
-}
+namespace {
 
 // Schema 3 counts them; before it and after a rollback there is nothing to count.
 Result<std::int64_t> count_row_writes(Database& database) {
@@ -221,13 +200,15 @@ Result<void> SqliteStore::create(const std::string& path) {
 
 Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>& view) {
     TRY(database_.begin_read());
-    auto result = view(sql::SqlReader(database_));
+    auto result = require_newest_schema(database_);
+    if (result) result = view(sql::SqlReader(database_));
     database_.rollback();
     return result;
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
     return database_.write([&]() -> Result<domain::Revision> {
+        TRY(require_newest_schema(database_));
         const sql::SqlReader reader(database_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
@@ -236,7 +217,10 @@ Result<domain::Revision> SqliteStore::change(const Decide& decide) {
 }
 
 Result<void> SqliteStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
-    return database_.write([&] { return sql::write_uses(database_, uses, refused); });
+    return database_.write([&]() -> Result<void> {
+        TRY(require_newest_schema(database_));
+        return sql::write_uses(database_, uses, refused);
+    });
 }
 
 Result<void> SqliteStore::mark() {

@@ -51,6 +51,9 @@ class SqliteStore final : public Store {
     std::optional<ChangeWatch> watch_;  // since the first mark
 };
 
+// What lies at `path`. Errors: Unavailable (nothing does), Corrupt (no file).
+Result<FileIdentity> require_file(const std::string& path);
+
 // Appends the drafts and applies them, inside the caller's transaction.
 Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
                                       const Secret& sealing_key);

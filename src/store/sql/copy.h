@@ -1,0 +1,53 @@
+// store/sql/copy.h: everything that a store holds, into an empty one of any kind that speaks SQL, and whether it
+// arrived.
+//
+// The tables are listed once (copy.cpp), and a test holds the list against both schemas. Rows come as they are read and
+// go out some at a time, so that the memory needed does not grow with the store.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "crypto/digest.h"
+#include "store/sql/statement.h"
+
+namespace marque::store::sql {
+
+// A table's columns, by what they hold; names are separated by ", ".
+struct Table {
+    const char* name;
+    const char* key;  // unique, and some of the columns
+    const char* texts;
+    const char* numbers;
+    const char* bytes;
+};
+
+// What belongs to an installation, in an order in which it can be written. Not among them: the schema's version, and
+// what is of running processes (the table `verifier`).
+std::span<const Table> tables();
+
+// How many rows a table has, and a digest over them in the order of their keys: the same wherever the rows are.
+struct Tally {
+    std::string_view table;
+    std::uint64_t rows = 0;
+    crypto::Digest digest{};
+    bool operator==(const Tally&) const = default;
+};
+using Tallies = std::vector<Tally>;
+
+// Hears the part done, 0 to 1.
+using Progress = std::function<void(double)>;
+
+// Inside a transaction of each. `to` has the tables; what its schema put into them goes. The tallies are of what was
+// read. Errors: those of the stores.
+Result<Tallies> copy_rows(Connection& from, Connection& to, const Progress& progress);
+
+// Of what is there.
+Result<Tallies> tally_rows(Connection& connection, const Progress& progress);
+
+// Errors: Corrupt, which names the first table that differs.
+Result<void> require_same(const Tallies& from, const Tallies& to);
+
+}  // namespace marque::store::sql
