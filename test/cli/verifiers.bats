@@ -143,7 +143,7 @@ revision_line() {
     matches "$stderr" "NOT IN FORCE YET"
     matches "$(revision_line)" '^revision [0-9]+: 0 of 1 verifiers confirmed; not by vm$'
     answers 7 verifiers --remove mv --confirm
-    answers 5 verifiers --remove vm
+    answers 6 verifiers --remove vm
     answers 6 verifiers --remove vm --confirm -o json
     id=$(json .approval.id)
     "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
@@ -184,6 +184,8 @@ revision_line() {
     signal web-1 TERM
     answers 10 serve --unix "$WORK/second.sock"
     matches "$stderr" "the log went back"
+    answers 0 verifiers
+    equal "$output" ""
     answers 6 store accept --reason "restored" --confirm -o json
     id=$(json .approval.id)
     "$MARQUE" approval sign "$id" --key "$WORK/owner" --confirm 2> /dev/null
