@@ -28,6 +28,11 @@ enum class Mutant {
     ReadRenew,
     Cancel,
     Replica,
+    ReadRepeat,
+    Reconnect,
+    BlindExtend,
+    BlindAck,
+    BlindPoll,
     // lifecycle.pml
     NoLock,
     CheckOut,

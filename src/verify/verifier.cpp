@@ -59,6 +59,7 @@ bool Verifier::Session::may_answer() const {
     Duration deadline = deadline_;
     if (is_mutant(Mutant::Unbound)) {
         lock_.unlock();
+        (void)verifier_->clock_.since_boot();  // while the thread that keeps gets on
         deadline = Duration(verifier_->deadline_.load());
     }
 #ifdef MARQUE_MUTANTS
@@ -72,9 +73,10 @@ Result<Verifier::Session> Verifier::session() {
         std::shared_lock lock = lock_for_reading();
         if (is_leased_) {
             if (refusal_) return *refusal_;
+            if (!is_loaded_) return Error(Code::Unavailable, "the store was not read yet");
             // The lease with the data that it is of, in one look.
-            Session session(std::move(lock), *this, Duration(is_loaded_ ? deadline_.load() : 0));
-            if (session.may_answer()) return session;
+            Session session(std::move(lock), *this, Duration(deadline_.load()));
+            if (is_mutant(Mutant::Unbound) || session.may_answer()) return session;
             return Error(Code::Unavailable, "the lease has ended: " + why_not_renewed_);
         }
         if (is_fresh()) return Session(std::move(lock), *this, for_ever);
@@ -295,7 +297,10 @@ Result<void> Verifier::keep_lease() {
             return Error(Code::Unavailable, "this verifier is fenced");
         }
         const Duration deadline = (is_mutant(Mutant::T0) ? clock_.since_boot() : asked_at) + terms_.lease;
-        if (is_loaded_ && !refusal_ && *renewal == known_entry())
+        const bool is_unmoved =
+            is_loaded_ &&
+            (is_mutant(Mutant::BlindExtend) ? renewal->revision == known_entry().revision : *renewal == known_entry());
+        if (is_unmoved && !refusal_)
             deadline_ = deadline.count();
         else
             TRY(follow(deadline, *renewal));
@@ -309,7 +314,8 @@ Result<void> Verifier::keep_lease() {
 Result<void> Verifier::follow(Duration deadline, const store::Renewal& reaching) {
     News news;
     TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
-        news = TRY(read_news(reader, reaching));
+        const bool is_blind = is_mutant(Mutant::Reconnect) || is_mutant(Mutant::Replica);
+        news = TRY(read_news(reader, is_blind ? store::Renewal() : reaching));
         return {};
     }));
     if (is_mutant(Mutant::TwoRead))
