@@ -763,12 +763,12 @@ TEST_F(AuthorityTest, FiltersFindWhomTheySay) {
 // The memory store, of which the next change fails.
 class FailsOnce final : public store::Store {
  public:
-    explicit FailsOnce(store::Store& store) : store_(store) {}
+    FailsOnce(store::Store& store, Error error) : store_(store), error_(std::move(error)) {}
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         return store_.read(view);
     }
     Result<Revision> change(const store::Decide& decide) override {
-        if (std::exchange(fails_, false)) return Error(Code::Unavailable, "the disk is full");
+        if (error_) return *std::exchange(error_, std::nullopt);
         return store_.change(decide);
     }
     Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
@@ -780,7 +780,7 @@ class FailsOnce final : public store::Store {
 
  private:
     store::Store& store_;
-    bool fails_ = true;
+    std::optional<Error> error_;
 };
 
 TEST_F(AuthorityTest, UsesThatWereWrittenAreNotWrittenAgainAfterAFailure) {
@@ -791,13 +791,35 @@ TEST_F(AuthorityTest, UsesThatWereWrittenAreNotWrittenAgainAfterAFailure) {
     const CredentialId id = read_token(delivery.delivered.back())->id;
     verify::Uses uses;
     uses.accepted[id.bits()] = {clock.now(), 3, verify::AddressText("10.0.0.7"), Reason::Accepted, true};
-    FailsOnce failing(store);
+    FailsOnce failing(store, Error(Code::Unavailable, "the disk is full"));
     EXPECT_FALSE(write_uses(failing, uses, clock.now(), ""));
     EXPECT_EQ(store.rows.last_uses.at(id).count, 3u);
     EXPECT_TRUE(accepts(old_token)) << "its end could not be written yet";
     ASSERT_TRUE(write_uses(failing, uses, clock.now(), ""));
     EXPECT_EQ(store.rows.last_uses.at(id).count, 3u) << "counted once";
     EXPECT_FALSE(accepts(old_token)) << "and not forgotten";
+}
+
+// A database's role for verifiers lets them note uses and nothing else.
+TEST_F(AuthorityTest, WhoMayOnlyNoteUsesLeavesTheEventsToOthers) {
+    const std::string old_token = token_of("codex");
+    RotateRequest request{"codex"};
+    request.old_credential = OldCredential::RetiresWhenNewIsUsed;
+    ASSERT_TRUE(ops().rotate(request, confirmed(), delivery));
+    const CredentialId id = read_token(delivery.delivered.back())->id;
+    verify::Uses uses;
+    uses.accepted[id.bits()] = {clock.now(), 3, verify::AddressText("10.0.0.7"), Reason::Accepted, true};
+    FailsOnce narrow(store, Error(Code::PermissionDenied, "no"));
+    ASSERT_TRUE(note_uses(narrow, uses, clock.now()));
+    EXPECT_EQ(store.rows.last_uses.at(id).count, 3u);
+    EXPECT_EQ(uses.pending(), 0u);
+    EXPECT_EQ(write_events_of_uses(narrow, uses.successors, clock.now(), "").error().code, Code::PermissionDenied);
+    EXPECT_EQ(uses.successors, std::vector{id});
+    FailsOnce narrow_again(store, Error(Code::PermissionDenied, "no"));
+    EXPECT_TRUE(write_uses(narrow_again, uses, clock.now(), "")) << "its uses are written";
+    EXPECT_TRUE(accepts(old_token));
+    ASSERT_TRUE(write_uses(store, uses, clock.now(), ""));
+    EXPECT_FALSE(accepts(old_token)) << "whoever may more has ended it";
 }
 
 TEST(Confirmation, ReadsWhatPeopleType) {

@@ -100,7 +100,7 @@ Result<void> end_predecessor(store::Store& store, const CredentialId& id, Instan
 
 }  // namespace
 
-Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request) {
+Result<void> note_uses(store::Store& store, verify::Uses& uses, Instant now) {
     TRY(write_some_at_a_time<store::Use>(
         uses.accepted,
         [](CredentialId id, const verify::Seen& seen) {
@@ -112,7 +112,7 @@ Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, co
                 if (uses.accepted.at(row.credential.bits()).ends_predecessor) uses.successors.push_back(row.credential);
             return {};
         }));
-    TRY(write_some_at_a_time<store::RefusedUse>(
+    return write_some_at_a_time<store::RefusedUse>(
         uses.refused,
         [](CredentialId id, const verify::Seen& seen) {
             return store::RefusedUse{id, {name_of(seen.reason), 0, seen.at, std::string(seen.from.text()), seen.count}};
@@ -120,10 +120,20 @@ Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, co
         [&](std::vector<store::RefusedUse>& rows) -> Result<void> {
             TRY(fill_in_since(store, rows, now));
             return store.record_uses({}, rows);
-        }));
-    for (; !uses.successors.empty(); uses.successors.pop_back())
-        TRY(end_predecessor(store, uses.successors.back(), now, request));
+        });
+}
+
+Result<void> write_events_of_uses(store::Store& store, std::vector<CredentialId>& successors, Instant now,
+                                  const std::string& request) {
+    for (; !successors.empty(); successors.pop_back()) TRY(end_predecessor(store, successors.back(), now, request));
     return tell_refused_uses(store, now, request);
+}
+
+Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request) {
+    TRY(note_uses(store, uses, now));
+    auto followed = write_events_of_uses(store, uses.successors, now, request);
+    if (!followed && followed.error().code == Code::PermissionDenied) return {};
+    return followed;
 }
 
 Result<HolderRevocation> revoke_by_holder(store::Store& store, const Secret& token_key, std::string_view token,

@@ -16,9 +16,17 @@ namespace marque::authority {
 // At most one event a credential in this time, for the uses that were refused since the last.
 inline constexpr Duration refusal_event_interval = std::chrono::minutes(1);
 
-// Writes `uses` down, some at a time, and takes out what is written, also when it fails on the way; ends what a
-// rotation kept until a use; and writes the events that are due for refused uses: at most one a credential and
-// refusal_event_interval.
+// Writes `uses` down, some at a time, and takes out what is written, also when it fails on the way. Those whose use
+// ends something are then among its successors.
+Result<void> note_uses(store::Store& store, verify::Uses& uses, Instant now);
+
+// The events that follow: ends what a rotation kept until one of `successors` was used, and takes those out; and tells
+// of refused uses, whoever noted them, as they are due: at most one event a credential and refusal_event_interval.
+// Errors, besides: PermissionDenied when this process may note uses in the store and change nothing else.
+Result<void> write_events_of_uses(store::Store& store, std::vector<domain::CredentialId>& successors, Instant now,
+                                  const std::string& request);
+
+// Both. Who may only note uses leaves the events to those who may more.
 Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request);
 
 struct HolderRevocation {

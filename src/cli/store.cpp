@@ -167,8 +167,10 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
         verified = TRY(verify::known_log_of(reader, report.size));
         return {};
     };
-    steps.decide = [&](const store::Reader& reader, const audit::StorePlace& from, const audit::StorePlace& to) {
+    steps.decide = [&](const store::Reader& reader, const audit::StorePlace& from,
+                       const audit::StorePlace& to) -> Result<std::vector<audit::Draft>> {
         done.plan = copy_plan(from, to, options);
+        if (const auto installation = TRY(reader.installation())) done.plan.installation = installation->id;
         done.plan.events.emplace_back(audit::StoreCopied{from, to});
         return permit_and_confirm(shell, reader, done.plan.events.front(), order, done.plan);
     };

@@ -13,6 +13,8 @@ using namespace domain;
 
 constexpr std::size_t credentials_at_a_time = 50'000;
 constexpr auto count_interval = 60s;
+// Between two tries of what the store does not let us do.
+constexpr auto forbidden_interval = 60s;
 
 constexpr const char* request_name = "serve";
 
@@ -120,24 +122,50 @@ Result<void> Recorder::await(Revision revision, authority::Awaiting awaiting) {
     return {};
 }
 
+void Recorder::tell(std::string& told, const char* what, const Error& error) {
+    if (error.message != told) needs_.log.say(LogLevel::Warning, what, {{"reason", error.message}});
+    told = error.message;
+}
+
+Result<void> Recorder::note_uses(verify::Uses& uses) {
+    store::Store* const store = TRY(this->store());
+    return authority::note_uses(*store, uses, needs_.clock.now());
+}
+
 void Recorder::flush() {
     for (Worker* worker : needs_.workers) {
         verify::Uses uses = worker->take_uses();
-        const auto written = [&]() -> Result<void> {
-            store::Store* const store = TRY(this->store());
-            return authority::write_uses(*store, uses, needs_.clock.now(), request_name);
-        }();
-        if (written) {
-            told_.clear();
-            continue;
-        }
+        const auto noted = note_uses(uses);
+        successors_.insert(successors_.end(), uses.successors.begin(), uses.successors.end());
+        uses.successors.clear();
+        if (noted) continue;
         ++flush_failures_;
         worker->give_back(std::move(uses));
-        if (written.error().message != told_)
-            needs_.log.say(LogLevel::Warning, "uses_not_written", {{"reason", written.error().message}});
-        told_ = written.error().message;
+        tell(uses_told_, "uses_not_written", noted.error());
         return;  // a store that is held or away is not waited for once a worker
     }
+    uses_told_.clear();
+    write_events();
+}
+
+// Beside the uses: a database's role that may only note those keeps none of them back.
+void Recorder::write_events() {
+    const Time now = std::chrono::steady_clock::now();
+    if (now < next_events_) return;
+    // One that can't be ended now is used again and again.
+    std::ranges::sort(successors_);
+    const auto twice = std::ranges::unique(successors_);
+    successors_.erase(twice.begin(), twice.end());
+    const auto written = [&]() -> Result<void> {
+        store::Store* const store = TRY(this->store());
+        return authority::write_events_of_uses(*store, successors_, needs_.clock.now(), request_name);
+    }();
+    if (written) return events_told_.clear();
+    if (written.error().code == Code::PermissionDenied)
+        next_events_ = now + forbidden_interval;
+    else
+        ++flush_failures_;
+    tell(events_told_, "events_not_written", written.error());
 }
 
 void Recorder::count_expiring() {

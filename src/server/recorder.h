@@ -55,14 +55,19 @@ class Recorder {
     Result<authority::HolderRevocation> revoke_one(const Revocation& revocation);
     Result<void> await(domain::Revision revision, authority::Awaiting awaiting);
     void flush();
+    Result<void> note_uses(verify::Uses& uses);
+    void write_events();
+    // Says it, unless it was what was said last.
+    void tell(std::string& told, const char* what, const Error& error);
     Result<store::Store*> store();
     void count_expiring();
 
     const Needs needs_;
     std::unique_ptr<store::Store> store_;
-    std::string told_;  // the failure that was told last
+    std::vector<domain::CredentialId> successors_;  // used, and written; each once
+    std::string uses_told_, events_told_;           // the failure that was told last
     std::atomic<std::uint64_t> flush_failures_{0}, expiring_day_{0}, expiring_week_{0};
-    Time next_count_{};
+    Time next_count_{}, next_events_{};
 
     std::mutex mutex_;
     std::condition_variable changed_;

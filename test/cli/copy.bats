@@ -8,6 +8,7 @@ load postgres
 
 teardown() {
     [ -z "${SERVE:-}" ] || kill "$SERVE"
+    [ -z "${IS_WAITING:-}" ] || go_on_without_standby
     rm -rf "$WORK"
 }
 
@@ -15,8 +16,8 @@ teardown() {
 fill_store() {
     local id
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
-    "$MARQUE" init --operator ops --owner-key "$WORK/owner.pub" "$@" --confirm 2> /dev/null
-    create codex --label team=red --contact 'Ünï "x" ’y’ \z' --expires never
+    "$MARQUE" init --operator ops --owner-key "$WORK/owner.pub" --confirm 2> /dev/null
+    create codex --label team=red --contact "Ünï \"x\" 'y' \\z" --expires never
     create gone
     create worn
     accepted "$WORK/codex.token"
@@ -56,6 +57,10 @@ serve() {
 }
 says() {
     curl -s -o /dev/null -w '%{http_code}' --unix-socket "$WORK/socket" -H "Authorization: Bearer $(cat "$1")" http://marque/auth
+}
+go_on_without_standby() {
+    psql -qX "$CONNINFO" -c "ALTER SYSTEM RESET synchronous_standby_names" -c "SELECT pg_reload_conf()" > /dev/null
+    IS_WAITING=
 }
 # hold: the next copy to the database waits when it begins to write there; is_held: until it does. let_go.
 hold() {
@@ -233,6 +238,30 @@ schemas() {
     done
 }
 
+@test "store copy: a database that can't say whether the closing holds is 9, each time, and nothing is open until it can" {
+    init_there
+    create codex
+    old=$MARQUE_STORE
+    psql -qX "$CONNINFO" -c "ALTER SYSTEM SET synchronous_standby_names = 'nobody'" -c "SELECT pg_reload_conf()" > /dev/null
+    IS_WAITING=yes
+    for turn in first second; do
+        "$MARQUE" store copy "$old" "$WORK/there" --confirm 2> "$WORK/err" 3>&- &
+        copying=$!
+        until [ -n "$(sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")" ]; do kill -0 "$copying"; done
+        code=0
+        wait "$copying" || code=$?
+        equal "$code" 9
+        has "$(cat "$WORK/err")" "repeat"
+        answers 3 list
+        answers 3 list --store "$WORK/there"
+        equal "$(ls "$WORK/there" | paste -sd' ')" "marque.db.part root.key"
+    done
+    go_on_without_standby
+    answers 0 store copy "$old" "$WORK/there" --confirm
+    export MARQUE_STORE=$WORK/there
+    accepted "$WORK/codex.token"
+}
+
 @test "store copy: not while a verifier answers until it is told (ack-only)" {
     new_database
     "$MARQUE" init --operator ops --postgresql "$CONNINFO" --confirm 2> /dev/null
@@ -297,9 +326,10 @@ schemas() {
     [ ! -e "$WORK/there" ]
 }
 
-@test "invariant 5: store copy: a revocation while it copies is refused, from SQLite and from PostgreSQL; none is lost" {
+@test "invariant 5: store copy: a revocation while it copies is refused, from SQLite and from PostgreSQL; none is lost, nor a use" {
     init_store
     create codex
+    accepted "$WORK/codex.token"
     for turn in first second; do
         old=$MARQUE_STORE from_database=${CONNINFO:-}
         new_database "$turn"
@@ -309,17 +339,25 @@ schemas() {
         is_held "$copying"
         { code=0; "$MARQUE" revoke codex --reason r --confirm 2> "$WORK/revoke.err" 3>&- || code=$?; echo "$code" > "$WORK/code"; } &
         revoking=$!
+        "$MARQUE" verify < "$WORK/codex.token" 2> "$WORK/verify.err" > "$WORK/verdict" 3>&- &
+        verifying=$!
         if [ -n "$from_database" ]; then
-            until [ "$(psql -qXAt "$from_database" -c "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted")" -eq 1 ]; do :; done
+            until [ "$(psql -qXAt "$from_database" -c "SELECT count(*) FROM pg_locks WHERE locktype = 'relation' AND NOT granted")" -eq 2 ]; do
+                kill -0 "$revoking" "$verifying"
+            done
         fi
+        until [ -s "$WORK/verdict" ]; do kill -0 "$verifying"; done
         "$MARQUE" list > /dev/null # reading goes on
         let_go
-        wait "$copying" "$revoking"
+        wait "$copying" "$revoking" "$verifying"
+        has "$(cat "$WORK/verdict")" "accepted: codex"
+        has "$(cat "$WORK/verify.err")" "this use could not be noted"
         equal "$(cat "$WORK/code")" "$([ -z "$from_database" ] && echo 3 || echo 8)"
         has "$(cat "$WORK/revoke.err")" "NOT REVOKED"
         export MARQUE_STORE=$WORK/$turn
-        accepted "$WORK/codex.token"
+        equal "$("$MARQUE" inspect codex -o json | jq '.credentials[0].use_count')" 1
     done
+    accepted "$WORK/codex.token"
     answers 0 revoke codex --reason r --confirm
     refused "$WORK/codex.token"
 }
@@ -365,6 +403,62 @@ schemas() {
     answers 0 audit verify
     answers 0 store copy "$old" "$WORK/there" --confirm -o json
     equal "$(json .result)" already_so
+}
+
+@test "store copy: closed and not yet put away, the old store is refused to a verifier that has it open" {
+    command -v strace > /dev/null || skip "there is no strace"
+    init_store
+    create codex
+    serve
+    equal "$(says "$WORK/codex.token")" 200
+    # The third name that is given: the old store's.
+    run strace -f -qq -o "$WORK/trace" -e trace=renameat2 -e inject=renameat2:signal=KILL:when=3 \
+        "$MARQUE" store copy "$MARQUE_STORE" "$WORK/there" --confirm
+    equal "$status" 137
+    [ -e "$MARQUE_STORE/marque.db" ]
+    equal "$(says "$WORK/codex.token")" 503
+    answers 3 list
+    MARQUE_STORE=$WORK/there accepted "$WORK/codex.token"
+    answers 0 store copy "$MARQUE_STORE" "$WORK/there" --confirm
+    [ ! -e "$MARQUE_STORE/marque.db" ] && [ -e "$MARQUE_STORE/marque.db.moved" ]
+    equal "$(says "$WORK/codex.token")" 503
+}
+
+@test "store copy: a part of an earlier try is not what the store was moved to" {
+    command -v strace > /dev/null || skip "there is no strace"
+    init_store
+    # Whole, compared, durable; and the old store's last commit did not happen.
+    run strace -f -qq -o "$WORK/trace" -P "$MARQUE_STORE/marque.db-wal" -e trace=pwrite64 \
+        -e inject=pwrite64:signal=KILL:when=1 "$MARQUE" store copy "$MARQUE_STORE" "$WORK/first" --confirm
+    equal "$status" 137
+    create codex
+    old=$MARQUE_STORE
+    copy "$old" "$WORK/second"
+    answers 3 store copy "$old" "$WORK/first" --confirm
+    has "$stderr" "was moved to '$WORK/second/marque.db', and that is not there"
+    answers 3 list --store "$WORK/first"
+    accepted "$WORK/codex.token"
+}
+
+@test "store copy: the old store is taken back by hand when the new one is lost (docs/store.md)" {
+    init_store
+    create codex
+    old=$MARQUE_STORE
+    new_database
+    copy "$old" "$WORK/there" --postgresql "$CONNINFO"
+    copy "$WORK/there" "$WORK/back"
+    rm -r "$WORK/back"
+    sql "ALTER SCHEMA $(schemas) RENAME TO marque"
+    mv "$WORK/there/postgresql.conninfo.moved" "$WORK/there/postgresql.conninfo"
+    MARQUE_STORE=$WORK/there accepted "$WORK/codex.token"
+    rm -r "$WORK/there"
+    equal "$(sqlite3 "$old/marque.db.moved" "PRAGMA user_version")" -4
+    sqlite3 "$old/marque.db.moved" "PRAGMA user_version = 4"
+    mv "$old/marque.db.moved" "$old/marque.db"
+    export MARQUE_STORE=$old
+    accepted "$WORK/codex.token"
+    answers 0 audit verify
+    answers 0 revoke codex --reason r --confirm
 }
 
 @test "store copy: a part that was changed meanwhile is not opened" {

@@ -19,6 +19,7 @@ sql() {
     psql -qXAt "$CONNINFO" -c "$1"
 }
 # new_database [SUFFIX]: one of this test's own, $CONNINFO.
+# shellcheck disable=SC2120
 new_database() {
     local server name=cli_$BATS_TEST_NUMBER${1:+_$1}
     server=$(cat "$BATS_SERVER/conninfo")

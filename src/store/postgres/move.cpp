@@ -28,6 +28,13 @@ Result<void> look_into(Connection& connection, const std::string& schema) {
     return connection.execute(fmt::format("SET search_path = {}, pg_temp", schema).c_str());
 }
 
+// What was found is durable wherever the server waits for it, and the server is still the primary.
+Result<void> commit_again(Connection& connection) {
+    connection.rollback();
+    TRY(connection.execute("BEGIN; UPDATE schema_version SET version = version"));
+    return connection.commit();
+}
+
 class PostgresSource final : public sql::Source {
  public:
     PostgresSource(std::unique_ptr<Connection> connection, SealingKey sealing_key, bool is_closed)
@@ -68,6 +75,7 @@ class PostgresSource final : public sql::Source {
 
     // Whoever waits for the lock looks for the name again when they get it; so does every prepared statement.
     Result<void> close() override {
+        if (is_closed_) return commit_again(*connection_);
         const std::string moved =
             fmt::format("marque_moved_{}", TRY(sql::SqlReader(*connection_).head()).frontier.size());
         TRY(connection_->execute(fmt::format("ALTER SCHEMA marque RENAME TO {}", moved).c_str()));
@@ -145,6 +153,7 @@ class PostgresTarget final : public sql::Target {
     }
     Result<void> commit() override { return connection_->commit(); }
     Result<void> open() override {
+        if (TRY(schema_of(*connection_)) > 0) return commit_again(*connection_);
         connection_->rollback();
         TRY(connection_->execute("BEGIN"));
         TRY(lock_migrations(*connection_));

@@ -74,13 +74,13 @@ Result<void> go_on(Source& source, Target& target, Target::State state, const Mo
                      fmt::format("the store at {} was moved to {}, and that is not there",
                                  quote(moved.from.location, 200), quote(TRY(destination(from)), 200)));
     TRY(steps.decide(from, moved.from, moved.to));
-    if (state == Target::State::Open) {
-        moved.was_there = true;
-        if (auto away = source.put_away(); !away) moved.not_put_away = away.error().message;
-        return {};
+    moved.was_there = state == Target::State::Open;
+    if (!moved.was_there) {
+        TRY(steps.verify(from, moved.from.location));
+        TRY(compare(source, target, TRY(tally_rows(source.connection(), steps.copying)), steps));
     }
-    TRY(steps.verify(from, moved.from.location));
-    TRY(compare(source, target, TRY(tally_rows(source.connection(), steps.copying)), steps));
+    if (auto closed = source.close(); !closed)
+        return with_hint("repeat the command: it goes on from there", closed.error());
     return finish(source, target, moved);
 }
 

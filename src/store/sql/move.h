@@ -30,8 +30,9 @@ class Source {
     virtual Result<void> begin(MoveSteps::Purpose purpose) = 0;
     virtual Connection& connection() = 0;
     virtual Result<void> append(const std::vector<audit::Draft>& drafts) = 0;
-    // Commits. From then on every process that has it open is refused what it asks. Errors: OutcomeUnknown; else
-    // nothing changed.
+    // Commits. From then on every process that has it open is refused what it asks. One that was found closed is
+    // committed once more: a server that is no longer the primary may be alone in knowing so. Errors: OutcomeUnknown;
+    // else nothing changed.
     virtual Result<void> close() = 0;
     // Returns when no process answers any more from what it had read before the closing.
     virtual Result<void> await_verifiers() = 0;
@@ -57,6 +58,7 @@ class Target {
     virtual Result<void> make() = 0;
     // Durable, and still a part.
     virtual Result<void> commit() = 0;
+    // One that was found open is committed once more, as above.
     virtual Result<void> open() = 0;
     // The part. Errors: it is still there.
     virtual Result<void> remove() = 0;

@@ -55,6 +55,7 @@ class SqliteSource final : public sql::Source {
 
     // Whoever waits for the lock finds the version when they get it, and so does whoever reads.
     Result<void> close() override {
+        if (is_closed_) return {};
         TRY(close_for_good(*database_));
         TRY(database_->commit());
         is_closed_ = true;
@@ -120,6 +121,7 @@ class SqliteTarget final : public sql::Target {
     }
     Result<void> open() override {
         database_.reset();
+        if (exists(path_)) return {};
         return rename_new(part_, path_);
     }
     Result<void> remove() override {
