@@ -22,8 +22,8 @@ from machine import enter_network
 
 PROCESSES = 2                  # of the load
 DEPTHS = (1, 4, 16, 16, 16)    # requests in one go on each of their connections to every verifier
-A_SECOND = 3000                # requests that each sends to every verifier, unless it has to wait for answers
-HOT = 400                      # tokens that the load asks about
+A_SECOND = 2500                # requests that each sends to every verifier, unless it has to wait for answers
+HOT = 500                      # tokens that the load asks about
 AGAIN_MS = (0, 4, 20, 80, 300, 1200, 3000, 9000)  # after a token was taken away, the witness asks about it
 BEAT_MS = 20                   # between its questions whether a verifier answers
 LINES = 3                      # connections of the witness to every verifier

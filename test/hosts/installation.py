@@ -144,11 +144,13 @@ class Installation:
         if after < until:
             self.dark.setdefault(verifier.name, []).append((after, until))
 
-    def without_database(self, verifier, seconds, lose):
-        """For so long; `lose()` takes it from it, and the host's healing gives it back."""
+    def without_database(self, verifier, seconds, lose, taken=0):
+        """For so long, and until so many were taken away meanwhile; `lose()` takes it from it, and the host's healing gives
+        it back."""
         lose()
-        since = time.monotonic_ns()
+        since, goal = time.monotonic_ns(), self.operators.taken.value + taken
         self.go_on(seconds)
+        self.until(f"{taken} are taken away", lambda: self.operators.taken.value >= goal)
         self.is_dark(verifier, since, time.monotonic_ns())
         verifier.host.heal()
 

@@ -22,7 +22,7 @@ from history import NEVER, Switch
 from machine import enter_network
 
 WORKERS = 10
-TOGETHER = 25              # identities that are revoked by one command, in one commit
+TOGETHER = 40              # identities that are revoked by one command, in one commit
 ALONE, BUNDLES = 120, 6    # made at once: for commands of their own, and to be revoked together
 LOW = 80                   # turns: more are made when fewer are left
 AHEAD = 20                 # turns that the load knows of before they come

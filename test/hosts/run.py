@@ -8,7 +8,7 @@ MARQUE is the binary under test. Two operators' hosts revoke, pause and rotate a
 load's host asks three verifiers' about those very tokens (callers.py), the hosts are network namespaces (network.py),
 and phases.py says what befalls them. Afterwards every answer is held against what was done (test/server/history.py).
 
-MARQUE_SEED repeats the choices of a run. MARQUE_SOAK_S (default 8) is for how long faults come in any order, two at a
+MARQUE_SEED repeats the choices of a run. MARQUE_SOAK_S (default 6) is for how long faults come in any order, two at a
 time. MARQUE_HOSTS_MODE=strict has the verifiers ask before each round of answers, instead of by a lease.
 --plant: a fault that has to be found, and so a run that has to fail: commands that are said to have returned when they
 began, or clocks at half their speed.
