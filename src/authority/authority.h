@@ -191,8 +191,8 @@ class Authority {
     // it does continue it. Errors: StateRefuses when the clock is behind what was known, or it is another
     // installation's.
     Result<Done> accept_log(const verify::KnownLog& known, const Order& order);
-    // That a verifier is dead, whose word changes wait for: by an owner where there are any, when no time would prove it.
-    // Its row is then the caller's to remove (Verifiers::remove), as it says of a fenced one.
+    // That a verifier is dead, whose word changes wait for: by an owner where there are any, when no time would prove
+    // it. Its row is then the caller's to remove (Verifiers::remove), as it says of a fenced one.
     Result<Done> remove_verifier(const store::VerifierRow& row, const Order& order);
     // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);

@@ -128,8 +128,8 @@ std::string metrics_text(std::span<const Counters* const> counters, const Gauges
                  static_cast<double>(g.verifier.revision));
     families.one("marque_fresh", "1 when tokens are judged, 0 when every answer is 503", Gauge, g.verifier.is_fresh);
     if (g.verifier.lease_left) {
-        families.one("marque_lease_left_seconds", "Until answers stop without another lease; below 0: since then", Gauge,
-                     std::chrono::duration<double>(*g.verifier.lease_left).count());
+        families.one("marque_lease_left_seconds", "Until answers stop without another lease; below 0: since then",
+                     Gauge, std::chrono::duration<double>(*g.verifier.lease_left).count());
         families.one("marque_leases_lost_total", "Leases that ended before the next was given", Counter,
                      static_cast<double>(g.verifier.leases_lost));
     }
