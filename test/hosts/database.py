@@ -58,11 +58,11 @@ class Database:
         subprocess.run(["chown", "postgres:", str(self.data / "standby.signal")], check=True)
         return self
 
-    def configure(self, fsync="on", standby=""):
+    def configure(self, standby=""):
         """`standby`: the name of the one that a commit waits for."""
         (self.data / "test.conf").write_text(
             f"listen_addresses = '{self.address}'\nunix_socket_directories = '{self.home}'\nmax_connections = 200\n"
-            f"fsync = {fsync}\nsynchronous_standby_names = '{standby}'\nwal_sender_timeout = 3s\nmax_wal_size = 128MB\n"
+            f"synchronous_standby_names = '{standby}'\nwal_sender_timeout = 3s\nmax_wal_size = 128MB\n"
             f"primary_conninfo = '{self.source}'\nwal_retrieve_retry_interval = 200\n")
         if self.process is not None:
             self.query("SELECT pg_reload_conf()")

@@ -50,7 +50,7 @@ class Installation:
         self.databases = [Database(self.hosts["db1"]), Database(self.hosts["db2"])]
         self.primary, self.standby = self.databases
         self.dark, self.nobody, self.least_taken = {}, threading.Event(), 0
-        self.primary.make().configure(fsync="off").start()
+        self.primary.make().configure().start()
         addresses = ",".join(database.address for database in self.databases)
         self.stores = {name: self.hosts[name].folder / "store" for name in ("op1", "op2", "v1", "v2", "v3")}
         self.marque("init", "--operator", "ops", "--postgresql",

@@ -46,7 +46,6 @@ def run_within(body):
     """body(folder) in such a machine, with a folder that is removed too. Its exit code. Errors: Missing."""
     require_tools()
     folder = Path(tempfile.mkdtemp(prefix="marque-hosts-"))
-    folder.chmod(0o711)  # the database's account has to get through
     alive, hold = os.pipe()  # closed when this process is gone, whatever took it
     keeper = os.fork()
     if keeper == 0:
@@ -60,12 +59,11 @@ def run_within(body):
 
 
 def keep(folder, alive, hold):
-    """Removes the folder when nobody is left who could; of all signals, none keeps it from that."""
+    """Removes the folder, which is empty here, when nobody is left who could; of all signals, none keeps it from that."""
     os.setsid()
     os.close(hold)
     os.read(alive, 1)
-    while folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)  # again, while those that are being killed still write
+    folder.rmdir()
     os._exit(0)
 
 
@@ -80,7 +78,7 @@ def fork_within(body, folder, hold):
         code = 1
         try:
             call("prctl", KILL_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-            settle()
+            settle(folder)
             code = body(folder)
         except Missing as missing:
             print(f"skipped: {missing}\n0 passed, 0 failed, 1 skipped")
@@ -95,14 +93,17 @@ def fork_within(body, folder, hold):
     return 0 if os.waitpid(first, 0)[1] == 0 else 1
 
 
-def settle():
-    """Mounts of its own: processes by their new ids, hosts' names, and what libraries leave in /dev/shm."""
+def settle(folder):
+    """Mounts of its own: processes by their new ids, hosts' names, what libraries leave in /dev/shm, and the folder. So
+    what a database keeps is kept from the death of its processes, not from that of a machine."""
     try:
         mount(None, "/")
         mount("proc", "/proc")
         mount("tmpfs", "/run")
         mount("tmpfs", "/dev/shm")
+        mount("tmpfs", str(folder))
     except OSError as error:
         raise Missing(f"no mounts for this account: {error}") from error
     os.chmod("/dev/shm", 0o1777)
+    folder.chmod(0o711)  # the database's account has to get through
     os.mkdir("/run/netns")
