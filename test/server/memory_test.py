@@ -19,7 +19,7 @@ class Memory(StoreTest):
         super().setUp()
         self.token = self.create("codex")
         self.caller = self.create("gate", "marque:introspect")
-        self.server = self.serve()
+        self.server = self.serve("--workers", "1")  # one loop, which reads in order
         try:
             open(f"/proc/{self.server.process.pid}/mem", "rb").close()
         except PermissionError:
