@@ -92,10 +92,10 @@ revision_line() {
     matches "$stderr" "revoked already"
     matches "$(revision_line)" '^revision [0-9]+: 1 of 2 verifiers confirmed; waited 1\.[0-9] s until the lease of web-2 had ended$'
     signal web-2 CONT
-    status=$(status_at web-2 "$WORK/codex.token")
-    [ "$status" = 503 ] || [ "$status" = 401 ]
-    until_true "grep -q '\"fresh\"' '$WORK/web-2.log'"
-    equal "$(status_at web-2 "$WORK/codex.token")" 401
+    # It may renew before it notices that its lease had ended, and then never says so: its answers are what counts.
+    local status=503 tries=0
+    while [ "$status" = 503 ] && [ $((tries += 1)) -lt 2000 ]; do status=$(status_at web-2 "$WORK/codex.token"); done
+    equal "$status" 401
 }
 
 @test "verifiers: --no-wait says that it did not wait, for whom, and how long it can take" {
