@@ -224,6 +224,10 @@ class Authority {
     };
     Result<void> look_over(const std::function<Result<void>(const Overview&)>& view);
 
+    // For finding out what is wrong with the store: rows as they lie. Who may do it as in look_over; where the rows
+    // that say so are not to be believed, whoever has the root key, as the caller does.
+    Result<void> examine(const std::function<Result<void>(const store::Reader&, Instant now)>& view);
+
     // The same for what is not of one workspace, for whoever may see any: `view` has to ask `holds`.
     Result<void> look_around(const std::function<Result<void>(const Overview&)>& view);
 

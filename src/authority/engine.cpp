@@ -26,7 +26,19 @@ std::string uid_text(const audit::Process& caller) {
 // What a refusal's entry is worth keeping for. Typing errors and absent names are not refusals.
 bool is_refusal(const Error& error) {
     return error.code == Code::PermissionDenied || error.code == Code::StateRefuses ||
-           error.code == Code::ApprovalNeeded;
+           error.code == Code::ApprovalNeeded || !error.tampered.empty();
+}
+
+// What `found` is, if it can be told: a row that somebody wrote to says nothing.
+template <class T>
+Result<std::optional<T>> unless_tampered(Result<std::optional<T>> found) {
+    if (!found && !found.error().tampered.empty()) return std::optional<T>();
+    return found;
+}
+
+// Of what was only to be looked at: the rest of refusals says nothing that is worth keeping.
+bool is_denial(const Error& error) {
+    return error.code == Code::PermissionDenied || !error.tampered.empty();
 }
 
 Progress progress_of(const Plan& plan, Progress otherwise) {
@@ -230,8 +242,9 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
 Result<std::vector<audit::Draft>> Authority::refusal_drafts(const store::Reader& reader, const std::string& event,
                                                             const Subject& subject, const Order& order,
                                                             const Error& error) const {
-    if (!is_refusal(error) || !TRY(reader.installation())) return std::vector<audit::Draft>{};
-    const auto who = TRY(reader.operator_with_uid(caller_.uid));
+    if (!is_refusal(error)) return std::vector<audit::Draft>{};
+    if (error.tampered.empty() && !TRY(reader.installation())) return std::vector<audit::Draft>{};
+    const auto who = TRY(unless_tampered(reader.operator_with_uid(caller_.uid)));
     return drafts_of(who ? std::optional(who->name) : std::nullopt,
                      {audit::Refused{event, subject, Error(error.code, escaped(error.message))}}, order, "",
                      clock_.now());
@@ -263,7 +276,7 @@ Result<void> Authority::look(const std::optional<WorkspaceName>& workspace,
         TRY(authorise(reader, false, chosen.name, Permission::View));
         return view(Sight{reader, who, chosen, clock_.now()});
     });
-    if (!result && result.error().code == Code::PermissionDenied) {
+    if (!result && is_denial(result.error())) {
         const Subject subject = workspace ? Subject(WorkspaceRef{*workspace}) : Subject(InstallationRef{});
         record_refusal("workspace.view", subject, {}, result.error());
     }
@@ -284,9 +297,14 @@ Result<void> Authority::look_around(const std::function<Result<void>(const Overv
         const Operator who = TRY(authorise(reader, false, std::nullopt, Permission::View));
         return view(Overview{reader, who, clock_.now()});
     });
-    if (!result && result.error().code == Code::PermissionDenied)
-        record_refusal("approval.view", InstallationRef{}, {}, result.error());
+    if (!result && is_denial(result.error())) record_refusal("approval.view", InstallationRef{}, {}, result.error());
     return result;
+}
+
+Result<void> Authority::examine(const std::function<Result<void>(const store::Reader&, Instant now)>& view) {
+    const auto allowed = look_over([](const Overview&) -> Result<void> { return {}; });
+    if (!allowed && allowed.error().tampered.empty()) return allowed;
+    return store_.read_unchecked([&](const store::Reader& reader) { return view(reader, clock_.now()); });
 }
 
 Result<void> Authority::look_over(const std::function<Result<void>(const Overview&)>& view) {
@@ -294,7 +312,7 @@ Result<void> Authority::look_over(const std::function<Result<void>(const Overvie
         const Operator who = TRY(authorise(reader, true, std::nullopt, Permission::View));
         return view(Overview{reader, who, clock_.now()});
     });
-    if (!result && result.error().code == Code::PermissionDenied)
+    if (!result && is_denial(result.error()))
         record_refusal("installation.view", InstallationRef{}, {}, result.error());
     return result;
 }

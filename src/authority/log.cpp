@@ -119,6 +119,12 @@ Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key
     return verifier.finish();
 }
 
+Result<void> verify_rows(const store::Reader& reader, LogReport& report) {
+    for (std::string& what : TRY(reader.examine_rows()))
+        if (report.findings.size() < max_findings) report.findings.push_back({0, std::move(what)});
+    return {};
+}
+
 Result<std::string> log_origin(const store::Reader& reader) {
     const auto installation = TRY(reader.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");

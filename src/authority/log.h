@@ -46,6 +46,9 @@ Result<LogReport> verify_log(const store::Reader& reader, const Secret& root_key
                              const std::optional<audit::Checkpoint>& earlier, const LogProgress& progress,
                              const OwnerSignatures* signatures = nullptr, Leaves leaves = Leaves::Dropped);
 
+// Then the rows: those that are not what the log's head is sealed over go into the report too.
+Result<void> verify_rows(const store::Reader& reader, LogReport& report);
+
 // The log's name in checkpoints and its signing key's name: "marque/" and the installation's id.
 Result<std::string> log_origin(const store::Reader& reader);
 Result<audit::VerifierKey> log_verifier_key(const store::Reader& reader, const Secret& root_key);

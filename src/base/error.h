@@ -26,10 +26,12 @@ enum class Code : int {
 
 // message: what happened, lower case, no full stop, never a secret.
 // hint: the next command to type, or empty.
+// tampered: with Corrupt, what of the store was written to by others, such as "identity/default/codex"; else empty.
 struct Error {
     Code code = Code::Unexpected;
     std::string message;
     std::string hint;
+    std::string tampered;
 
     Error(Code code_, std::string message_, std::string hint_ = {})
         : code(code_), message(std::move(message_)), hint(std::move(hint_)) {}

@@ -174,11 +174,11 @@ Result<int> run_verify(Shell& shell, const VerifyOptions& options) {
     const Secret& root_key = *TRY(shell.root_key());
     authority::LogReport report;
     std::optional<audit::Checkpoint> earlier;
-    TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        earlier = TRY(earlier_checkpoint(options, TRY(authority::log_verifier_key(overview.reader, root_key))));
-        report = TRY(authority::verify_log(overview.reader, root_key, earlier, log_progress(shell, "reading the log"),
+    TRY(TRY(shell.authority())->examine([&](const store::Reader& reader, Instant) -> Result<void> {
+        earlier = TRY(earlier_checkpoint(options, TRY(authority::log_verifier_key(reader, root_key))));
+        report = TRY(authority::verify_log(reader, root_key, earlier, log_progress(shell, "reading the log"),
                                            &shell.system().owner_signatures()));
-        return {};
+        return authority::verify_rows(reader, report);
     }));
     if (shell.is_json()) {
         audit::JsonArray findings;

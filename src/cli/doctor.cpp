@@ -84,25 +84,24 @@ void examine_owners(const Approvers& approvers, const std::vector<Operator>& ope
                                         one.name.text()));
 }
 
-Result<void> examine_rows(const Authority::Overview& overview, Examination& examination) {
-    examine_owners(TRY(authority::approvers_of(overview.reader)), TRY(overview.reader.operators()), examination);
+Result<void> examine_rows(const store::Reader& reader, Instant now, Examination& examination) {
+    examine_owners(TRY(authority::approvers_of(reader)), TRY(reader.operators()), examination);
     std::size_t managers = 0;
-    for (const Operator& operator_ : TRY(overview.reader.operators()))
+    for (const Operator& operator_ : TRY(reader.operators()))
         if (!operator_.is_removed && authority::holds(operator_, std::nullopt, Permission::Manage)) ++managers;
     examination.add(managers > 0, Health::Ill, fmt::format("operators who manage everything: {}", managers),
                     "no operator manages the installation");
     std::size_t identities = 0, credentials = 0, pending = 0;
-    for (const Workspace& workspace : TRY(overview.reader.workspaces()))
-        TRY(authority::for_each_identity(
-            overview.reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-                ++identities;
-                const auto view = TRY(authority::view_of(overview.reader, workspace, identity, overview.now));
-                for (const auto& credential : view.credentials) {
-                    ++credentials;
-                    if (credential.state == CredentialState::Pending) ++pending;
-                }
-                return true;
-            }));
+    for (const Workspace& workspace : TRY(reader.workspaces()))
+        TRY(authority::for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
+            ++identities;
+            const auto view = TRY(authority::view_of(reader, workspace, identity, now));
+            for (const auto& credential : view.credentials) {
+                ++credentials;
+                if (credential.state == CredentialState::Pending) ++pending;
+            }
+            return true;
+        }));
     examination.add(Health::Well,
                     fmt::format("every row reads; identities: {}, credentials: {}", identities, credentials));
     if (pending > 0)
@@ -112,26 +111,26 @@ Result<void> examine_rows(const Authority::Overview& overview, Examination& exam
     return {};
 }
 
-Result<void> examine_clock(const Authority::Overview& overview, std::uint64_t size, Examination& examination) {
+Result<void> examine_clock(const store::Reader& reader, Instant now, std::uint64_t size, Examination& examination) {
     if (size == 0) return {};
-    const auto entries = TRY(overview.reader.entries(size - 1, 1));
+    const auto entries = TRY(reader.entries(size - 1, 1));
     if (entries.empty()) return {};
     const auto newest = audit::decode(entries.front().bytes);
     if (!newest) return {};  // verify_log has said so
     examination.add(
-        newest->at <= overview.now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
+        newest->at <= now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
         "the clock is behind the log, by which expiry is late: the newest entry is of " + to_calendar(newest->at));
     return {};
 }
 
-Result<void> examine_known_log(Shell& shell, const Authority::Overview& overview, Examination& examination) {
+Result<void> examine_known_log(Shell& shell, const store::Reader& reader, Examination& examination) {
     const auto known = shell.system().known_log(shell.store_folder());
     if (!known) {
         examination.add(Health::Ill, known.error().message);
         return {};
     }
     if (!*known) return {};
-    const auto continues = verify::require_continues(overview.reader, **known);
+    const auto continues = verify::require_continues(reader, **known);
     if (!continues && continues.error().code != Code::Corrupt) return continues.error();
     examination.add(
         continues.has_value(), Health::Ill,
@@ -158,17 +157,19 @@ Result<void> examine_verifiers(Shell& shell, Examination& examination) {
 Result<int> examine_backup(Shell& shell, const std::string& path) {
     Examination examination(shell);
     const Secret& root_key = *TRY(shell.root_key());
-    const auto backup = TRY(shell.system().open_backup(path));
+    const auto backup = TRY(
+        shell.system().open_backup(path, store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     for (const std::string& finding : TRY(TRY(shell.system().check_backup(path))->check()))
         examination.add(Health::Ill, finding);
     Authority& authority = *TRY(shell.authority());
     TRY(authority.look_over([&](const Authority::Overview& live) -> Result<void> {
-        return backup->read([&](const store::Reader& reader) -> Result<void> {
+        return backup->read_unchecked([&](const store::Reader& reader) -> Result<void> {
             const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
             if (mine != its) return Error(Code::InvalidRequest, "the backup is of another installation");
-            const auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt,
-                                                           log_progress(shell, "reading the backup's log"),
-                                                           &shell.system().owner_signatures()));
+            auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt,
+                                                     log_progress(shell, "reading the backup's log"),
+                                                     &shell.system().owner_signatures()));
+            TRY(authority::verify_rows(reader, its_log));
             examine_log(its_log, examination);
             const audit::Checkpoint then{its, its_log.size, its_log.root};
             const auto my_log =
@@ -203,14 +204,14 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     else
         examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
                         damage.empty() ? "" : "the database is damaged: " + damage.front());
-    TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        const auto report =
-            TRY(authority::verify_log(overview.reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
-                                      &shell.system().owner_signatures()));
+    TRY(TRY(shell.authority())->examine([&](const store::Reader& reader, Instant now) -> Result<void> {
+        auto report = TRY(authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
+                                                &shell.system().owner_signatures()));
+        TRY(authority::verify_rows(reader, report));
         examine_log(report, examination);
-        TRY(examine_clock(overview, report.size, examination));
-        TRY(examine_known_log(shell, overview, examination));
-        return examine_rows(overview, examination);
+        TRY(examine_clock(reader, now, report.size, examination));
+        TRY(examine_known_log(shell, reader, examination));
+        return examine_rows(reader, now, examination);
     }));
     TRY(examine_verifiers(shell, examination));
     return examination.finish();

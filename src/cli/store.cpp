@@ -155,9 +155,10 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
     store::MoveSteps steps;
     if (order.confirmation.is_given()) steps.purpose = store::MoveSteps::Purpose::Move;
     steps.verify = [&](const store::Reader& reader, const std::string& location) -> Result<void> {
-        const auto report = TRY(authority::verify_log(reader, root_key, std::nullopt,
-                                                      log_progress(shell, "reading the log of " + escaped(location)),
-                                                      &shell.system().owner_signatures()));
+        auto report = TRY(authority::verify_log(reader, root_key, std::nullopt,
+                                                log_progress(shell, "reading the log of " + escaped(location)),
+                                                &shell.system().owner_signatures()));
+        TRY(authority::verify_rows(reader, report));
         if (!report.is_sound())
             return Error(Code::Corrupt,
                          fmt::format("the log of {} is not sound: {}", escaped(location), report.findings.front().what),

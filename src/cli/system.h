@@ -57,7 +57,8 @@ class System {
     virtual Result<void> create_store(const std::string& folder, const std::string& conninfo) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
                                                                          store::SealingKey sealing_key) = 0;
-    virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file) = 0;
+    virtual Result<std::unique_ptr<store::Store>> open_backup(const std::string& file,
+                                                              store::SealingKey sealing_key) = 0;
     virtual Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) = 0;
     // Moves the store in a folder into a new folder, and closes the old one (store/sql/move.h). Errors: those of
     // `steps`; StateRefuses, PermissionDenied, Unavailable, Corrupt: it is where it was; OutcomeUnknown: repeat it.

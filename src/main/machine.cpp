@@ -172,8 +172,8 @@ Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std:
     return store::sqlite::open_maintenance(database_in(folder), std::move(sealing_key));
 }
 
-Result<std::unique_ptr<store::Store>> Machine::open_backup(const std::string& file) {
-    return store::sqlite::open_backup(file);
+Result<std::unique_ptr<store::Store>> Machine::open_backup(const std::string& file, store::SealingKey sealing_key) {
+    return store::sqlite::open_backup(file, std::move(sealing_key));
 }
 
 Result<std::unique_ptr<store::Maintenance>> Machine::check_backup(const std::string& file) {

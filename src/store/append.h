@@ -1,4 +1,4 @@
-// store/append.h: drafts become sealed entries and a new head. The same for every backend.
+// store/append.h: drafts become sealed entries and a new frontier. The same for every backend.
 #pragma once
 
 #include <span>
@@ -11,35 +11,35 @@ namespace marque::store {
 
 struct Appended {
     std::vector<StoredEntry> entries;
-    audit::Frontier head;
-    audit::Digest head_seal{};
+    audit::Frontier frontier;  // the head's, to be sealed when the rows are written
 };
 
 // An empty log has no seal yet. Errors: Corrupt when the seal is not this installation's.
 inline Result<void> check_head(const StoredHead& head, const Secret& sealing_key) {
     if (head.frontier.size() == 0) return {};
-    if (crypto::equal(head.seal, audit::seal_of_head(sealing_key, head.frontier))) return {};
-    return Error(Code::Corrupt, "the audit log's head does not carry this installation's seal",
-                 "somebody wrote to the database, or the key file is another's; run marque audit verify");
+    if (crypto::equal(head.seal, audit::seal_of_head(sealing_key, head.frontier, head.rows))) return {};
+    Error error(Code::Corrupt, "the audit log's head does not carry this installation's seal",
+                "somebody wrote to the database, or the key file is another's; run marque audit verify");
+    error.tampered = "log_head";
+    return error;
 }
 
 // Errors: Corrupt, as of check_head: nothing is appended to a head that is not ours.
 inline Result<Appended> append(const StoredHead& head, std::span<const audit::Draft> drafts,
                                const Secret& sealing_key) {
     TRY(check_head(head, sealing_key));
-    Appended result{{}, head.frontier, {}};
+    Appended result{{}, head.frontier};
     result.entries.reserve(drafts.size());
     for (const audit::Draft& draft : drafts) {
-        const std::uint64_t seq = result.head.size() + 1;
+        const std::uint64_t seq = result.frontier.size() + 1;
         std::string bytes = audit::encode(draft, seq);
         // What is once in the log stays there: nothing goes in that would not be read back.
         if (const auto read_back = audit::decode(bytes); !read_back)
             return Error(Code::InvalidRequest, "the change has no audit entry: " + read_back.error().message);
         const audit::Digest leaf = audit::leaf_hash(bytes_of(bytes));
-        result.head.append(leaf);
+        result.frontier.append(leaf);
         result.entries.push_back({seq, std::move(bytes), audit::seal_of_entry(sealing_key, seq, leaf)});
     }
-    result.head_seal = audit::seal_of_head(sealing_key, result.head);
     return result;
 }
 

@@ -39,6 +39,8 @@ struct StoredEntry {
 struct StoredHead {
     audit::Frontier frontier;
     audit::Digest seal{};
+    // The hash over all rows (audit/row_tree.h), which it is sealed over; none where rows have no seals.
+    std::optional<audit::Digest> rows;
     // Rows written by other means than events: how many writes the log does not account for.
     std::uint64_t unlogged_writes = 0;
 };
@@ -73,7 +75,8 @@ template <class Facts>
 using Visit = std::function<Result<void>(const Facts&)>;
 
 // One consistent view. Every call may fail with Unavailable (the store can't be read now) or
-// Corrupt (what is stored makes no sense); an absent thing is no error but an empty optional.
+// Corrupt (what is stored makes no sense, or somebody wrote to it: Error::tampered); an absent thing is no error but an
+// empty optional.
 class Reader {
  public:
     virtual ~Reader() = default;
@@ -104,9 +107,14 @@ class Reader {
     // `before` or older; `count` is how many uses that are.
     virtual Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const = 0;
 
-    // Every identity, and every credential, of all workspaces, in any order. Errors: those of `visit` too.
-    virtual Result<void> visit_identities(const Visit<IdentityFacts>& visit) const = 0;
-    virtual Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const = 0;
+    // Every identity and then every credential of all workspaces, in any order. What was visited counts only when this
+    // has returned: only then is it known that they are all there, and each the newest. Errors: those of the visits
+    // too.
+    virtual Result<void> visit_all(const Visit<IdentityFacts>& identity,
+                                   const Visit<CredentialFacts>& credential) const = 0;
+    // Which rows are not as this installation wrote them, or are missing, in words. All of them are read. Errors: those
+    // of the store.
+    virtual Result<std::vector<std::string>> examine_rows() const = 0;
 
     // Removed operators are found by name and not by uid.
     virtual Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const = 0;
@@ -140,6 +148,9 @@ class Store {
 
     // Runs `view` against one snapshot. Errors: those of `view`; Unavailable, Corrupt.
     virtual Result<void> read(const std::function<Result<void>(const Reader&)>& view) = 0;
+
+    // The same with rows as they lie, whoever wrote them: for finding out what is wrong with them, and nothing else.
+    virtual Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) { return read(view); }
 
     // Decides and commits. Returns the revision after it; with no drafts nothing is written.
     // Errors: those of `decide`, and then nothing changed; StateRefuses when a row was not as

@@ -20,6 +20,9 @@ class KnownStore final : public store::Store {
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         return store_->read(view);
     }
+    Result<void> read_unchecked(const std::function<Result<void>(const store::Reader&)>& view) override {
+        return store_->read_unchecked(view);
+    }
     Result<domain::Revision> change(const store::Decide& decide) override {
         return store_->change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
             TRY(verifier_.recognise(reader));

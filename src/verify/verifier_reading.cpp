@@ -200,15 +200,15 @@ Result<std::unique_ptr<Index>> Verifier::load(const store::Reader& reader) {
         index->put(workspace);
         for (const Environment& environment : TRY(reader.environments(workspace.name))) TRY(index->put(environment));
     }
-    TRY(reader.visit_identities([&](const store::IdentityFacts& identity) { return index->put(identity); }));
     CredentialRows rows;
-    TRY(reader.visit_credentials([&](const store::CredentialFacts& credential) -> Result<void> {
-        rows.add(credential);
-        if (!rows.is_full()) return {};
-        TRY(index->put(rows.rows()));
-        rows.clear();
-        return {};
-    }));
+    TRY(reader.visit_all([&](const store::IdentityFacts& identity) { return index->put(identity); },
+                         [&](const store::CredentialFacts& credential) -> Result<void> {
+                             rows.add(credential);
+                             if (!rows.is_full()) return {};
+                             TRY(index->put(rows.rows()));
+                             rows.clear();
+                             return {};
+                         }));
     TRY(index->put(rows.rows()));
     return index;
 }

@@ -452,8 +452,8 @@ schemas() {
     mv "$WORK/there/postgresql.conninfo.moved" "$WORK/there/postgresql.conninfo"
     MARQUE_STORE=$WORK/there accepted "$WORK/codex.token"
     rm -r "$WORK/there"
-    equal "$(sqlite3 "$old/marque.db.moved" "PRAGMA user_version")" -4
-    sqlite3 "$old/marque.db.moved" "PRAGMA user_version = 4"
+    equal "$(sqlite3 "$old/marque.db.moved" "PRAGMA user_version")" -5
+    sqlite3 "$old/marque.db.moved" "PRAGMA user_version = 5"
     mv "$old/marque.db.moved" "$old/marque.db"
     export MARQUE_STORE=$old
     accepted "$WORK/codex.token"

@@ -294,7 +294,6 @@ load helpers
 }
 
 @test "invariant 12: whoever can write SQL can't un-revoke" {
-    skip "rows are not sealed yet (docs/threat-model.md)"
     init_store
     create codex
     id=$(credential_in "$WORK/codex.token")
@@ -307,7 +306,6 @@ load helpers
 }
 
 @test "invariant 12: whoever can write SQL can't un-revoke an identity" {
-    skip "rows are not sealed yet (docs/threat-model.md)"
     init_store
     create codex
     "$MARQUE" revoke codex --reason r --confirm 2> /dev/null
@@ -318,7 +316,6 @@ load helpers
 }
 
 @test "invariant 12: whoever can write SQL can't widen a credential's scopes" {
-    skip "rows are not sealed yet (docs/threat-model.md)"
     init_store
     create codex
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE credential SET scopes = 'board:delete,card:view'; UPDATE identity SET scopes = 'board:delete,card:view'"

@@ -2,17 +2,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <thread>
-#include <unistd.h>
 
 #include "audit/seal.h"
 #include "store/append.h"
-#include "store/memory/memory_store.h"
-#include "store/postgres/postgres_store.h"
-#include "store/sqlite/sqlite_store.h"
+#include "test/store/backends.h"
 
 namespace marque::store {
 namespace {
@@ -21,106 +15,6 @@ using namespace domain;
 using namespace std::chrono_literals;
 
 const Instant t0(Duration(1'800'000'000'000'000));
-
-Secret sealing_key() {
-    return Secret::copy_of(Bytes(32, 7));
-}
-
-// Makes stores that share one state, for as long as the backend lives.
-class Backend {
- public:
-    virtual ~Backend() = default;
-    virtual Store& store() = 0;
-    // As if the log had another entry there.
-    virtual void break_entry(Revision) {}
-    // A second handle, as another process would have; null when there can be none.
-    virtual Store* other() { return nullptr; }
-};
-
-class MemoryBackend final : public Backend {
- public:
-    Store& store() override { return store_; }
-
- private:
-    memory::MemoryStore store_{sealing_key()};
-};
-
-class SqliteBackend final : public Backend {
- public:
-    SqliteBackend() {
-        std::string pattern = std::filesystem::temp_directory_path() / "marque-contract-XXXXXX";
-        folder_ = ::mkdtemp(pattern.data());
-        const std::string path = folder_ / "marque.db";
-        EXPECT_TRUE(sqlite::SqliteStore::create(path));
-        store_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
-        other_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
-    }
-    ~SqliteBackend() override {
-        store_.reset();
-        other_.reset();
-        std::filesystem::remove_all(folder_);
-    }
-    Store& store() override { return *store_; }
-    Store* other() override { return other_.get(); }
-
- private:
-    std::filesystem::path folder_;
-    std::unique_ptr<sqlite::SqliteStore> store_, other_;
-};
-
-// A database of its own in the server that the test run started (test/store/postgres).
-class PostgresBackend final : public Backend {
- public:
-    PostgresBackend() {
-        std::ifstream file(std::getenv("MARQUE_TEST_POSTGRES"));
-        std::getline(file, server_);
-        name_ = fmt::format("contract_{}_{}", ::getpid(), ++made_);
-        on_server("CREATE DATABASE " + name_);
-        EXPECT_TRUE(postgres::PostgresStore::create(conninfo()));
-        store_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
-        other_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
-    }
-    ~PostgresBackend() override {
-        store_.reset();
-        other_.reset();
-        on_server("DROP DATABASE " + name_);
-    }
-    static bool is_there() {
-        const char* file = std::getenv("MARQUE_TEST_POSTGRES");
-        return file != nullptr && std::filesystem::exists(file);
-    }
-    std::string conninfo() const { return server_ + " dbname=" + name_; }
-    void break_entry(Revision seq) override {
-        const auto connection = postgres::Connection::open(conninfo(), {}).release();
-        EXPECT_TRUE(
-            connection->execute(fmt::format("UPDATE entry SET seal = sha256(seal) WHERE seq = {}", seq).c_str()));
-    }
-    Store& store() override { return *store_; }
-    Store* other() override { return other_.get(); }
-
- private:
-    void on_server(const std::string& sql) {
-        const auto connection = postgres::Connection::open(server_, {}).release();
-        EXPECT_TRUE(connection->execute(sql.c_str()));
-    }
-    static inline int made_ = 0;
-    std::string server_, name_;
-    std::unique_ptr<postgres::PostgresStore> store_, other_;
-};
-
-struct Kind {
-    const char* name;
-    std::unique_ptr<Backend> (*make)();
-};
-const Kind kinds[] = {
-    {"memory", []() -> std::unique_ptr<Backend> { return std::make_unique<MemoryBackend>(); }},
-    {"sqlite", []() -> std::unique_ptr<Backend> { return std::make_unique<SqliteBackend>(); }},
-    {"postgres",
-     []() -> std::unique_ptr<Backend> {
-         if (!PostgresBackend::is_there()) return nullptr;
-         return std::make_unique<PostgresBackend>();
-     }},
-};
 
 class StoreContract : public testing::TestWithParam<Kind> {
  protected:
@@ -171,7 +65,9 @@ class StoreContract : public testing::TestWithParam<Kind> {
     void add_codex() {
         ASSERT_TRUE(commit({audit::IdentityCreated{identity(codex)}, audit::CredentialIssued{credential(id)}}));
     }
-    void break_entry(Revision seq) { backend_->break_entry(seq); }
+    void break_entry(Revision seq) {
+        backend_->execute(fmt::format("UPDATE entry SET seal = sha256(seal) WHERE seq = {}", seq));
+    }
     // By another handle.
     void add_codex_elsewhere() {
         ASSERT_TRUE(other()->change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
@@ -529,14 +425,15 @@ TEST_P(StoreContract, VisitsEveryRowThatAVerdictRestsOn) {
     add_codex();
     std::vector<std::string> seen;
     ASSERT_TRUE(store().read([&](const Reader& r) -> Result<void> {
-        TRY(r.visit_identities([&](const IdentityFacts& i) -> Result<void> {
-            seen.push_back(fmt::format("{} {} {} {}", i.workspace, i.name, i.environment, i.scopes));
-            return {};
-        }));
-        return r.visit_credentials([&](const CredentialFacts& c) -> Result<void> {
-            seen.push_back(fmt::format("{} {} {}", c.id.text(), c.identity, name_of(c.term.stored)));
-            return {};
-        });
+        return r.visit_all(
+            [&](const IdentityFacts& i) -> Result<void> {
+                seen.push_back(fmt::format("{} {} {} {}", i.workspace, i.name, i.environment, i.scopes));
+                return {};
+            },
+            [&](const CredentialFacts& c) -> Result<void> {
+                seen.push_back(fmt::format("{} {} {}", c.id.text(), c.identity, name_of(c.term.stored)));
+                return {};
+            });
     }));
     ASSERT_EQ(seen.size(), 2u);
     EXPECT_NE(seen[0].find("codex"), std::string::npos);

@@ -109,8 +109,8 @@ void fill(Tables& t) {
         "INSERT INTO installation (\"only\", id, created_at, quorum, has_sole_owner, owners_revision)"
         " VALUES (1, ?, ?, 2, 1, 3)",
         "an-id", std::int64_t{1} << 53);
-    run(t, "INSERT INTO log_head (\"only\", size, frontier, seal) VALUES (1, 2, ?, ?)", ByteView(Bytes()),
-        ByteView(bytes(0)));
+    run(t, "INSERT INTO log_head (\"only\", size, frontier, seal, row_root) VALUES (1, 2, ?, ?, ?)", ByteView(Bytes()),
+        ByteView(bytes(0)), ByteView(bytes(3)));
     run(t, "INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (1, ?, ?, ?, ?)", odd_text,
         ByteView(bytes(0xff)), "w", "i");
     run(t, "INSERT INTO entry (seq, bytes, seal, workspace, identity) VALUES (2, '', ?, ?, ?)", ByteView(bytes(0)),
@@ -146,6 +146,9 @@ void fill(Tables& t) {
     run(t,
         "INSERT INTO approval_signature (approval, revision, fingerprint, signature, at)"
         " VALUES ('12345678', 9, 'f', 's', 3)");
+    run(t, "INSERT INTO row_seal (bucket, place, seal) VALUES (65535, ?, ?)", odd_text,
+        ByteView(bytes(0xfe)).first(16));
+    run(t, "INSERT INTO row_tree (node, children) VALUES (0, ?)", ByteView(Bytes(512, 0x80)));
     run(t, "INSERT INTO last_use (credential, at, source, count) VALUES ('000000000000', 1, ?, 2)", odd_text);
     run(t,
         "INSERT INTO refused_use (credential, reason, since, at, source, count, untold, told_at)"

@@ -78,18 +78,17 @@ class MemoryReader final : public Reader {
             }
         return all;
     }
-    Result<void> visit_identities(const Visit<IdentityFacts>& visit) const override {
+    Result<void> visit_all(const Visit<IdentityFacts>& identity,
+                           const Visit<CredentialFacts>& credential) const override {
         for (const auto& [key, i] : rows_.identities)
-            TRY(visit({i.workspace.text(), i.name.text(), i.environment.text(), i.scopes.text(), i.condition}));
-        return {};
-    }
-    Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const override {
+            TRY(identity({i.workspace.text(), i.name.text(), i.environment.text(), i.scopes.text(), i.condition}));
         for (const auto& [id, c] : rows_.credentials) {
             const bool ends = c.succession && c.succession->old_credential == OldCredential::RetiresWhenNewIsUsed;
-            TRY(visit({id, c.workspace.text(), c.identity.text(), c.scopes.text(), c.hash, term_of(c), ends}));
+            TRY(credential({id, c.workspace.text(), c.identity.text(), c.scopes.text(), c.hash, term_of(c), ends}));
         }
         return {};
     }
+    Result<std::vector<std::string>> examine_rows() const override { return std::vector<std::string>(); }
     Result<std::optional<Operator>> operator_with_uid(std::uint32_t uid) const override {
         for (const auto& [name, operator_] : rows_.operators)
             if (operator_.uid == uid && !operator_.is_removed) return operator_;
@@ -355,7 +354,8 @@ Result<Revision> MemoryStore::change(const Decide& decide) {
         next.subjects.push_back(audit::identity_of(audit::subject_of(drafts[i].event)));
     }
     std::ranges::move(appended.entries, std::back_inserter(next.entries));
-    next.head = {appended.head, appended.head_seal};
+    next.head.frontier = std::move(appended.frontier);
+    next.head.seal = audit::seal_of_head(sealing_key_, next.head.frontier, std::nullopt);
     rows = std::move(next);
     ++commits_;
     return rows.head.frontier.size();

@@ -67,9 +67,10 @@ class PostgresSource final : public sql::Source {
         return {};
     }
     sql::Connection& connection() override { return *connection_; }
+    SealingKey& sealing_key() override { return sealing_key_; }
 
     Result<void> append(const std::vector<audit::Draft>& drafts) override {
-        TRY(sql::write_events(*connection_, sql::SqlReader(*connection_), drafts, sealing_key_.get()));
+        TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, sealing_key_), drafts, sealing_key_.get()));
         return {};
     }
 
@@ -170,7 +171,7 @@ class PostgresTarget final : public sql::Target {
 };
 
 // The newest of those that were moved away from this database and carry this installation's seal.
-Result<bool> look_into_moved(Connection& connection, const Secret& sealing_key) {
+Result<bool> look_into_moved(Connection& connection, SealingKey& sealing_key) {
     std::vector<std::string> schemas;
     sql::Statement names =
         TRY(connection.prepare("SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^marque_moved_[0-9]+$'"
@@ -178,8 +179,9 @@ Result<bool> look_into_moved(Connection& connection, const Secret& sealing_key) 
     while (TRY(names.step())) schemas.push_back(names.text(0));
     for (const std::string& schema : schemas) {
         TRY(look_into(connection, schema));
-        const auto head = sql::SqlReader(connection).head();
-        if (head && head->frontier.size() > 0 && check_head(*head, sealing_key)) return true;
+        const bool has_seals = TRY(connection.number("SELECT version FROM schema_version")) >= first_sealed_schema;
+        const auto head = sql::reader_of(connection, sealing_key, has_seals)->head();
+        if (head && head->frontier.size() > 0 && check_head(*head, sealing_key.get())) return true;
     }
     return false;
 }
@@ -189,7 +191,7 @@ Result<bool> look_into_moved(Connection& connection, const Secret& sealing_key) 
 Result<std::unique_ptr<sql::Source>> open_source(const std::string& conninfo, SealingKey sealing_key, Which which) {
     auto connection = TRY(connect(conninfo));
     const bool is_open = which == Which::OpenOrMoved && TRY(schema_of(*connection)) > 0;
-    if (!is_open && !TRY(look_into_moved(*connection, sealing_key.get()))) {
+    if (!is_open && !TRY(look_into_moved(*connection, sealing_key))) {
         TRY(require_newest_schema(*connection));
         return Error(Code::Unavailable, "the store that was moved is no longer in " + connection->location());
     }

@@ -79,11 +79,17 @@ class PostgresMaintenance final : public Maintenance {
         if (to == 0 && from > 0 && TRY(connection_->number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
                          "nothing rolls back past the log");
-        const sql::SqlReader reader(*connection_);
-        const auto drafts = TRY(decide(reader, from, to));
+        const auto reader = [&](int schema) {
+            return sql::reader_of(*connection_, sealing_key_, schema >= first_sealed_schema);
+        };
+        const auto drafts = TRY(decide(*reader(from), from, to));
         TRY(apply_migrations(*connection_, from, to));
+        if (from < first_sealed_schema && to >= first_sealed_schema)
+            TRY(sql::begin_sealing(*connection_, sealing_key_));
+        if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
+            TRY(sql::end_sealing(*connection_, sealing_key_));
         if (drafts.empty()) return {};
-        TRY(sql::write_events(*connection_, reader, drafts, sealing_key_.get()));
+        TRY(sql::write_events(*connection_, *reader(to), drafts, sealing_key_.get()));
         return {};
     }
 
@@ -138,8 +144,17 @@ Result<Connection*> PostgresStore::begin(const char* how) {
 }
 
 Result<void> PostgresStore::read(const std::function<Result<void>(const Reader&)>& view) {
+    return read_rows(sql::SqlReader::Rows::Checked, view);
+}
+
+Result<void> PostgresStore::read_unchecked(const std::function<Result<void>(const Reader&)>& view) {
+    return read_rows(sql::SqlReader::Rows::AsTheyLie, view);
+}
+
+Result<void> PostgresStore::read_rows(sql::SqlReader::Rows rows,
+                                      const std::function<Result<void>(const Reader&)>& view) {
     Connection& connection = *TRY(begin(reading));
-    auto result = view(sql::SqlReader(connection));
+    auto result = view(sql::SqlReader(connection, sealing_key_, rows));
     connection.rollback();
     return result;
 }
@@ -170,7 +185,7 @@ Result<domain::Revision> PostgresStore::change(const Decide& decide) {
         TRY(write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<sql::Written> {
             // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
             TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
-            const sql::SqlReader reader(connection);
+            const sql::SqlReader reader(connection, sealing_key_);
             const auto drafts = TRY(decide(reader));
             if (!drafts.empty()) return sql::write_events(connection, reader, drafts, sealing_key_.get());
             return touch_head(connection);
@@ -220,8 +235,7 @@ Result<std::string> PostgresStore::head_now() const {
 Result<void> PostgresStore::examine() {
     const auto connection = TRY(Connection::open(conninfo_, time_outs_));
     TRY(require_newest_schema(*connection));
-    const sql::SqlReader reader(*connection);
-    return check_head(TRY(reader.head()), sealing_key_.get());
+    return check_head(TRY(sql::SqlReader::head_of(*connection)), sealing_key_.get());
 }
 
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& conninfo, SealingKey sealing_key) {

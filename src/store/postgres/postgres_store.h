@@ -20,6 +20,7 @@
 #include "store/postgres/connection.h"
 #include "store/postgres/postgres_verifiers.h"
 #include "store/sealing_key.h"
+#include "store/sql/reader.h"
 #include "store/store.h"
 
 namespace marque::store::postgres {
@@ -35,6 +36,7 @@ class PostgresStore final : public Store {
     static Result<void> create(const std::string& conninfo);
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
+    Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) override;
     Result<domain::Revision> change(const Decide& decide) override;
     Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) override;
     Result<void> mark() override;
@@ -50,6 +52,7 @@ class PostgresStore final : public Store {
           verifiers_([this] { return connected(); }) {}
     // One that broke since the last call is replaced. Errors: Unavailable.
     Result<Connection*> connected();
+    Result<void> read_rows(sql::SqlReader::Rows rows, const std::function<Result<void>(const Reader&)>& view);
     // A transaction has begun on it. Errors: Unavailable.
     Result<Connection*> begin(const char* how);
     template <class Body>

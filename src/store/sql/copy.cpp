@@ -13,7 +13,7 @@ namespace {
 
 constexpr Table all_tables[] = {
     {"installation", "\"only\"", "id", "\"only\", created_at, quorum, has_sole_owner, owners_revision", ""},
-    {"log_head", "\"only\"", "", "\"only\", size", "frontier, seal"},
+    {"log_head", "\"only\"", "", "\"only\", size", "frontier, seal, row_root"},
     {"entry", "seq", "bytes, workspace, identity", "seq", "seal"},
     {"workspace", "name", "name, state", "paused_until, created_at, revision", ""},
     {"environment", "workspace, name", "workspace, name, state",
@@ -29,6 +29,8 @@ constexpr Table all_tables[] = {
     {"approval", "id", "id, nonce, text, plan, action, about, workspace, requester, state",
      "requested_at, not_after, revision", ""},
     {"approval_signature", "approval, revision", "approval, fingerprint, signature", "revision, at", ""},
+    {"row_seal", "bucket, place", "place", "bucket", "seal"},
+    {"row_tree", "node", "", "node", "children"},
     {"last_use", "credential", "credential, source", "at, count", ""},
     {"refused_use", "credential", "credential, reason, source", "since, at, count, untold, told_at", ""},
     // After the tables whose writing it counts where triggers do.

@@ -22,7 +22,7 @@ Error with_code(Code code, const Error& error) {
 Result<void> compare(Source& source, Target& target, const Tallies& sent, const MoveSteps& steps) {
     TRY(target.begin_reading());
     TRY(require_same(sent, TRY(tally_rows(target.connection(), steps.checking))));
-    const SqlReader from(source.connection()), to(target.connection());
+    const SqlReader from(source.connection(), source.sealing_key()), to(target.connection(), source.sealing_key());
     TRY(steps.verify(to, target.place().location));
     const StoredHead mine = TRY(from.head()), its = TRY(to.head());
     if (mine.frontier != its.frontier || mine.seal != its.seal)
@@ -33,7 +33,7 @@ Result<void> compare(Source& source, Target& target, const Tallies& sent, const 
 // Whether what is at the target was copied from this closed store: its last entry, made for that one copying, is there.
 Result<bool> is_copy_of(Source& source, Target& target) {
     TRY(target.begin_reading());
-    const SqlReader from(source.connection()), to(target.connection());
+    const SqlReader from(source.connection(), source.sealing_key()), to(target.connection(), source.sealing_key());
     const std::uint64_t size = TRY(from.head()).frontier.size();
     if (size == 0) return false;
     const auto mine = TRY(from.entries(size - 1, 1)), its = TRY(to.entries(size - 1, 1));
@@ -68,7 +68,7 @@ Result<std::string> destination(const SqlReader& reader) {
 }
 
 Result<void> go_on(Source& source, Target& target, Target::State state, const MoveSteps& steps, Moved& moved) {
-    const SqlReader from(source.connection());
+    const SqlReader from(source.connection(), source.sealing_key());
     if (state == Target::State::Nothing || !TRY(is_copy_of(source, target)))
         return Error(Code::StateRefuses,
                      fmt::format("the store at {} was moved to {}, and that is not there",
@@ -97,7 +97,7 @@ Result<Moved> move(Source& source, Target& target, const MoveSteps& steps) {
     Moved moved{source.place(), target.place()};
     const bool was_closed = source.is_closed();
     TRY(source.begin(steps.purpose));
-    const SqlReader from(source.connection());
+    const SqlReader from(source.connection(), source.sealing_key());
     const auto installation = TRY(from.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     const auto state = TRY(target.state(installation->id));

@@ -13,6 +13,7 @@
 #pragma once
 
 #include "store/maintenance.h"
+#include "store/sealing_key.h"
 #include "store/sql/statement.h"
 
 namespace marque::store::sql {
@@ -29,6 +30,8 @@ class Source {
     // StateRefuses (another schema, or something that the store can't be closed to), PermissionDenied.
     virtual Result<void> begin(MoveSteps::Purpose purpose) = 0;
     virtual Connection& connection() = 0;
+    // Of the installation, and so of what its copy is read with.
+    virtual SealingKey& sealing_key() = 0;
     virtual Result<void> append(const std::vector<audit::Draft>& drafts) = 0;
     // Commits. From then on every process that has it open is refused what it asks. One that was found closed is
     // committed once more: a server that is no longer the primary may be alone in knowing so. Errors: OutcomeUnknown;

@@ -24,78 +24,68 @@ auto one_row(Statement statement, Decode decode)
     return TRY(decode(statement));
 }
 
-Result<void> add_grants(Connection& connection, Operator& operator_) {
-    Statement statement = TRY(connection.prepare("SELECT workspace, permission FROM permission WHERE operator = ?"));
-    statement.bind(operator_.name.text());
-    operator_.grants = TRY(all_rows(std::move(statement), grant_from));
-    std::ranges::sort(operator_.grants);
-    return {};
-}
-
-Result<std::optional<Operator>> with_grants(Connection& connection, Result<std::optional<Operator>> found) {
-    auto operator_ = TRY(std::move(found));
-    if (operator_) TRY(add_grants(connection, *operator_));
-    return operator_;
-}
-
-Result<void> add_signatures(Connection& connection, Approval& approval) {
-    Statement statement = TRY(connection.prepare(
-        "SELECT fingerprint, signature, at, revision FROM approval_signature WHERE approval = ? ORDER BY revision"));
-    statement.bind(approval.id.text());
-    approval.signatures = TRY(all_rows(std::move(statement), [](const Statement& row) -> Result<OwnerSignature> {
-        return OwnerSignature{row.text(0), row.text(1), row.instant(2), static_cast<Revision>(row.number(3))};
-    }));
-    return {};
-}
-
-Result<std::vector<Approval>> with_signatures(Connection& connection, Statement statement) {
-    auto approvals = TRY(all_rows(std::move(statement), approval_from));
-    for (Approval& approval : approvals) TRY(add_signatures(connection, approval));
-    return approvals;
-}
-
 }  // namespace
 
-Result<std::optional<Installation>> SqlReader::installation() const {
-    Statement statement =
-        TRY(connection_.prepare("SELECT id, created_at, quorum, has_sole_owner, owners_revision FROM installation"));
-    return one_row(std::move(statement), [](const Statement& row) -> Result<Installation> {
-        const ApprovalPolicy policy{static_cast<std::uint32_t>(row.number(2)), row.number(3) != 0};
-        return Installation{row.text(0), row.instant(1), policy, static_cast<Revision>(row.number(4))};
+Result<void> SqlReader::check(SealedKind kind, const Statement& row) const {
+    if (checks_ == nullptr) return {};
+    return checks_->check(sealed_table(kind), row);
+}
+
+template <class Decode>
+auto SqlReader::all(SealedKind kind, Statement statement, Decode decode) const {
+    return all_rows(std::move(statement), [&](const Statement& row) -> std::invoke_result_t<Decode, const Statement&> {
+        TRY(check(kind, row));
+        return decode(row);
     });
 }
 
+template <class Decode>
+auto SqlReader::one(const Place& place, Decode decode) const {
+    using Found = Result<std::optional<typename std::invoke_result_t<Decode, const Statement&>::value_type>>;
+    const auto find = [&]() -> Found {
+        Statement statement = TRY(connection_.prepare(place.table->select_one.c_str()));
+        for (const std::string& key : place.keys) statement.bind(key);
+        auto found = TRY(one_row(std::move(statement), [&](const Statement& row) {
+            using Decoded = std::invoke_result_t<Decode, const Statement&>;
+            return [&]() -> Decoded {
+                TRY(check(place.table->kind, row));
+                return decode(row);
+            }();
+        }));
+        if (!found && checks_ != nullptr) TRY(checks_->check_absent(place));
+        return found;
+    };
+    return find();
+}
+
+Result<std::optional<Installation>> SqlReader::installation() const {
+    return one(place(SealedKind::Installation, {}), installation_from);
+}
+
 Result<std::optional<Workspace>> SqlReader::workspace(const WorkspaceName& name) const {
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace WHERE name = ?"));
-    statement.bind(name.text());
-    return one_row(std::move(statement), workspace_from);
+    return one(place(SealedKind::Workspace, {name.text()}), workspace_from);
 }
 
 Result<std::vector<Workspace>> SqlReader::workspaces() const {
-    return all_rows(TRY(connection_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace ORDER BY name")),
-                    workspace_from);
+    return all(SealedKind::Workspace,
+               TRY(connection_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace ORDER BY name")),
+               workspace_from);
 }
 
 Result<std::optional<Environment>> SqlReader::environment(const WorkspaceName& workspace,
                                                           const EnvironmentName& name) const {
-    Statement statement = TRY(
-        connection_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS " FROM environment WHERE workspace = ? AND name = ?"));
-    statement.bind(workspace.text()).bind(name.text());
-    return one_row(std::move(statement), environment_from);
+    return one(place(SealedKind::Environment, {workspace.text(), name.text()}), environment_from);
 }
 
 Result<std::vector<Environment>> SqlReader::environments(const WorkspaceName& workspace) const {
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
                                                   " FROM environment WHERE workspace = ? ORDER BY name"));
     statement.bind(workspace.text());
-    return all_rows(std::move(statement), environment_from);
+    return all(SealedKind::Environment, std::move(statement), environment_from);
 }
 
 Result<std::optional<Identity>> SqlReader::identity(const WorkspaceName& workspace, const IdentityName& name) const {
-    Statement statement =
-        TRY(connection_.prepare("SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name = ?"));
-    statement.bind(workspace.text()).bind(name.text());
-    return one_row(std::move(statement), identity_from);
+    return one(place(SealedKind::Identity, {workspace.text(), name.text()}), identity_from);
 }
 
 Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspace,
@@ -103,13 +93,11 @@ Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspa
     Statement statement = TRY(connection_.prepare(
         "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
-    return all_rows(std::move(statement), identity_from);
+    return all(SealedKind::Identity, std::move(statement), identity_from);
 }
 
 Result<std::optional<Credential>> SqlReader::credential(const CredentialId& id) const {
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential WHERE id = ?"));
-    statement.bind(id.text());
-    return one_row(std::move(statement), credential_from);
+    return one(place(SealedKind::Credential, {id.string()}), credential_from);
 }
 
 Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& workspace,
@@ -118,7 +106,7 @@ Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& work
                                                   " FROM credential WHERE workspace = ? AND identity = ?"
                                                   " ORDER BY created_at, id"));
     statement.bind(workspace.text()).bind(identity.text());
-    return all_rows(std::move(statement), credential_from);
+    return all(SealedKind::Credential, std::move(statement), credential_from);
 }
 
 Result<std::optional<LastUse>> SqlReader::last_use(const CredentialId& id) const {
@@ -148,54 +136,98 @@ Result<std::vector<RefusedUse>> SqlReader::untold_refused_uses(Instant before, s
     });
 }
 
-Result<void> SqlReader::visit_identities(const Visit<IdentityFacts>& visit) const {
-    Statement statement = TRY(connection_.prepare_streaming(
-        "SELECT workspace, name, environment, scopes, state, paused_until FROM identity"));
-    while (TRY(statement.step())) {
-        const Condition condition = TRY(condition_from(statement, 4));
-        TRY(visit({statement.view(0), statement.view(1), statement.view(2), statement.view(3), condition}));
-    }
+// Not each by itself: all of them together are what the head is sealed over, or none of it counts.
+Result<void> SqlReader::visit_all(const Visit<IdentityFacts>& identity,
+                                  const Visit<CredentialFacts>& credential) const {
+    std::optional<RowSeals::Whole> whole;
+    if (checks_ != nullptr) whole.emplace(*checks_);
+    const auto walk = [&](SealedKind kind, const char* sql, const auto& visit) -> Result<void> {
+        Statement row = TRY(connection_.prepare_streaming(sql));
+        while (TRY(row.step())) {
+            if (whole) TRY(whole->add(sealed_table(kind), row));
+            TRY(visit(row));
+        }
+        return {};
+    };
+    TRY(walk(SealedKind::Identity, "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity",
+             [&](const Statement& row) -> Result<void> {
+                 const Condition condition = TRY(condition_from(row, 7));
+                 return identity({row.view(0), row.view(1), row.view(2), row.view(4), condition});
+             }));
+    TRY(walk(SealedKind::Credential, "SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential",
+             [&](const Statement& row) -> Result<void> { return credential(TRY(facts_from(row))); }));
+    if (whole) TRY(whole->finish({SealedKind::Identity, SealedKind::Credential}));
     return {};
 }
 
-Result<void> SqlReader::visit_credentials(const Visit<CredentialFacts>& visit) const {
+Result<std::vector<std::string>> SqlReader::examine_rows() const {
+    if (!sealing_) return std::vector<std::string>();
+    return sealing_->examine();
+}
+
+Result<void> SqlReader::add_grants(Operator& operator_) const {
     Statement statement =
-        TRY(connection_.prepare_streaming("SELECT id, workspace, identity, hash, scopes, state, created_at, expires_at,"
-                                          " paused_until, retire_at, old_credential FROM credential"));
-    while (TRY(statement.step())) TRY(visit(TRY(facts_from(statement))));
+        TRY(connection_.prepare("SELECT " MARQUE_PERMISSION_COLUMNS " FROM permission WHERE operator = ?"));
+    statement.bind(operator_.name.text());
+    operator_.grants = TRY(all(SealedKind::Permission, std::move(statement), grant_from));
+    std::ranges::sort(operator_.grants);
     return {};
 }
 
+Result<std::optional<Operator>> SqlReader::with_grants(Result<std::optional<Operator>> found) const {
+    auto operator_ = TRY(std::move(found));
+    if (operator_) TRY(add_grants(*operator_));
+    return operator_;
+}
+
+// Of nobody, when the row was taken away: whoever they were may do nothing.
 Result<std::optional<Operator>> SqlReader::operator_with_uid(std::uint32_t uid) const {
     Statement statement =
         TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE uid = ? AND is_removed = 0"));
     statement.bind(uid);
-    return with_grants(connection_, one_row(std::move(statement), operator_from));
+    return with_grants(one_row(std::move(statement), [&](const Statement& row) -> Result<Operator> {
+        TRY(check(SealedKind::Operator, row));
+        return operator_from(row);
+    }));
 }
 
 Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& name) const {
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE name = ?"));
-    statement.bind(name.text());
-    return with_grants(connection_, one_row(std::move(statement), operator_from));
+    return with_grants(one(place(SealedKind::Operator, {name.text()}), operator_from));
 }
 
+// That none is missing, the row of the installation says.
 Result<std::vector<Operator>> SqlReader::operators() const {
-    auto operators = TRY(all_rows(
-        TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator ORDER BY name")), operator_from));
-    for (Operator& operator_ : operators) TRY(add_grants(connection_, operator_));
+    TRY(installation());
+    auto operators = TRY(all(SealedKind::Operator,
+                             TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator ORDER BY name")),
+                             operator_from));
+    for (Operator& operator_ : operators) TRY(add_grants(operator_));
     return operators;
 }
 
 Result<std::vector<Owner>> SqlReader::owners() const {
-    return all_rows(TRY(connection_.prepare("SELECT " MARQUE_OWNER_COLUMNS " FROM owner ORDER BY revision")),
-                    owner_from);
+    TRY(installation());
+    return all(SealedKind::Owner,
+               TRY(connection_.prepare("SELECT " MARQUE_OWNER_COLUMNS " FROM owner ORDER BY revision")), owner_from);
+}
+
+Result<void> SqlReader::add_signatures(Approval& approval) const {
+    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_SIGNATURE_COLUMNS
+                                                  " FROM approval_signature WHERE approval = ? ORDER BY revision"));
+    statement.bind(approval.id.text());
+    approval.signatures = TRY(all(SealedKind::ApprovalSignature, std::move(statement), signature_from));
+    return {};
+}
+
+Result<std::vector<Approval>> SqlReader::with_signatures(Statement statement) const {
+    auto approvals = TRY(all(SealedKind::Approval, std::move(statement), approval_from));
+    for (Approval& approval : approvals) TRY(add_signatures(approval));
+    return approvals;
 }
 
 Result<std::optional<Approval>> SqlReader::approval(const ApprovalId& id) const {
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval WHERE id = ?"));
-    statement.bind(id.text());
-    auto approval = TRY(one_row(std::move(statement), approval_from));
-    if (approval) TRY(add_signatures(connection_, *approval));
+    auto approval = TRY(one(place(SealedKind::Approval, {id.string()}), approval_from));
+    if (approval) TRY(add_signatures(*approval));
     return approval;
 }
 
@@ -206,7 +238,7 @@ Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>&
                 : "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval ORDER BY requested_at DESC, id LIMIT ?1"));
     statement.bind(std::uint64_t{limit});
     if (open_at) statement.bind(*open_at);
-    return with_signatures(connection_, std::move(statement));
+    return with_signatures(std::move(statement));
 }
 
 Result<std::vector<Approval>> SqlReader::approvals_of(const OperatorName& requester, Instant after) const {
@@ -214,16 +246,41 @@ Result<std::vector<Approval>> SqlReader::approvals_of(const OperatorName& reques
                                                   " FROM approval WHERE requester = ? AND requested_at > ?"
                                                   " ORDER BY requested_at DESC, id"));
     statement.bind(requester.text()).bind(after);
-    return with_signatures(connection_, std::move(statement));
+    return with_signatures(std::move(statement));
+}
+
+namespace {
+
+// size, frontier, seal
+Result<StoredHead> head_from(const Statement& row) {
+    StoredHead head;
+    head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(row.number(0)), row.bytes(1)));
+    const Bytes seal = row.bytes(2);
+    if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
+    return head;
+}
+
+}  // namespace
+
+Result<StoredHead> SqlReader::head_of(Connection& connection) {
+    Statement statement = TRY(connection.prepare("SELECT size, frontier, seal, row_root FROM log_head"));
+    if (!TRY(statement.step())) return StoredHead{};
+    StoredHead head = TRY(head_from(statement));
+    // One that is not there, or no hash, is none that the head could be sealed over.
+    head.rows.emplace();
+    const Bytes root = statement.bytes(3);
+    if (root.size() == head.rows->size()) std::ranges::copy(root, head.rows->begin());
+    return head;
 }
 
 Result<StoredHead> SqlReader::head() const {
-    Statement statement = TRY(connection_.prepare("SELECT size, frontier, seal FROM log_head"));
-    if (!TRY(statement.step())) return StoredHead{};
     StoredHead head;
-    head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(statement.number(0)), statement.bytes(1)));
-    const Bytes seal = statement.bytes(2);
-    if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
+    if (sealing_) {
+        head = TRY(head_of(connection_));
+    } else {
+        Statement statement = TRY(connection_.prepare("SELECT size, frontier, seal FROM log_head"));
+        if (TRY(statement.step())) head = TRY(head_from(statement));
+    }
     // Not there before schema 3.
     if (auto counts = connection_.prepare("SELECT count - by_event FROM row_write"))
         if (Statement row = counts.release(); TRY(row.step()))

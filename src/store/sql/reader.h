@@ -1,6 +1,11 @@
-// store/sql/reader.h: the store's Reader over one transaction.
+// store/sql/reader.h: the store's Reader over one transaction. Each row that it gives is as this installation wrote it,
+// and the newest (row_seals.h).
 #pragma once
 
+#include <memory>
+
+#include "store/sealing_key.h"
+#include "store/sql/row_seals.h"
 #include "store/sql/statement.h"
 #include "store/store.h"
 
@@ -8,8 +13,22 @@ namespace marque::store::sql {
 
 class SqlReader final : public Reader {
  public:
-    // `connection` outlives the reader.
+    enum class Rows {
+        Checked,
+        AsTheyLie,  // for whoever looks for what is wrong with them
+    };
+    // Both outlive the reader.
+    SqlReader(Connection& connection, SealingKey& key, Rows rows = Rows::Checked)
+        : connection_(connection),
+          sealing_(std::make_unique<RowSeals>(connection, key)),
+          checks_(rows == Rows::Checked ? sealing_.get() : nullptr) {}
+    // Of a schema without seals, or of nothing but what needs none: entries, a name.
     explicit SqlReader(Connection& connection) : connection_(connection) {}
+
+    // Null: the schema has none.
+    RowSeals* seals() const { return sealing_.get(); }
+    // Of a schema with seals.
+    static Result<StoredHead> head_of(Connection& connection);
 
     Result<std::optional<domain::Installation>> installation() const override;
     Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const override;
@@ -28,8 +47,9 @@ class SqlReader final : public Reader {
     Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override;
     Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const override;
     Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override;
-    Result<void> visit_identities(const Visit<IdentityFacts>& visit) const override;
-    Result<void> visit_credentials(const Visit<CredentialFacts>& visit) const override;
+    Result<void> visit_all(const Visit<IdentityFacts>& identity,
+                           const Visit<CredentialFacts>& credential) const override;
+    Result<std::vector<std::string>> examine_rows() const override;
     Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const override;
     Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const override;
     Result<std::vector<domain::Operator>> operators() const override;
@@ -44,7 +64,24 @@ class SqlReader final : public Reader {
     Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;
 
  private:
+    template <class Decode>
+    auto all(SealedKind kind, Statement statement, Decode decode) const;
+    template <class Decode>
+    auto one(const Place& place, Decode decode) const;
+    Result<void> check(SealedKind kind, const Statement& row) const;
+    Result<void> add_grants(domain::Operator& operator_) const;
+    Result<void> add_signatures(domain::Approval& approval) const;
+    Result<std::optional<domain::Operator>> with_grants(Result<std::optional<domain::Operator>> found) const;
+    Result<std::vector<domain::Approval>> with_signatures(Statement statement) const;
+
     Connection& connection_;
+    std::unique_ptr<RowSeals> sealing_;
+    RowSeals* checks_ = nullptr;
 };
+
+// For whatever schema is there.
+inline std::unique_ptr<SqlReader> reader_of(Connection& connection, SealingKey& key, bool has_seals) {
+    return has_seals ? std::make_unique<SqlReader>(connection, key) : std::make_unique<SqlReader>(connection);
+}
 
 }  // namespace marque::store::sql

@@ -70,9 +70,14 @@ Result<CredentialFacts> facts_from(const Statement& row) {
     if (standing == CredentialStanding::Pending) turns_at = row.instant(6) + delivery_window;
     if (standing == CredentialStanding::Paused) turns_at = row.maybe_instant(8);
     if (standing == CredentialStanding::Retiring) turns_at = row.maybe_instant(9);
-    const bool ends_predecessor = row.view(10) == name_of(OldCredential::RetiresWhenNewIsUsed);
+    const bool ends_predecessor = row.view(11) == name_of(OldCredential::RetiresWhenNewIsUsed);
     return CredentialFacts{
         id, row.view(1), row.view(2), row.view(4), hash, {standing, turns_at, row.maybe_instant(7)}, ends_predecessor};
+}
+
+Result<Installation> installation_from(const Statement& row) {
+    const ApprovalPolicy policy{static_cast<std::uint32_t>(row.number(2)), row.number(3) != 0};
+    return Installation{row.text(0), row.instant(1), policy, static_cast<Revision>(row.number(4))};
 }
 
 Result<Workspace> workspace_from(const Statement& row) {
@@ -145,9 +150,9 @@ Result<Operator> operator_from(const Statement& row) {
 }
 
 Result<Grant> grant_from(const Statement& row) {
-    const Permission permission = TRY(stored(parse_permission(row.text(1))));
+    const Permission permission = TRY(stored(parse_permission(row.text(2))));
     Grant grant{std::nullopt, permission};
-    if (const std::string workspace = row.text(0); workspace != "*")
+    if (const std::string workspace = row.text(1); workspace != "*")
         grant.workspace = TRY(stored(WorkspaceName::parse(workspace)));
     return grant;
 }
@@ -181,6 +186,10 @@ Result<Approval> approval_from(const Statement& row) {
                     standing,
                     {},
                     static_cast<Revision>(row.number(11))};
+}
+
+Result<OwnerSignature> signature_from(const Statement& row) {
+    return OwnerSignature{row.text(2), row.text(3), row.instant(4), static_cast<Revision>(row.number(1))};
 }
 
 Result<StoredEntry> entry_from(const Statement& row) {

@@ -8,6 +8,7 @@
 namespace marque::store::sql {
 
 // The columns, in the order in which the functions below read them.
+#define MARQUE_INSTALLATION_COLUMNS "id, created_at, quorum, has_sole_owner, owners_revision"
 #define MARQUE_WORKSPACE_COLUMNS "name, state, paused_until, created_at, revision"
 #define MARQUE_ENVIRONMENT_COLUMNS \
     "workspace, name, is_protected, max_lifetime_us, state, paused_until, created_at, revision"
@@ -17,27 +18,29 @@ namespace marque::store::sql {
     "id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, " \
     "retire_at, replaces, old_credential, overlap_us, revision"
 #define MARQUE_OPERATOR_COLUMNS "name, uid, is_removed, created_at, revision"
-
+#define MARQUE_PERMISSION_COLUMNS "operator, workspace, permission, revision"
 #define MARQUE_OWNER_COLUMNS "fingerprint, public_key, comment, operator, revision"
 #define MARQUE_APPROVAL_COLUMNS \
     "id, nonce, text, plan, action, about, workspace, requester, requested_at, not_after, state, revision"
+#define MARQUE_SIGNATURE_COLUMNS "approval, revision, fingerprint, signature, at"
 
+Result<domain::Installation> installation_from(const Statement& row);
 Result<domain::Workspace> workspace_from(const Statement& row);
 Result<domain::Environment> environment_from(const Statement& row);
 Result<domain::Identity> identity_from(const Statement& row);
 Result<domain::Credential> credential_from(const Statement& row);
 Result<domain::Operator> operator_from(const Statement& row);  // without its grants
-Result<domain::Grant> grant_from(const Statement& row);        // workspace, permission
+Result<domain::Grant> grant_from(const Statement& row);        // of a permission
 Result<domain::Owner> owner_from(const Statement& row);
 Result<domain::Approval> approval_from(const Statement& row);  // without its signatures
-Result<StoredEntry> entry_from(const Statement& row);          // seq, bytes, seal
+Result<domain::OwnerSignature> signature_from(const Statement& row);
+Result<StoredEntry> entry_from(const Statement& row);  // seq, bytes, seal
 
 // state and paused_until, from column `first` on.
 Result<domain::Condition> condition_from(const Statement& row, int first);
 // reason, since, at, source, count, from column `first` on.
 domain::RefusedUses refused_uses_from(const Statement& row, int first);
-// id, workspace, identity, hash, scopes, state, created_at, expires_at, paused_until, retire_at, old_credential.
-// Valid until the next step.
+// Of a credential's row. Valid until the next step.
 Result<CredentialFacts> facts_from(const Statement& row);
 
 std::string labels_text(const domain::Labels& labels);

@@ -6,12 +6,16 @@
 namespace marque::store::sql {
 namespace {
 
-Result<void> update_head(Connection& connection, const Appended& appended) {
-    Statement statement =
-        TRY(connection.prepare("INSERT INTO log_head (\"only\", size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
-                               " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3"
-                               " WHERE log_head.size < ?1"));
-    statement.bind(appended.head.size()).bind(ByteView(appended.head.bytes())).bind(ByteView(appended.head_seal));
+Result<void> update_head(Connection& connection, const StoredHead& head) {
+    Statement statement = TRY(connection.prepare(
+        head.rows ? "INSERT INTO log_head (\"only\", size, frontier, seal, row_root) VALUES (1, ?1, ?2, ?3, ?4)"
+                    " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3, row_root = ?4"
+                    " WHERE log_head.size < ?1"
+                  : "INSERT INTO log_head (\"only\", size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
+                    " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3"
+                    " WHERE log_head.size < ?1"));
+    statement.bind(head.frontier.size()).bind(ByteView(head.frontier.bytes())).bind(ByteView(head.seal));
+    if (head.rows) statement.bind(ByteView(*head.rows));
     if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
     return {};
 }
@@ -31,15 +35,23 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
 
 }  // namespace
 
-Result<Written> write_events(Connection& connection, const Reader& reader, const std::vector<audit::Draft>& drafts,
+Result<Written> write_events(Connection& connection, const SqlReader& reader, const std::vector<audit::Draft>& drafts,
                              const Secret& sealing_key) {
-    const Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
+    Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
-        TRY(insert_entry(connection, appended.entries[i], drafts[i].event));
-        TRY(apply(connection, drafts[i].event, appended.entries[i].seq));
+        const audit::Event& event = drafts[i].event;
+        const domain::Revision revision = appended.entries[i].seq;
+        TRY(insert_entry(connection, appended.entries[i], event));
+        if (reader.seals() != nullptr)
+            for (const Place& place : places_of(event, revision)) TRY(reader.seals()->before_writing(place));
+        TRY(apply(connection, event, revision));
     }
-    TRY(update_head(connection, appended));
-    return Written{appended.head.size(), appended.entries.back().seal};
+    StoredHead head;
+    head.frontier = std::move(appended.frontier);
+    if (reader.seals() != nullptr) head.rows = TRY(reader.seals()->seal());
+    head.seal = audit::seal_of_head(sealing_key, head.frontier, head.rows);
+    TRY(update_head(connection, head));
+    return Written{head.frontier.size(), appended.entries.back().seal};
 }
 
 Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused) {

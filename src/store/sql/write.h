@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/secret.h"
-#include "store/sql/statement.h"
+#include "store/sql/reader.h"
 #include "store/store.h"
 
 namespace marque::store::sql {
@@ -16,8 +16,9 @@ struct Written {
     audit::Digest seal{};
 };
 
-// Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply.
-Result<Written> write_events(Connection& connection, const Reader& reader, const std::vector<audit::Draft>& drafts,
+// Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply; Corrupt
+// when a row that is to be written is not as it was written last.
+Result<Written> write_events(Connection& connection, const SqlReader& reader, const std::vector<audit::Draft>& drafts,
                              const Secret& sealing_key);
 
 // As Store::record_uses, inside the caller's transaction.

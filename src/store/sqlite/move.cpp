@@ -47,9 +47,10 @@ class SqliteSource final : public sql::Source {
         return require_newest_schema(*database_);
     }
     sql::Connection& connection() override { return *database_; }
+    SealingKey& sealing_key() override { return sealing_key_; }
 
     Result<void> append(const std::vector<audit::Draft>& drafts) override {
-        TRY(write_events(*database_, sql::SqlReader(*database_), drafts, sealing_key_.get()));
+        TRY(write_events(*database_, sql::SqlReader(*database_, sealing_key_), drafts, sealing_key_.get()));
         return {};
     }
 

@@ -15,6 +15,9 @@ using sql::Migration;
 std::span<const Migration> migrations();
 int newest_schema();
 
+// The first whose rows are sealed.
+inline constexpr int first_sealed_schema = 5;
+
 // "mrq1", the application id in the file's header.
 inline constexpr int application_id = 0x6d727131;
 

@@ -48,10 +48,14 @@ Result<void> account_for(Database& database, std::int64_t writes) {
 
 class ReadOnlyStore final : public Store {
  public:
-    explicit ReadOnlyStore(Database database) : database_(std::move(database)) {}
+    ReadOnlyStore(Database database, SealingKey sealing_key)
+        : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override {
-        return view(sql::SqlReader(database_));
+        return view(sql::SqlReader(database_, sealing_key_));
+    }
+    Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) override {
+        return view(sql::SqlReader(database_, sealing_key_, sql::SqlReader::Rows::AsTheyLie));
     }
     Result<domain::Revision> change(const Decide&) override {
         return Error(Code::StateRefuses, "a backup is not changed");
@@ -65,6 +69,7 @@ class ReadOnlyStore final : public Store {
 
  private:
     Database database_;
+    SealingKey sealing_key_;
 };
 
 class SqliteMaintenance final : public Maintenance {
@@ -105,11 +110,15 @@ class SqliteMaintenance final : public Maintenance {
         if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
                          "nothing rolls back past the log; to leave Marque, export it and remove the folder");
-        const sql::SqlReader reader(database_);
-        const auto drafts = TRY(decide(reader, from, to));
+        const auto drafts =
+            TRY(decide(*sql::reader_of(database_, sealing_key_, from >= first_sealed_schema), from, to));
         TRY(apply_migrations(database_, from, to));
+        if (from < first_sealed_schema && to >= first_sealed_schema) TRY(sql::begin_sealing(database_, sealing_key_));
+        if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
+            TRY(sql::end_sealing(database_, sealing_key_));
         if (drafts.empty()) return {};
-        TRY(write_events(database_, reader, drafts, sealing_key_.get()));
+        TRY(write_events(database_, *sql::reader_of(database_, sealing_key_, to >= first_sealed_schema), drafts,
+                         sealing_key_.get()));
         return {};
     }
 
@@ -162,8 +171,8 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 
 }  // namespace
 
-Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
-                                      const Secret& sealing_key) {
+Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
     const auto writes_before = TRY(count_row_writes(database));
     const auto written = TRY(sql::write_events(database, reader, drafts, sealing_key));
     TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
@@ -199,9 +208,17 @@ Result<void> SqliteStore::create(const std::string& path) {
 }
 
 Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>& view) {
+    return read_rows(sql::SqlReader::Rows::Checked, view);
+}
+
+Result<void> SqliteStore::read_unchecked(const std::function<Result<void>(const Reader&)>& view) {
+    return read_rows(sql::SqlReader::Rows::AsTheyLie, view);
+}
+
+Result<void> SqliteStore::read_rows(sql::SqlReader::Rows rows, const std::function<Result<void>(const Reader&)>& view) {
     TRY(database_.begin_read());
     auto result = require_newest_schema(database_);
-    if (result) result = view(sql::SqlReader(database_));
+    if (result) result = view(sql::SqlReader(database_, sealing_key_, rows));
     database_.rollback();
     return result;
 }
@@ -209,7 +226,7 @@ Result<void> SqliteStore::read(const std::function<Result<void>(const Reader&)>&
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
     return database_.write([&]() -> Result<domain::Revision> {
         TRY(require_newest_schema(database_));
-        const sql::SqlReader reader(database_);
+        const sql::SqlReader reader(database_, sealing_key_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
         return write_events(database_, reader, drafts, sealing_key_.get());
@@ -247,8 +264,7 @@ Result<void> SqliteStore::examine() {
     if (TRY(watch_->is_file_as_examined())) return {};
     Database database = TRY(Database::open(path_));
     TRY(require_newest_schema(database));
-    const sql::SqlReader reader(database);
-    TRY(check_head(TRY(reader.head()), sealing_key_.get()));
+    TRY(check_head(TRY(sql::SqlReader::head_of(database)), sealing_key_.get()));
     // Read through when that is a moment's work; of a larger file, what is broken shows when it is read.
     constexpr std::int64_t read_through_bytes = 32 * 1024 * 1024;
     const auto pages = TRY(database.number("PRAGMA page_count"));
@@ -269,11 +285,11 @@ Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, S
     return std::unique_ptr<Maintenance>(new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
 }
 
-Result<std::unique_ptr<Store>> open_backup(const std::string& path) {
+Result<std::unique_ptr<Store>> open_backup(const std::string& path, SealingKey sealing_key) {
     TRY(require_file(path));
     Database database = TRY(Database::open(path, OpenMode::ReadOnlyImmutable));
     TRY(require_newest_schema(database));
-    return std::unique_ptr<Store>(new ReadOnlyStore(std::move(database)));
+    return std::unique_ptr<Store>(new ReadOnlyStore(std::move(database), std::move(sealing_key)));
 }
 
 }  // namespace marque::store::sqlite

@@ -10,6 +10,7 @@
 
 #include "store/maintenance.h"
 #include "store/sealing_key.h"
+#include "store/sql/reader.h"
 #include "store/sqlite/change_watch.h"
 #include "store/sqlite/database.h"
 #include "store/store.h"
@@ -31,6 +32,7 @@ class SqliteStore final : public Store {
     static Result<void> create(const std::string& path);
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override;
+    Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) override;
     Result<domain::Revision> change(const Decide& decide) override;
     Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) override;
     Result<void> mark() override;
@@ -43,6 +45,7 @@ class SqliteStore final : public Store {
           opened_(opened),
           database_(std::move(database)),
           sealing_key_(std::move(sealing_key)) {}
+    Result<void> read_rows(sql::SqlReader::Rows rows, const std::function<Result<void>(const Reader&)>& view);
 
     std::string path_;
     FileIdentity opened_;  // what lay there before it was opened
@@ -55,13 +58,13 @@ class SqliteStore final : public Store {
 Result<FileIdentity> require_file(const std::string& path);
 
 // Appends the drafts and applies them, inside the caller's transaction.
-Result<domain::Revision> write_events(Database& database, const Reader& reader, const std::vector<audit::Draft>& drafts,
+Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader, const std::vector<audit::Draft>& drafts,
                                       const Secret& sealing_key);
 
 // A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key);
 
 // A backup file, opened without locks and never written to. Errors as of open.
-Result<std::unique_ptr<Store>> open_backup(const std::string& path);
+Result<std::unique_ptr<Store>> open_backup(const std::string& path, SealingKey sealing_key);
 
 }  // namespace marque::store::sqlite

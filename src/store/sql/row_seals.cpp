@@ -1,0 +1,414 @@
+#include "store/sql/row_seals.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/entry.h"
+#include "base/text.h"
+#include "store/append.h"
+#include "store/sql/reader.h"
+
+namespace marque::store::sql {
+namespace {
+
+using audit::Bucket;
+using audit::RowSeal;
+
+Error tampered(const std::string& place, const std::string& what) {
+    Error error(Code::Corrupt, what + ": somebody wrote to the database", "marque audit verify names what was changed");
+    error.tampered = place;
+    return error;
+}
+
+std::string named(const Place& place) {
+    return escaped(describe(place));
+}
+
+// The installation's row speaks for these too.
+constexpr SealedKind counted_kinds[] = {SealedKind::Operator, SealedKind::Owner};
+
+bool equal(const RowSeal& a, const RowSeal& b) {
+    return a == b;  // no secret: both are of rows that whoever asks can read, and one is stored beside them
+}
+
+Result<RowSeal> seal_from(const Bytes& bytes) {
+    RowSeal seal{};
+    if (bytes.size() != seal.size()) return tampered("row_seal", "a stored seal has a wrong length");
+    std::ranges::copy(bytes, seal.begin());
+    return seal;
+}
+
+Result<audit::Children> children_from(const Bytes& bytes) {
+    audit::Children children{};
+    if (bytes.size() != sizeof children) return tampered("row_tree", "a node of the tree of seals has a wrong length");
+    std::copy(bytes.begin(), bytes.end(), children.front().begin());
+    return children;
+}
+
+ByteView bytes_of(const audit::Children& children) {
+    return {children.front().data(), sizeof children};
+}
+
+// Of tables that have one, it is the last column.
+std::uint64_t revision_of(const SealedTable& table, const Statement& row) {
+    if (table.kind == SealedKind::Installation || table.kind == SealedKind::ApprovalSignature) return ~std::uint64_t{0};
+    return static_cast<std::uint64_t>(row.number(static_cast<int>(std::string_view(table.types).size()) - 1));
+}
+
+// The head with the seal over what is in `head`, whatever the stored one is.
+Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key) {
+    Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?1, row_root = ?2"));
+    statement.bind(ByteView(audit::seal_of_head(key, head.frontier, head.rows))).bind(ByteView(*head.rows));
+    TRY(statement.run());
+    return {};
+}
+
+}  // namespace
+
+audit::RowSealer& RowSeals::sealer() {
+    if (!sealer_) sealer_.emplace(key_.get());
+    return *sealer_;
+}
+
+Result<RowSeal> RowSeals::seal_of(const SealedTable& table, std::string_view place, const Statement& row) {
+    canonical_row(canonical_, table, place, row);
+    if (table.kind == SealedKind::Installation) {
+        Bytes whole = canonical_;
+        for (const SealedKind kind : counted_kinds) {
+            const SealedTable& counted = sealed_table(kind);
+            Statement rows = TRY(connection_.prepare(counted.select_all.c_str()));
+            while (TRY(rows.step())) {
+                const RowSeal seal = TRY(seal_of(counted, place_of(counted, rows).text(), rows));
+                whole.insert(whole.end(), seal.begin(), seal.end());
+            }
+        }
+        return sealer()(whole);
+    }
+    return sealer()(canonical_);
+}
+
+// What the head of the log is sealed over; nothing while there is no entry.
+Result<audit::Digest> RowSeals::root() {
+    if (root_) return *root_;
+    const StoredHead head = TRY(SqlReader::head_of(connection_));
+    TRY(check_head(head, key_.get()));
+    root_ = head.rows.value_or(audit::nothing);
+    return *root_;
+}
+
+Result<void> RowSeals::fetch_path(Bucket bucket) {
+    const auto path = audit::path_to(bucket);
+    if (nodes_.contains(path.back().node)) return {};
+    std::map<std::uint32_t, audit::Children> stored;
+    Statement statement = TRY(connection_.prepare("SELECT node, children FROM row_tree WHERE node IN (?, ?, ?, ?)"));
+    for (const audit::Step& step : path) statement.bind(step.node);
+    while (TRY(statement.step()))
+        stored.emplace(static_cast<std::uint32_t>(statement.number(0)), TRY(children_from(statement.bytes(1))));
+    audit::Digest expected = TRY(root());
+    for (const audit::Step& step : path) {
+        auto found = nodes_.find(step.node);
+        if (found == nodes_.end()) {
+            const audit::Children& children = stored[step.node];
+            if (expected != (expected == audit::nothing ? audit::nothing : audit::node_hash(children)))
+                return tampered("row_tree", "the tree of seals is not the one that the log's head is sealed over");
+            found = nodes_.emplace(step.node, Node{expected == audit::nothing ? audit::Children{} : children}).first;
+        }
+        expected = found->second.children[step.child];
+    }
+    return {};
+}
+
+// Null: they are not those that the tree has.
+Result<RowSeals::Seals*> RowSeals::seals_in(Bucket bucket) {
+    if (const auto found = buckets_.find(bucket); found != buckets_.end()) return &found->second;
+    TRY(fetch_path(bucket));
+    const audit::Step last = audit::path_to(bucket).back();
+    const audit::Digest& expected = nodes_.at(last.node).children[last.child];
+    Seals seals;
+    if (expected != audit::nothing) {
+        std::vector<RowSeal> all;
+        Statement statement = TRY(connection_.prepare("SELECT place, seal FROM row_seal WHERE bucket = ?"));
+        statement.bind(std::uint32_t{bucket});
+        while (TRY(statement.step())) {
+            all.push_back(TRY(seal_from(statement.bytes(1))));
+            seals.emplace(statement.text(0), all.back());
+        }
+        if (audit::bucket_hash(all) != expected) return nullptr;
+    }
+    return &buckets_.emplace(bucket, std::move(seals)).first->second;
+}
+
+Result<void> RowSeals::check(const SealedTable& table, const Statement& row) {
+    const Place place = place_of(table, row);
+    const std::string text = place.text();
+    const RowSeal seal = TRY(seal_of(table, text, row));
+    const Seals* const seals = TRY(seals_in(audit::bucket_of(text)));
+    if (seals == nullptr) return tampered(text, named(place) + " is not the newest that was written of it");
+    const auto found = seals->find(text);
+    if (found == seals->end()) return tampered(text, named(place) + " was not written by this installation");
+    if (!equal(found->second, seal)) return tampered(text, named(place) + " is not as it was written");
+    return {};
+}
+
+Result<void> RowSeals::check_absent(const Place& place) {
+    const std::string text = place.text();
+    const Seals* const seals = TRY(seals_in(audit::bucket_of(text)));
+    if (seals != nullptr && !seals->contains(text)) return {};
+    return tampered(text, named(place) + " was taken away");
+}
+
+Result<std::optional<RowSeal>> RowSeals::current_seal(const Place& place) {
+    Statement statement = TRY(connection_.prepare(place.table->select_one.c_str()));
+    for (const std::string& key : place.keys) statement.bind(key);
+    if (!TRY(statement.step())) return std::nullopt;
+    return TRY(seal_of(*place.table, place.text(), statement));
+}
+
+Result<void> RowSeals::before_writing(const Place& place) {
+    if (written_.contains(place)) return {};
+    const std::string text = place.text();
+    const auto current = TRY(current_seal(place));
+    const Seals* const seals = TRY(seals_in(audit::bucket_of(text)));
+    const auto found = seals == nullptr ? Seals::const_iterator() : seals->find(text);
+    const bool is_sealed = seals != nullptr && found != seals->end();
+    if (seals == nullptr || is_sealed != current.has_value() || (is_sealed && !equal(found->second, *current)))
+        return tampered(text, named(place) + " is not as it was written, so it is not written again");
+    written_.insert(place);
+    return {};
+}
+
+Result<void> RowSeals::write_seal(Bucket bucket, const std::string& place, const std::optional<RowSeal>& seal) {
+    Statement statement =
+        TRY(connection_.prepare(seal ? "INSERT INTO row_seal (bucket, place, seal) VALUES (?1, ?2, ?3)"
+                                       " ON CONFLICT (bucket, place) DO UPDATE SET seal = ?3"
+                                     : "DELETE FROM row_seal WHERE bucket = ?1 AND place = ?2"));
+    statement.bind(std::uint32_t{bucket}).bind(place);
+    if (seal) statement.bind(ByteView(*seal));
+    TRY(statement.run());
+    return {};
+}
+
+void RowSeals::put(Bucket bucket, const audit::Digest& hash) {
+    const audit::Step last = audit::path_to(bucket).back();
+    Node& node = nodes_[last.node];
+    node.children[last.child] = hash;
+    node.is_changed = true;
+}
+
+// From the buckets up: a node's number is greater than that of the node above it.
+Result<void> RowSeals::write_nodes() {
+    std::set<std::uint32_t, std::greater<>> changed;
+    for (const auto& [number, node] : nodes_)
+        if (node.is_changed) changed.insert(number);
+    while (!changed.empty()) {
+        const std::uint32_t number = *changed.begin();
+        changed.erase(changed.begin());
+        Node& node = nodes_[number];
+        node.is_changed = false;
+        Statement statement =
+            TRY(connection_.prepare("INSERT INTO row_tree (node, children) VALUES (?1, ?2)"
+                                    " ON CONFLICT (node) DO UPDATE SET children = ?2"));
+        statement.bind(number).bind(bytes_of(node.children));
+        TRY(statement.run());
+        const audit::Digest hash = audit::node_hash(node.children);
+        if (number == 0) {
+            root_ = hash;
+            continue;
+        }
+        const auto [parent, child] = audit::above(number);
+        nodes_[parent].children[child] = hash;
+        changed.insert(parent);
+    }
+    return {};
+}
+
+Result<audit::Digest> RowSeals::seal() {
+    std::set<Bucket> changed;
+    for (const Place& place : written_) {
+        const std::string text = place.text();
+        const Bucket bucket = audit::bucket_of(text);
+        Seals& seals = *TRY(seals_in(bucket));  // before_writing has seen it
+        const auto current = TRY(current_seal(place));
+        if (current)
+            seals[text] = *current;
+        else
+            seals.erase(text);
+        TRY(write_seal(bucket, text, current));
+        changed.insert(bucket);
+    }
+    written_.clear();
+    for (const Bucket bucket : changed) {
+        std::vector<RowSeal> all;
+        for (const auto& [place, seal] : buckets_.at(bucket)) all.push_back(seal);
+        put(bucket, audit::bucket_hash(std::move(all)));
+    }
+    TRY(write_nodes());
+    return root();
+}
+
+Result<audit::Digest> RowSeals::seal_everything() {
+    buckets_.clear();
+    nodes_.clear();
+    for (const char* clear : {"DELETE FROM row_seal", "DELETE FROM row_tree"}) {
+        Statement statement = TRY(connection_.prepare(clear));
+        TRY(statement.run());
+    }
+    audit::RowSet rows;
+    for (const SealedTable& table : sealed_tables()) {
+        Statement statement = TRY(connection_.prepare(table.select_all.c_str()));
+        while (TRY(statement.step())) {
+            const std::string place = place_of(table, statement).text();
+            const RowSeal seal = TRY(seal_of(table, place, statement));
+            rows.add(place, seal);
+            TRY(write_seal(audit::bucket_of(place), place, seal));
+        }
+    }
+    root_ = audit::nothing;
+    for (const auto& [bucket, hash] : rows.buckets()) put(bucket, hash);
+    TRY(write_nodes());
+    return root();
+}
+
+Result<void> RowSeals::Whole::add(const SealedTable& table, const Statement& row) {
+    place_.clear();
+    append_place(place_, table, row);
+    rows_.add(place_, TRY(seals_.seal_of(table, place_, row)));
+    return {};
+}
+
+Result<void> RowSeals::Whole::finish(std::set<SealedKind> added) {
+    for (const SealedTable& table : sealed_tables()) {
+        if (added.contains(table.kind)) continue;
+        Statement statement = TRY(seals_.connection_.prepare(table.select_all.c_str()));
+        while (TRY(statement.step())) TRY(add(table, statement));
+    }
+    if (rows_.root() == TRY(seals_.root())) return {};
+    return tampered("store", "the rows are not those that the log's head is sealed over");
+}
+
+namespace {
+
+// A row that is what its seal says, in a bucket that is not what the tree says.
+struct Suspect {
+    std::string name;
+    std::uint64_t revision;
+    std::uint64_t newest = 0;  // entry about it
+};
+using Suspects = std::map<std::string, Suspect>;
+
+// The log's revision of a subject gives an older row away.
+Result<void> find_newest_entries(const SqlReader& reader, Suspects& suspects) {
+    constexpr std::size_t at_a_time = 1000;
+    for (std::uint64_t after = 0;;) {
+        const auto entries = TRY(reader.entries(after, at_a_time));
+        for (const StoredEntry& entry : entries) {
+            after = entry.seq;
+            const auto decoded = audit::decode(entry.bytes);
+            if (!decoded || decoded->outcome == name_of(audit::Outcome::Refused)) continue;
+            if (const auto place = place_of(decoded->subject))
+                if (const auto found = suspects.find(place->text()); found != suspects.end())
+                    found->second.newest = entry.seq;
+        }
+        if (entries.size() < at_a_time) return {};
+    }
+}
+
+Result<void> for_each_row(Connection& connection,
+                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
+    for (const SealedTable& table : sealed_tables()) {
+        Statement statement = TRY(connection.prepare(table.select_all.c_str()));
+        while (TRY(statement.step())) TRY(each(table, statement));
+    }
+    return {};
+}
+
+Result<void> for_each_seal(Connection& connection,
+                           const std::function<Result<void>(std::string_view place, const RowSeal&)>& each) {
+    Statement statement = TRY(connection.prepare("SELECT place, seal FROM row_seal ORDER BY bucket, place"));
+    while (TRY(statement.step())) TRY(each(statement.view(0), TRY(seal_from(statement.bytes(1)))));
+    return {};
+}
+
+}  // namespace
+
+// By three ways: the rows, the seals that are stored, and the tree over them.
+Result<bool> RowSeals::is_sound() {
+    Whole whole(*this);
+    TRY(whole.finish({}));
+    audit::RowSet stored;
+    TRY(for_each_seal(connection_, [&](std::string_view place, const RowSeal& seal) -> Result<void> {
+        stored.add(place, seal);
+        return {};
+    }));
+    for (const auto& [bucket, hash] : stored.buckets())
+        if (TRY(seals_in(bucket)) == nullptr) return false;
+    return stored.root() == TRY(root());
+}
+
+Result<std::vector<std::string>> RowSeals::examine() {
+    const auto is_well = is_sound();
+    if (is_well && *is_well) return std::vector<std::string>();
+    if (!is_well && is_well.error().tampered.empty()) return is_well.error();
+    std::vector<std::string> findings;
+    std::map<std::string, RowSeal, std::less<>> stored;
+    TRY(for_each_seal(connection_, [&](std::string_view place, const RowSeal& seal) -> Result<void> {
+        stored.emplace(place, seal);
+        return {};
+    }));
+    Suspects suspects;
+    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
+        const Place place = place_of(table, row);
+        const std::string text = place.text();
+        const auto found = stored.find(text);
+        if (found == stored.end()) {
+            findings.push_back(named(place) + " was not written by this installation");
+            return {};
+        }
+        const bool is_as_sealed = equal(found->second, TRY(seal_of(table, text, row)));
+        stored.erase(found);
+        if (!is_as_sealed) {
+            findings.push_back(named(place) + " is not as it was written");
+            return {};
+        }
+        const auto seals = seals_in(audit::bucket_of(text));
+        if (!seals && seals.error().tampered.empty()) return seals.error();
+        if (!seals || *seals == nullptr) suspects.emplace(text, Suspect{named(place), revision_of(table, row)});
+        return {};
+    }));
+    for (const auto& [text, seal] : stored)
+        findings.push_back(escaped(text) + " was taken away, and its seal is there");
+    TRY(find_newest_entries(SqlReader(connection_), suspects));
+    std::string others;
+    for (const auto& [text, suspect] : suspects) {
+        if (suspect.newest > suspect.revision)
+            findings.push_back(fmt::format("{} is as it was at entry {}: entry {} wrote it since", suspect.name,
+                                           suspect.revision, suspect.newest));
+        else
+            others += (others.empty() ? "" : ", ") + suspect.name;
+    }
+    if (findings.empty())
+        findings.push_back("the seals are not those that the log's head is sealed over" +
+                           (others.empty() ? "" : "; those of " + quote(others, 400)));
+    return findings;
+}
+
+Result<void> begin_sealing(Connection& connection, SealingKey& key) {
+    StoredHead head = TRY(SqlReader(connection).head());
+    if (head.frontier.size() == 0) return {};
+    TRY(check_head(head, key.get()));
+    RowSeals seals(connection, key);
+    head.rows = TRY(seals.seal_everything());
+    return write_head_seal(connection, head, key.get());
+}
+
+Result<void> end_sealing(Connection& connection, SealingKey& key) {
+    const StoredHead head = TRY(SqlReader(connection).head());
+    if (head.frontier.size() == 0) return {};
+    Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?"));
+    statement.bind(ByteView(audit::seal_of_head(key.get(), head.frontier, std::nullopt)));
+    TRY(statement.run());
+    return {};
+}
+
+}  // namespace marque::store::sql

@@ -1,0 +1,96 @@
+// store/sql/row_seals.h: whether rows are as this installation wrote them, and the newest (invariant 12).
+//
+//     table row_seal:  bucket, place, seal        what each row was when it was written
+//     table row_tree:  node, children             the tree over the buckets (audit/row_tree.h)
+//     log_head.row_root:                          its root, under the head's own seal
+//
+// Reading: a row's seal is computed from the row, has to be in its bucket, and the bucket's hash in the tree, up to the
+// root that the head is sealed over. So neither a rewritten row is taken, nor an old one, nor one too many; and one
+// that was taken away is missed. Writing: the same first, so that nothing is sealed that was not sealed before; then
+// the new seals and nodes, in the transaction of the change.
+//
+// Of one transaction: what was checked once in its snapshot is not read again. For one thread at a time.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "audit/seal.h"
+#include "store/sealing_key.h"
+#include "store/sql/sealed_table.h"
+#include "store/store.h"
+
+namespace marque::store::sql {
+
+class RowSeals {
+ public:
+    // Both outlive it. The schema has the tables.
+    RowSeals(Connection& connection, SealingKey& key) : connection_(connection), key_(key) {}
+
+    // That a row, just read with its table's columns, is the newest of its place. Errors of all: Tampered when not;
+    // Corrupt when the log's head is not ours; those of the store.
+    Result<void> check(const SealedTable& table, const Statement& row);
+    // That there is no row of that name.
+    Result<void> check_absent(const Place& place);
+
+    // Before a row is written or removed: it is what it was. May be called again, and then does nothing.
+    Result<void> before_writing(const Place& place);
+    // Seals all those as they are now. The root.
+    Result<audit::Digest> seal();
+    // Seals every row there is, whatever it says: for a store whose rows had no seals, or others.
+    Result<audit::Digest> seal_everything();
+
+    // For reading everything: rows are taken as they come, and `finish` says whether they are, all together, what the
+    // head is sealed over.
+    class Whole {
+     public:
+        explicit Whole(RowSeals& seals) : seals_(seals) {}
+        Result<void> add(const SealedTable& table, const Statement& row);
+        // With the tables that nobody has added.
+        Result<void> finish(std::set<SealedKind> added);
+
+     private:
+        RowSeals& seals_;
+        audit::RowSet rows_;
+        std::string place_;
+    };
+
+    // What is wrong with which rows. Errors: those of the store.
+    Result<std::vector<std::string>> examine();
+
+ private:
+    struct Node {
+        audit::Children children{};
+        bool is_changed = false;
+    };
+    using Seals = std::map<std::string, audit::RowSeal>;  // of a bucket, by place
+
+    Result<bool> is_sound();
+    audit::RowSealer& sealer();
+    Result<audit::RowSeal> seal_of(const SealedTable& table, std::string_view place, const Statement& row);
+    Result<audit::Digest> root();
+    Result<void> fetch_path(audit::Bucket bucket);
+    Result<Seals*> seals_in(audit::Bucket bucket);
+    Result<std::optional<audit::RowSeal>> current_seal(const Place& place);
+    Result<void> write_seal(audit::Bucket bucket, const std::string& place, const std::optional<audit::RowSeal>& seal);
+    Result<void> write_nodes();
+    void put(audit::Bucket bucket, const audit::Digest& hash);
+
+    Connection& connection_;
+    SealingKey& key_;
+    std::optional<audit::RowSealer> sealer_;
+    std::optional<audit::Digest> root_;
+    std::unordered_map<std::uint32_t, Node> nodes_;  // each found under its parent
+    std::unordered_map<audit::Bucket, Seals> buckets_;
+    std::set<Place> written_;
+    Bytes canonical_;
+};
+
+// In the caller's transaction, after the schema has got the tables: all rows get seals, and the head one over them.
+Result<void> begin_sealing(Connection& connection, SealingKey& key);
+// After the schema has lost the tables: the head's seal as it was without.
+Result<void> end_sealing(Connection& connection, SealingKey& key);
+
+}  // namespace marque::store::sql

@@ -1,0 +1,270 @@
+// Invariant 12: whoever can write SQL, and has not the key, gets nothing in. Each attack is made on a store that holds
+// something worth it, with every former state of every table at hand; what may come of it is a refusal, and a name.
+#include "audit/seal.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "store/append.h"
+#include "test/store/backends.h"
+
+namespace marque::store {
+namespace {
+
+using namespace domain;
+using namespace std::chrono_literals;
+
+const Instant t0(Duration(1'800'000'000'000'000));
+
+class Seals : public testing::TestWithParam<Kind> {
+ protected:
+    Store& store() { return backend_->store(); }
+    void execute(const std::string& sql) { ASSERT_TRUE(backend_->execute(sql)); }
+
+    Result<Revision> commit(std::vector<audit::Event> events) {
+        return store().change([&](const Reader&) -> Result<std::vector<audit::Draft>> {
+            std::vector<audit::Draft> drafts;
+            for (const audit::Event& event : events) drafts.push_back({event, audit::OperatorActor{}, t0});
+            return drafts;
+        });
+    }
+    // That `view` is refused for what somebody wrote, and says so.
+    template <class View>
+    void expect_refused(const View& view, const char* what) {
+        const auto got = read_from(store(), view);
+        ASSERT_FALSE(got.has_value()) << what;
+        EXPECT_EQ(got.error().code, Code::Corrupt) << what;
+        EXPECT_FALSE(got.error().tampered.empty()) << what << ": " << got.error().message;
+    }
+    Result<std::vector<std::string>> findings() {
+        std::vector<std::string> found;
+        TRY(store().read_unchecked([&](const Reader& r) -> Result<void> {
+            found = TRY(r.examine_rows());
+            return {};
+        }));
+        return found;
+    }
+    void expect_found(const std::string& name) {
+        const auto found = findings();
+        ASSERT_TRUE(found.has_value()) << found.error().message;
+        EXPECT_NE(fmt::format("{}", fmt::join(*found, "; ")).find(name), std::string::npos)
+            << name << " in: " << fmt::format("{}", fmt::join(*found, "; "));
+    }
+    Result<void> load() {
+        return store().read([](const Reader& r) {
+            return r.visit_all([](const IdentityFacts&) -> Result<void> { return {}; },
+                               [](const CredentialFacts&) -> Result<void> { return {}; });
+        });
+    }
+    // What a verifier loads, what a command reads, and what an auditor sees.
+    void expect_kept_out(const std::string& name) {
+        const auto loaded = load();
+        ASSERT_FALSE(loaded.has_value()) << name << ": everything was read and taken";
+        EXPECT_FALSE(loaded.error().tampered.empty()) << loaded.error().message;
+        expect_found(name);
+    }
+    // Copies of all that is sealed, to be put back later: "INSERT INTO kept_N_credential …".
+    int keep() {
+        const int number = ++kept_;
+        for (const char* table : all_tables)
+            execute(fmt::format("CREATE TABLE kept_{0}_{1} AS SELECT * FROM {1}", number, table));
+        return number;
+    }
+    void put_back(int number, std::initializer_list<const char*> tables, const std::string& where = "") {
+        for (const char* table : tables) {
+            execute(fmt::format("DELETE FROM {} {}", table, where));
+            execute(fmt::format("INSERT INTO {1} SELECT * FROM kept_{0}_{1} {2}", number, table, where));
+        }
+    }
+
+    static constexpr const char* all_tables[] = {
+        "installation", "workspace", "environment", "identity",           "credential", "operator", "permission",
+        "owner",        "approval",  "row_seal",    "approval_signature", "row_tree",   "log_head"};
+
+    const WorkspaceName workspace = *WorkspaceName::parse("default");
+    const EnvironmentName dev = *EnvironmentName::parse("dev"), production = *EnvironmentName::parse("production");
+    const IdentityName codex = *IdentityName::parse("codex"), board = *IdentityName::parse("board");
+    const CredentialId id = *CredentialId::parse("0123456789ab"), id2 = *CredentialId::parse("0123456789ac");
+    const CredentialRef ref{workspace, codex, id};
+    const OperatorName ops = *OperatorName::parse("ops");
+    const ApprovalId approval_id = *ApprovalId::parse("4ygg40s8");
+
+    Identity identity(const IdentityName& name, const EnvironmentName& environment) const {
+        return {workspace, name, environment, MachineKind::Agent, *ScopeSet::parse("a:b,c:d"), "c", {}, {}, t0};
+    }
+    Credential credential(const CredentialId& one, const IdentityName& of, std::uint8_t hash) const {
+        Credential c{one,     workspace, of, {}, *ScopeSet::parse("a:b"), CredentialStanding::Pending, t0,
+                     t0 + 1h, {},        {}, {}};
+        c.hash.fill(hash);
+        return c;
+    }
+    Owner owner(const std::string& fingerprint) const { return {fingerprint, "ssh-ed25519 AAAA", "", {}}; }
+
+    void SetUp() override {
+        if (!backend_) GTEST_SKIP() << "there is no PostgreSQL server: MARQUE_TEST_POSTGRES names no file";
+        Installation installation;
+        installation.id = "zj1ag1skkg2n4mac8rsbvkm3y4";
+        installation.created_at = t0;
+        ASSERT_TRUE(commit({audit::InstallationCreated{installation}, audit::WorkspaceAdded{{workspace, {}, t0}},
+                            audit::EnvironmentAdded{{workspace, dev, Protection::Open, {}, {}, t0}},
+                            audit::EnvironmentAdded{{workspace, production, Protection::Protected, {}, {}, t0}},
+                            audit::OperatorAdded{{ops, 1000, false, {{std::nullopt, Permission::Manage}}, t0}},
+                            audit::OwnerAdded{owner("SHA256:one")}}));
+        ASSERT_TRUE(
+            commit({audit::IdentityCreated{identity(codex, dev)}, audit::IdentityCreated{identity(board, production)},
+                    audit::CredentialIssued{credential(id, codex, 1)},
+                    audit::CredentialIssued{credential(id2, board, 2)}, audit::CredentialActivated{ref}}));
+        ASSERT_TRUE(load());
+        ASSERT_TRUE(findings()->empty());
+    }
+
+    std::unique_ptr<Backend> backend_ = GetParam().make();
+    int kept_ = 0;
+};
+
+TEST_P(Seals, Invariant12_ARowThatWasChangedIsRefusedAndNamed) {
+    const std::pair<const char*, const char*> changes[] = {
+        {"UPDATE credential SET state = 'active' WHERE id = '0123456789ac'", "credential 0123456789ac"},
+        {"UPDATE credential SET scopes = 'a:b,c:d' WHERE id = '0123456789ab'", "credential 0123456789ab"},
+        {"UPDATE credential SET expires_at = NULL WHERE id = '0123456789ab'", "credential 0123456789ab"},
+        {"UPDATE credential SET identity = 'board' WHERE id = '0123456789ab'", "credential 0123456789ab"},
+        {"UPDATE credential SET revision = revision + 1 WHERE id = '0123456789ab'", "credential 0123456789ab"},
+        {"UPDATE identity SET scopes = 'a:b,c:d,e:f' WHERE name = 'codex'", "identity codex"},
+        {"UPDATE identity SET environment = 'dev' WHERE name = 'board'", "identity board"},
+        {"UPDATE environment SET is_protected = 0 WHERE name = 'production'", "environment production"},
+        {"UPDATE workspace SET paused_until = 1", "workspace default"},
+        {"UPDATE operator SET uid = 4242", "operator ops"},
+        {"UPDATE permission SET workspace = 'default'", "permission ops"},
+        {"UPDATE owner SET public_key = 'ssh-ed25519 EVIL'", "owner SHA256:one"},
+        {"UPDATE installation SET quorum = 3", "installation"},
+    };
+    const int now = keep();
+    for (const auto& [sql, name] : changes) {
+        SCOPED_TRACE(sql);
+        execute(sql);
+        expect_kept_out(name);
+        // Children first, so that nothing is left standing on nothing.
+        execute("DELETE FROM permission");
+        execute("DELETE FROM owner");
+        execute("DELETE FROM credential");
+        execute("DELETE FROM identity");
+        execute("DELETE FROM environment");
+        put_back(now, {"workspace", "environment", "identity", "credential", "operator", "permission", "owner",
+                       "installation"});
+        ASSERT_TRUE(load().has_value()) << "what was put back as it was is taken again";
+        ASSERT_TRUE(findings()->empty());
+    }
+}
+
+TEST_P(Seals, Invariant12_TwoHashesThatChangePlacesAreRefused) {
+    execute("UPDATE credential SET hash = (SELECT hash FROM credential c WHERE c.id <> credential.id)");
+    expect_kept_out("credential 0123456789ab");
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "one by itself");
+}
+
+TEST_P(Seals, Invariant12_NothingIsAdded) {
+    execute("INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES ('SHA256:mine', 'x', '', 6)");
+    execute(
+        "INSERT INTO row_seal (bucket, place, seal) SELECT bucket + 0, 'owner/SHA256:mine', seal FROM row_seal"
+        " WHERE place = 'owner/SHA256:one'");
+    expect_refused([](const Reader& r) { return r.owners(); }, "an owner");
+    expect_kept_out("owner SHA256:mine");
+}
+
+TEST_P(Seals, Invariant12_WhatWasTakenAwayIsMissed) {
+    // Without owners, whoever manages the installation could register the first.
+    execute("DELETE FROM owner");
+    execute("DELETE FROM row_seal WHERE place = 'owner/SHA256:one'");
+    expect_refused([](const Reader& r) { return r.owners(); }, "no owner at all");
+    expect_kept_out("installation");
+}
+
+TEST_P(Seals, Invariant12_ANameWhoseRowWasTakenAwayIsNotFree) {
+    execute("DELETE FROM credential WHERE identity = 'board'");
+    execute("DELETE FROM identity WHERE name = 'board'");
+    expect_refused([&](const Reader& r) { return r.identity(workspace, board); }, "a name that was used");
+    EXPECT_FALSE(commit({audit::IdentityCreated{identity(board, dev)}}));
+    expect_kept_out("identity/default/board");
+}
+
+// With its seal, with the seals of its bucket, with the whole tree: the head is sealed over none of them.
+TEST_P(Seals, Invariant12_AnOlderRowIsRefusedWithWhateverIsPutBackBesideIt) {
+    const int before = keep();
+    ASSERT_TRUE(commit({audit::Revoked{ref, "active"}}));
+    const int after = keep();
+    const std::string one = "WHERE id = '0123456789ab'";
+    put_back(before, {"credential"}, one);
+    expect_kept_out("credential 0123456789ab");
+    put_back(before, {"row_seal"}, "WHERE place = 'credential/0123456789ab'");
+    expect_kept_out("credential 0123456789ab is as it was at entry 11: entry 12 wrote it since");
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "with its seal");
+    put_back(before, {"row_tree"});
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "with the tree");
+    EXPECT_FALSE(findings()->empty());
+    execute(fmt::format("UPDATE log_head SET row_root = (SELECT row_root FROM kept_{}_log_head)", before));
+    EXPECT_FALSE(read_from(store(), [&](const Reader& r) { return r.credential(id); }));
+    execute("UPDATE log_head SET row_root = NULL");
+    EXPECT_FALSE(read_from(store(), [&](const Reader& r) { return r.credential(id); }));
+    EXPECT_FALSE(commit({audit::StoreBackedUp{"/b"}})) << "nothing is appended to a head that is not ours";
+    put_back(after, {"credential"}, one);
+    put_back(after, {"row_seal", "row_tree", "log_head"});
+    EXPECT_TRUE(load());
+}
+
+TEST_P(Seals, Invariant12_AWithdrawnPermissionDoesNotComeBack) {
+    const int before = keep();
+    ASSERT_TRUE(commit({audit::PermissionWithdrawn{ops, {std::nullopt, Permission::Manage}}}));
+    put_back(before, {"permission"});
+    expect_refused([](const Reader& r) { return r.operator_with_uid(1000); }, "with its row");
+    put_back(before, {"row_seal"}, "WHERE place LIKE 'permission/%'");
+    expect_refused([](const Reader& r) { return r.operator_with_uid(1000); }, "with its seal");
+}
+
+TEST_P(Seals, Invariant12_AnApprovalIsUsedOnce) {
+    Approval approval{approval_id, "n", "text", "plan",  "identity.create",      InstallationRef{},
+                      workspace,   ops, t0,     t0 + 1h, ApprovalStanding::Open, {}};
+    const auto asked = commit({audit::ApprovalRequested{approval}});
+    ASSERT_TRUE(asked) << asked.error().message;
+    const int open = keep();
+    ASSERT_TRUE(commit({audit::ApprovalRedeemed{approval_id, "plan"}}));
+    put_back(open, {"approval"});
+    put_back(open, {"row_seal"}, "WHERE place LIKE 'approval/%'");
+    expect_refused([&](const Reader& r) { return r.approval(approval_id); }, "an approval that was used");
+    EXPECT_FALSE(commit({audit::ApprovalRedeemed{approval_id, "plan"}})) << "not even by whoever does not look";
+}
+
+// Whoever writes without having looked would seal what somebody else has put there.
+TEST_P(Seals, Invariant12_NothingIsSealedThatWasNotSealedBefore) {
+    execute("UPDATE credential SET scopes = 'a:b,c:d' WHERE id = '0123456789ab'");
+    const auto paused = commit({audit::Paused{ref, "active", {}}});
+    ASSERT_FALSE(paused);
+    EXPECT_EQ(paused.error().tampered, "credential/0123456789ab");
+    expect_found("credential 0123456789ab");
+}
+
+// The rest goes on: what was not touched can be paused and revoked.
+TEST_P(Seals, Invariant12_WhatIsWellCanStillBeTakenAway) {
+    execute("UPDATE credential SET scopes = 'c:d' WHERE id = '0123456789ac'");
+    EXPECT_TRUE(commit({audit::Revoked{ref, "active"}}));
+    EXPECT_TRUE(commit({audit::Refused{"store.read", StoreRef{}, Error(Code::Corrupt, "x")}})) << "and be told of";
+    expect_kept_out("credential 0123456789ac");
+}
+
+TEST_P(Seals, TheTreeIsTheSameWhetherItGrewOrWasMadeAtOnce) {
+    for (int i = 0; i < 40; ++i) {
+        const auto name = *IdentityName::parse(fmt::format("many-{}", i));
+        ASSERT_TRUE(commit({audit::IdentityCreated{identity(name, dev)}}));
+        const auto person = *OperatorName::parse(fmt::format("o{}", i));
+        ASSERT_TRUE(commit({audit::Revoked{IdentityRef{workspace, name}, "active"},
+                            audit::OperatorAdded{{person, 2000u + static_cast<unsigned>(i), false, {}, t0}}}));
+    }
+    EXPECT_TRUE(load());
+    EXPECT_TRUE(findings()->empty());
+}
+
+// The store in memory, the first of them, has no database that somebody could write to.
+INSTANTIATE_TEST_SUITE_P(Backends, Seals, testing::ValuesIn(std::span(kinds).subspan(1)),
+                         [](const auto& one) { return one.param.name; });
+
+}  // namespace
+}  // namespace marque::store
