@@ -40,7 +40,7 @@ double median(std::vector<double> values) {
 
 Result<void> measure(const std::string& folder, const std::string& bare, int rounds) {
     Machine machine;
-    const Secret root = TRY(read_root_key_file(folder + "/root.key"));
+    const Secret root = TRY(read_root_key(folder));
     const auto store = TRY(store::sqlite::SqliteStore::open(
         folder + "/marque.db", store::SealingKey([&root] { return authority::log_seal_key(root); })));
     authority::Authority authority(*store, machine.clock(), machine.random(), root, machine.owner_signatures(),

@@ -64,7 +64,7 @@ Result<void> measure(const std::string& folder, const std::string& conninfo, int
         if (::fork() == 0) hear(conninfo, pipe[1]);
     TRY(read_bytes(pipe[0], listeners));  // each is ready
 
-    const Secret root = TRY(read_root_key_file(folder + "/root.key"));
+    const Secret root = TRY(read_root_key(folder));
     const auto store = TRY(installation::open_store(
         folder, store::SealingKey([&root] { return authority::log_seal_key(root); }), std::chrono::minutes(1)));
     const auto bare = TRY(Connection::open(conninfo, {}));

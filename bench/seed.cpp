@@ -100,7 +100,7 @@ Result<void> add(store::Store& store, std::size_t first, std::size_t count, Toke
 }
 
 Result<void> seed(const std::string& folder, std::size_t count, const char* tokens_path, std::size_t tokens_wanted) {
-    const Secret root = TRY(read_root_key_file(folder + "/root.key"));
+    const Secret root = TRY(read_root_key(folder));
     const auto store = TRY(installation::open_store(
         folder, store::SealingKey([&root] { return authority::log_seal_key(root); }), std::chrono::minutes(1)));
     Tokens tokens(tokens_path, tokens_wanted, root);

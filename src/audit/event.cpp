@@ -149,6 +149,7 @@ std::string action_of(const Event& event) {
             [](const CredentialRefused&) -> std::string { return "credential.refuse"; },
             [](const StoreMigrated& e) -> std::string { return e.to > e.from ? "store.migrate" : "store.rollback"; },
             [](const StoreBackedUp&) -> std::string { return "store.backup"; },
+            [](const KeyRotated&) -> std::string { return "store.rotate_key"; },
             [](const StoreCopied&) -> std::string { return "store.copy"; },
             [](const LogAccepted&) -> std::string { return log_acceptance; },
             [](const VerifierRemoved&) -> std::string { return verifier_removal; },
@@ -189,6 +190,7 @@ Subject subject_of(const Event& event) {
             [](const CredentialRefused& e) -> Subject { return e.credential; },
             [](const StoreMigrated&) -> Subject { return StoreRef{}; },
             [](const StoreBackedUp&) -> Subject { return StoreRef{}; },
+            [](const KeyRotated&) -> Subject { return StoreRef{}; },
             [](const StoreCopied&) -> Subject { return StoreRef{}; },
             [](const LogAccepted&) -> Subject { return StoreRef{}; },
             [](const VerifierRemoved&) -> Subject { return StoreRef{}; },
@@ -265,6 +267,9 @@ JsonObject change_of(const Event& event) {
             },
             [](const StoreMigrated& e) { return before_after({{"schema", e.from}}, {{"schema", e.to}}); },
             [](const StoreBackedUp& e) { return only_after({{"path", e.path}}); },
+            [](const KeyRotated& e) {
+                return before_after({{"checkpoint_key", e.before}}, {{"checkpoint_key", e.after}});
+            },
             [](const StoreCopied& e) { return before_after(to_json(e.from), to_json(e.to)); },
             [](const VerifierRemoved& e) {
                 return JsonObject{{"before", JsonObject{{"id", e.id}, {"verifier", e.name}, {"mode", e.mode}}}};

@@ -137,6 +137,11 @@ struct StorePlace {
 struct StoreCopied {
     StorePlace from, to;
 };
+// Everything that is sealed is sealed under another key from this entry on. The keys themselves are told by the public
+// ones that checkpoints are signed with.
+struct KeyRotated {
+    std::string before, after;
+};
 // The log is to be gone on with, though one machine knew more of it, or another: a restored backup, or a database that
 // came back without what it had acknowledged. Changes no row.
 struct LogAccepted {
@@ -159,7 +164,7 @@ using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded
                            OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
                            OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
                            ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated,
-                           StoreBackedUp, StoreCopied, LogAccepted, VerifierRemoved, Refused>;
+                           StoreBackedUp, StoreCopied, KeyRotated, LogAccepted, VerifierRemoved, Refused>;
 
 // Actions that are looked for in the log.
 inline constexpr const char* log_acceptance = "store.accept";

@@ -136,6 +136,16 @@ Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, co
     return followed;
 }
 
+Result<void> tell_tampering(store::Store& store, const Error& error, const audit::Process& process, Instant now,
+                            const std::string& request) {
+    TRY(store.change([&](const store::Reader&) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{{audit::Refused{"store.read", StoreRef{}, error},
+                                          audit::OperatorActor{std::nullopt, process}, now, audit::Mode::Runtime, "",
+                                          "", request}};
+    }));
+    return {};
+}
+
 Result<HolderRevocation> revoke_by_holder(store::Store& store, const Secret& token_key, std::string_view token,
                                           const std::optional<IdentityRef>& client, Instant now,
                                           const std::string& request) {

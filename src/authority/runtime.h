@@ -29,6 +29,10 @@ Result<void> write_events_of_uses(store::Store& store, std::vector<domain::Crede
 // Both. Who may only note uses leaves the events to those who may more.
 Result<void> write_uses(store::Store& store, verify::Uses& uses, Instant now, const std::string& request);
 
+// The entry of a store that can't be answered from because somebody wrote to it: `error` is what the verifier found.
+Result<void> tell_tampering(store::Store& store, const Error& error, const audit::Process& process, Instant now,
+                            const std::string& request);
+
 struct HolderRevocation {
     enum class Kind { Revoked, NotOne, AnothersToken };
     Kind kind = Kind::NotOne;

@@ -126,6 +126,7 @@ std::string in_past_tense(const audit::Event& event) {
             [](const audit::CredentialRefused&) { return std::string(); },
             [](const audit::StoreMigrated&) { return std::string(); },
             [](const audit::StoreBackedUp&) { return std::string(); },
+            [](const audit::KeyRotated&) { return std::string(); },
             [](const audit::StoreCopied& e) {
                 return fmt::format("moved the store from {} to {}", e.from.location, e.to.location);
             },

@@ -123,6 +123,57 @@ Result<int> run_rollback(Shell& shell, const Options& options) {
     return migrate_to(shell, options, static_cast<int>(*to));
 }
 
+authority::Plan rotation_plan(const std::string& checkpoint_key) {
+    authority::Plan plan;
+    plan.action = "store rotate-key";
+    plan.request = {{"checkpoint_key", checkpoint_key}};
+    plan.changes.push_back(
+        {domain::StoreRef{}, {{"checkpoint_key", checkpoint_key}}, {{"checkpoint_key", "a new one"}}});
+    plan.notes.emplace_back("tokens go on working; every entry and row is sealed anew, in one transaction");
+    plan.notes.emplace_back(
+        "verifiers that run answer nobody from then on: give them the new root.key, and start them again");
+    plan.notes.emplace_back("a backup made before needs the old key: keep it with those, apart from here");
+    return plan;
+}
+
+// The next key is durable before anything is sealed with it, and the old one is kept until everything is. Cut short in
+// between, either opens the store, and a repeat finishes.
+Result<int> run_rotate_key(Shell& shell, const Options& options) {
+    const auto order = TRY(shell.order(options.change));
+    const std::string folder = shell.store_folder();
+    const Secret& root = *TRY(shell.root_key());
+    // Refused here it can be recorded. A head that is not under the old key may be under the next.
+    auto may = TRY(shell.authority())->require_manager("store.rotate_key", order);
+    if (!may && may.error().tampered.empty()) return std::move(may).error();
+    auto maintenance = TRY(open_maintenance(shell));
+    authority::Done done;
+    const auto key_text = [](const store::Reader& reader, const Secret& of) -> Result<std::string> {
+        return TRY(authority::log_verifier_key(reader, of)).text();
+    };
+    if (may) {
+        const std::string now = TRY(store::read_from(
+            *TRY(shell.open_store()), [&](const store::Reader& reader) { return key_text(reader, root); }));
+        done.plan = rotation_plan(now);
+        if (!order.confirmation.is_given()) return shell.report(done, options.change);
+        TRY(order.confirmation.check(done.plan));
+    } else if (!order.confirmation.is_given()) {
+        return std::move(may).error();
+    }
+    const Secret next = TRY(shell.system().next_root_key(folder));
+    const bool was_sealed = TRY(maintenance->reseal(
+        store::SealingKey([&next] { return authority::log_seal_key(next); }),
+        [&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+            const std::string before = TRY(key_text(reader, root)), after = TRY(key_text(reader, next));
+            return permit_and_confirm(shell, reader, audit::KeyRotated{before, after}, order, done.plan);
+        }));
+    TRY(shell.system().adopt_next_root_key(folder));
+    shell.say(was_sealed ? "everything is sealed under the new key, and root.key is that key"
+                         : "everything was sealed under the new key already; root.key is that key now");
+    shell.say("restart every marque serve; other machines need the new root.key first");
+    if (shell.is_json()) shell.print_json({{"result", was_sealed ? "applied" : "already_so"}});
+    return 0;
+}
+
 // An absolute path for the log, without what the file system would ignore.
 Result<std::string> folder_named(const std::string& text) {
     std::string path = std::filesystem::absolute(text).lexically_normal();
@@ -237,7 +288,8 @@ Result<int> run_accept(Shell& shell, const Options& options) {
 }  // namespace
 
 void add_store(const Command& root, Shell& shell, Exit& exit) {
-    const Command group = root.add_command("store", "The store: status, migrate, rollback, backup, copy, accept");
+    const Command group =
+        root.add_command("store", "The store: status, migrate, rollback, backup, rotate-key, copy, accept");
     group.needs_subcommand();
     on_run(group.add_command("status", "Where it is, and which schema it has"), shell, exit,
            std::make_shared<Options>(), run_status);
@@ -258,6 +310,11 @@ void add_store(const Command& root, Shell& shell, Exit& exit) {
     command.option("file", backup->path, "FILE", "The new file", Presence::Required);
     add_change_options(command, backup->change, Reason::Optional);
     on_run(command, shell, exit, backup, run_backup);
+
+    auto rotation = std::make_shared<Options>();
+    command = group.add_command("rotate-key", "Exchange the root key: everything that is sealed is sealed anew");
+    add_change_options(command, rotation->change, Reason::Optional);
+    on_run(command, shell, exit, rotation, run_rotate_key);
 
     auto copy = std::make_shared<CopyOptions>();
     command = group.add_command("copy", "Move the store, to PostgreSQL or back; the old one is closed");

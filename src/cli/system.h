@@ -65,6 +65,9 @@ class System {
     virtual Result<store::Moved> move_store(const MoveRequest& request, store::SealingKey sealing_key,
                                             const store::MoveSteps& steps) = 0;
     virtual Result<Secret> read_root_key(const std::string& folder) = 0;
+    // Rotation: the key that is to be the next one, durable; and that it is. Errors: those of the files.
+    virtual Result<Secret> next_root_key(const std::string& folder) = 0;
+    virtual Result<void> adopt_next_root_key(const std::string& folder) = 0;
     // Owners and modes of the store's folder and files.
     virtual std::vector<FileFinding> examine_files(const std::string& folder) = 0;
 

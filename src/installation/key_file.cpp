@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -13,11 +14,12 @@
 #include "authority/keys.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "installation/subprocess.h"
 
 namespace marque {
 namespace {
 
-constexpr std::size_t hex_length = authority::root_key_bytes * 2;
+constexpr std::size_t short_hex = authority::root_key_bytes * 2, long_hex = authority::rotated_root_key_bytes * 2;
 
 int digit(std::uint8_t c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -28,10 +30,10 @@ int digit(std::uint8_t c) {
 // Through Secrets only: the key's text is as secret as the key.
 Result<Secret> decode(const Secret& text, std::size_t size, const std::string& path) {
     const Error malformed(Code::Corrupt, quote(path, 200) + " is not a root key",
-                          "it holds 64 hexadecimal characters and a newline");
+                          "it holds 64 hexadecimal characters, or 128, and a newline");
     const ByteView bytes = text.reveal();
-    if (size != hex_length + 1 || bytes[hex_length] != '\n') return malformed;
-    Secret key(authority::root_key_bytes);
+    if ((size != short_hex + 1 && size != long_hex + 1) || bytes[size - 1] != '\n') return malformed;
+    Secret key(size / 2);
     for (std::size_t i = 0; i < key.size(); ++i) {
         const int high = digit(bytes[2 * i]), low = digit(bytes[2 * i + 1]);
         if (high < 0 || low < 0) return malformed;
@@ -47,13 +49,13 @@ Result<Secret> new_key(Random& random) {
 }
 
 Secret hex_of(const Secret& key) {
-    Secret text(hex_length + 1);
+    Secret text(2 * key.size() + 1);
     static constexpr char digits[] = "0123456789abcdef";
     for (std::size_t i = 0; i < key.size(); ++i) {
         text.writable()[2 * i] = static_cast<std::uint8_t>(digits[key.reveal()[i] >> 4]);
         text.writable()[2 * i + 1] = static_cast<std::uint8_t>(digits[key.reveal()[i] & 15]);
     }
-    text.writable()[hex_length] = '\n';
+    text.writable()[2 * key.size()] = '\n';
     return text;
 }
 
@@ -72,41 +74,134 @@ Result<void> write_key(const std::string& path, const Secret& key) {
     return sync_folder_of(path);
 }
 
+constexpr mode_t others = 077;
+
+// `forbidden`: what others may not be allowed.
+Result<Secret> read_key_file(const std::string& path, mode_t forbidden) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.is_open()) return system_error("cannot read " + quote(path, 200));
+    struct stat info{};
+    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode))
+        return Error(Code::Corrupt, quote(path, 200) + " is not a file");
+    if ((info.st_mode & forbidden) != 0)
+        return Error(Code::StateRefuses,
+                     fmt::format("{} can be used by others (mode {:04o})", quote(path, 200), info.st_mode & 07777),
+                     "chmod 600 it, and think about who may have read it");
+    Secret text(long_hex + 2);
+    const auto got = ::read(file.fd(), text.writable().data(), text.size());
+    if (got < 0) return system_error("cannot read " + quote(path, 200));
+    return decode(text, static_cast<std::size_t>(got), path);
+}
+
+// One line: the program, an absolute path, and its arguments, with blanks between them. Nothing is inherited that could
+// make it another program.
+Result<Secret> key_from_command(const std::string& path) {
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    struct stat info{};
+    if (!file.is_open() || ::fstat(file.fd(), &info) != 0) return system_error("cannot read " + quote(path, 200));
+    if (!S_ISREG(info.st_mode) || (info.st_mode & 022) != 0 || (info.st_uid != ::geteuid() && info.st_uid != 0))
+        return Error(Code::StateRefuses, quote(path, 200) + " could be written by others", "chmod 600 it");
+    std::string line(4096, '\0');
+    const ssize_t got = ::read(file.fd(), line.data(), line.size());
+    line.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (!line.ends_with('\n') || line.find('\n') != line.size() - 1 || !line.starts_with('/'))
+        return Error(Code::Corrupt, quote(path, 200) + " is not a line that begins with an absolute path");
+    line.pop_back();
+    Subprocess command;
+    for (const std::string_view word : split(line, ' ')) {
+        if (word.empty()) continue;
+        if (command.program.empty())
+            command.program = word;
+        else
+            command.arguments.emplace_back(word);
+    }
+    Ended ended = TRY(run(command));
+    Secret text = Secret::copy_of(bytes_of(ended.output));
+    ::explicit_bzero(ended.output.data(), ended.output.size());
+    if (ended.status != 0 || ended.is_out_of_time)
+        return Error(Code::Unavailable,
+                     fmt::format("{} did not print the root key: {}", quote(command.program, 200),
+                                 ended.is_out_of_time ? "it took too long" : quote(ended.errors, 200)));
+    return decode(text, text.size(), command.program);
+}
+
+bool exists(const std::string& path) {
+    struct stat info{};
+    return ::lstat(path.c_str(), &info) == 0;
+}
+
+std::string next_in(const std::string& folder) {
+    return key_file_in(folder) + ".next";
+}
+
 }  // namespace
 
-Result<void> ensure_root_key(const std::string& path, Random& random) {
-    if (!std::filesystem::exists(path)) return write_key(path, TRY(new_key(random)));
-    TRY(read_root_key_file(path));
+std::string key_file_in(const std::string& folder) {
+    return folder + "/root.key";
+}
+
+std::optional<KeySource> key_source_of(const std::string& folder) {
+    using enum KeySource::Kind;
+    const std::string file = key_file_in(folder), command = file + ".command";
+    if (exists(file)) return KeySource{File, file};
+    if (exists(command)) return KeySource{Command, command};
+    const char* const credentials = std::getenv("CREDENTIALS_DIRECTORY");
+    if (credentials == nullptr || *credentials != '/') return std::nullopt;
+    const std::string credential = std::string(credentials) + "/marque.root-key";
+    if (exists(credential)) return KeySource{Credential, credential};
+    return std::nullopt;
+}
+
+Result<Secret> read_root_key(const std::string& folder) {
+    const auto source = key_source_of(folder);
+    if (!source)
+        return Error(Code::Unavailable, "there is no root key at " + quote(key_file_in(folder), 200),
+                     "make a store with marque init, or say where it is with --store or MARQUE_STORE");
+    switch (source->kind) {
+        case KeySource::Kind::File:
+            return read_key_file(source->path, others);
+        case KeySource::Kind::Command:
+            return key_from_command(source->path);
+        case KeySource::Kind::Credential:
+            // systemd may give the service's user its right by an access list, whose mask shows as the group's.
+            return read_key_file(source->path, 037);
+    }
+    return Error(Code::Unexpected, "there is no such source of keys");
+}
+
+Result<void> ensure_root_key(const std::string& folder, Random& random) {
+    if (!key_source_of(folder)) return write_key(key_file_in(folder), TRY(new_key(random)));
+    TRY(read_root_key(folder));
     return {};
 }
 
 Result<void> copy_root_key(const std::string& from, const std::string& to) {
-    const Secret key = TRY(read_root_key_file(from));
-    if (!std::filesystem::exists(to)) return write_key(to, key);
-    const Secret there = TRY(read_root_key_file(to));
+    const Secret key = TRY(read_root_key(from));
+    const std::string file = key_file_in(to);
+    if (!exists(file)) return write_key(file, key);
+    const Secret there = TRY(read_key_file(file, others));
     if (std::ranges::equal(there.reveal(), key.reveal())) return {};
-    return Error(Code::StateRefuses, quote(to, 200) + " is another installation's key");
+    return Error(Code::StateRefuses, quote(file, 200) + " is another installation's key");
 }
 
-Result<Secret> read_root_key_file(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.is_open()) {
-        if (errno == ENOENT || errno == ENOTDIR)
-            return Error(Code::Unavailable, "there is no root key at " + quote(path, 200),
-                         "make a store with marque init, or say where it is with --store or MARQUE_STORE");
-        return system_error("cannot read " + quote(path, 200));
+Result<Secret> next_root_key(const std::string& folder, Random& random) {
+    const std::string file = next_in(folder);
+    if (!exists(file)) {
+        const Secret root = TRY(read_root_key(folder)), fresh = TRY(new_key(random));
+        TRY(write_key(file, authority::rotated_root_key(root, fresh)));
     }
-    struct stat info{};
-    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode))
-        return Error(Code::Corrupt, quote(path, 200) + " is not a file");
-    if ((info.st_mode & 077) != 0)
+    return read_key_file(file, others);
+}
+
+Result<void> adopt_next_root_key(const std::string& folder) {
+    const auto source = key_source_of(folder);
+    if (source && source->kind != KeySource::Kind::File)
         return Error(Code::StateRefuses,
-                     fmt::format("{} can be used by others (mode {:04o})", quote(path, 200), info.st_mode & 07777),
-                     "chmod 600 it, and think about who may have read it");
-    Secret text(hex_length + 2);
-    const auto got = ::read(file.fd(), text.writable().data(), text.size());
-    if (got < 0) return system_error("cannot read " + quote(path, 200));
-    return decode(text, static_cast<std::size_t>(got), path);
+                     fmt::format("the key does not come from a file here, but from {}", quote(source->path, 200)),
+                     fmt::format("put what is in {} there, and then remove that file", quote(next_in(folder), 200)));
+    if (::rename(next_in(folder).c_str(), key_file_in(folder).c_str()) != 0)
+        return system_error("cannot rename " + quote(next_in(folder), 200));
+    return sync_folder_of(key_file_in(folder));
 }
 
 }  // namespace marque

@@ -25,10 +25,6 @@ std::string database_in(const std::string& folder) {
     return folder + "/marque.db";
 }
 
-std::string key_in(const std::string& folder) {
-    return folder + "/root.key";
-}
-
 std::string conninfo_file_in(const std::string& folder) {
     return folder + "/postgresql.conninfo";
 }
@@ -91,15 +87,18 @@ Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, stor
 }
 
 Result<Keys> read_keys(const std::string& folder) {
-    const Secret root = TRY(read_root_key_file(key_in(folder)));
-    return Keys{authority::token_key(root), authority::log_seal_key(root)};
+    auto root = std::make_shared<const Secret>(TRY(read_root_key(folder)));
+    return Keys{authority::token_key(*root), authority::log_seal_key(*root), std::move(root)};
 }
 
-// The key is read again with every opening: whoever put another installation into the folder brought its key along, and
-// then neither this store's seals nor its tokens are ours.
-verify::Verifier::OpenStore opener(const std::string& folder) {
-    return [folder]() -> Result<std::unique_ptr<store::Store>> {
-        auto key = std::make_shared<Secret>(TRY(read_root_key_file(key_in(folder))));
+// A key in the folder is read again with every opening: whoever put another installation there brought its key along,
+// and then neither this store's seals nor its tokens are ours.
+verify::Verifier::OpenStore opener(const std::string& folder, const Keys& keys) {
+    return [folder, root = keys.root]() -> Result<std::unique_ptr<store::Store>> {
+        const auto source = key_source_of(folder);
+        auto key = root;
+        if (!source || source->kind == KeySource::Kind::File)
+            key = std::make_shared<const Secret>(TRY(read_root_key(folder)));
         return open_store(folder, store::SealingKey([key] { return authority::log_seal_key(*key); }),
                           longest_wait_of_a_verifier);
     };

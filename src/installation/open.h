@@ -1,5 +1,6 @@
-// installation/open.h: an installation's folder, with root.key in it and the store: marque.db, or postgresql.conninfo,
-// which says where the database is. For whoever verifies for long it may be opened again and again.
+// installation/open.h: an installation's folder, with its key (key_file.h) and the store: marque.db, or
+// postgresql.conninfo, which says where the database is. For whoever verifies for long it may be opened again and
+// again.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,6 @@
 namespace marque::installation {
 
 std::string database_in(const std::string& folder);
-std::string key_in(const std::string& folder);
 std::string conninfo_file_in(const std::string& folder);
 
 // How to connect to the store, if it is in PostgreSQL. Errors: StateRefuses (others could write it), Unavailable.
@@ -35,11 +35,13 @@ Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, stor
 struct Keys {
     Secret token_key;
     Secret sealing_key;
+    std::shared_ptr<const Secret> root;
 };
-// Errors: those of read_root_key_file.
+// Errors: those of read_root_key.
 Result<Keys> read_keys(const std::string& folder);
 
-// Opens the store; it waits for another's lock for at most some seconds, because requests wait for it.
-verify::Verifier::OpenStore opener(const std::string& folder);
+// Opens the store; it waits for another's lock for at most some seconds, because requests wait for it. A key that does
+// not lie in the folder is not asked for again: `keys` are.
+verify::Verifier::OpenStore opener(const std::string& folder, const Keys& keys);
 
 }  // namespace marque::installation

@@ -33,7 +33,7 @@ struct Verifier::Inside {
     std::unique_ptr<store::Store> store;
 
     Inside(const std::string& folder, installation::Keys keys)
-        : open_store(installation::opener(folder)),
+        : open_store(installation::opener(folder, keys)),
           token_key(std::move(keys.token_key)),
           verifier(open_store, std::move(keys.sealing_key), clock, [](const verify::Notice&) {}) {}
 

@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
-#include "main/subprocess.h"
+#include "installation/subprocess.h"
 
 namespace marque {
 namespace {

@@ -34,7 +34,6 @@
 namespace marque {
 
 using installation::database_in;
-using installation::key_in;
 
 namespace {
 
@@ -143,7 +142,7 @@ Result<void> Machine::check_folder(const std::string& folder) {
     std::error_code error;
     const bool is_made = std::filesystem::exists(database_in(folder), error) ||
                          std::filesystem::exists(installation::conninfo_file_in(folder), error);
-    if (is_made && !std::filesystem::exists(key_in(folder), error))
+    if (is_made && !key_source_of(folder))
         return Error(Code::StateRefuses, "there is a store in " + quote(folder, 200) + ", but its root.key is gone",
                      "put root.key back; a new one could not check a single token");
     return {};
@@ -157,7 +156,7 @@ Result<void> Machine::create_store(const std::string& folder, const std::string&
         return Error(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
                      fmt::format("cannot create {}: {}", quote(folder, 200), std::strerror(errno)));
     TRY(check_folder(folder));
-    TRY(ensure_root_key(key_in(folder), random()));
+    TRY(ensure_root_key(folder, random()));
     if (conninfo.empty()) return store::sqlite::SqliteStore::create(database_in(folder));
     // The tables first: a file that names a database names one that is there.
     TRY(store::postgres::PostgresStore::create(conninfo));
@@ -186,14 +185,31 @@ Result<store::Moved> Machine::move_store(const cli::MoveRequest& request, store:
 }
 
 Result<Secret> Machine::read_root_key(const std::string& folder) {
-    return read_root_key_file(key_in(folder));
+    return marque::read_root_key(folder);
+}
+
+Result<Secret> Machine::next_root_key(const std::string& folder) {
+    return marque::next_root_key(folder, random());
+}
+
+Result<void> Machine::adopt_next_root_key(const std::string& folder) {
+    return marque::adopt_next_root_key(folder);
 }
 
 std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) {
     std::error_code error;
     const std::string conninfo = installation::conninfo_file_in(folder);
     const std::string store = std::filesystem::exists(conninfo, error) ? conninfo : database_in(folder);
-    return {examine(folder, 0700), examine(store, 0600), examine(key_in(folder), 0600)};
+    std::vector<cli::FileFinding> findings{examine(folder, 0700), examine(store, 0600)};
+    const auto key = key_source_of(folder);
+    if (key && key->kind == KeySource::Kind::Credential)
+        findings.push_back({true, "the root key is a credential of the service manager"});
+    else
+        findings.push_back(examine(key ? key->path : key_file_in(folder), 0600));
+    if (const std::string next = key_file_in(folder) + ".next"; std::filesystem::exists(next, error))
+        findings.push_back({false, next + " is there: a rotation of the key was cut short; marque store rotate-key "
+                                          "finishes it"});
+    return findings;
 }
 
 Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
@@ -206,9 +222,10 @@ Result<void> Machine::serve(const cli::ServeRequest& request, const std::string&
     const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
     installation::Keys keys = TRY(installation::read_keys(folder));
     installation::KnownLogFile memory(folder);
-    return server::serve(
-        settings, {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key), &memory},
-        clock_);
+    return server::serve(settings,
+                         {installation::opener(folder, keys), std::move(keys.token_key), std::move(keys.sealing_key),
+                          &memory, TRY(caller())},
+                         clock_);
 }
 
 Result<domain::Owner> Machine::read_owner_key(const std::string& path) {

@@ -29,6 +29,8 @@ class Machine final : public cli::System {
     Result<store::Moved> move_store(const cli::MoveRequest& request, store::SealingKey sealing_key,
                                     const store::MoveSteps& steps) override;
     Result<Secret> read_root_key(const std::string& folder) override;
+    Result<Secret> next_root_key(const std::string& folder) override;
+    Result<void> adopt_next_root_key(const std::string& folder) override;
     std::vector<cli::FileFinding> examine_files(const std::string& folder) override;
     Result<std::string> check_settings(const cli::ServeRequest& request) override;
     Result<void> serve(const cli::ServeRequest& request, const std::string& folder) override;

@@ -22,7 +22,6 @@ namespace {
 
 using installation::conninfo_file_in;
 using installation::database_in;
-using installation::key_in;
 using installation::moved_conninfo_file_in;
 
 // The folder that the store is to be in: new, or empty, or with what an earlier call left.
@@ -64,7 +63,7 @@ class NewFolder {
         } else if (errno != EEXIST) {
             return system_error("cannot create " + quote(path_, 200));
         }
-        TRY(copy_root_key(key_in(request_.from), key_in(path_)));
+        TRY(copy_root_key(request_.from, path_));
         if (request_.conninfo.empty()) return {};
         TRY(check_conninfo());
         return installation::write_conninfo(path_, request_.conninfo);
@@ -79,7 +78,7 @@ class NewFolder {
 
  private:
     std::vector<std::string> leftovers() const {
-        const std::string key = key_in(path_), conninfo = conninfo_file_in(path_);
+        const std::string key = key_file_in(path_), conninfo = conninfo_file_in(path_);
         if (!request_.conninfo.empty()) return {key, key + ".part", conninfo, conninfo + ".new"};
         const std::string part = store::sqlite::part_path(database_in(path_));
         return {key, key + ".part", part, part + "-journal"};

@@ -7,7 +7,7 @@
 
 #include "base/decimal.h"
 #include "base/text.h"
-#include "main/subprocess.h"
+#include "installation/subprocess.h"
 
 namespace marque {
 namespace {

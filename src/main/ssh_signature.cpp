@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "installation/subprocess.h"
 #include "main/ssh_key.h"
-#include "main/subprocess.h"
 
 namespace marque {
 namespace {

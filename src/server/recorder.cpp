@@ -42,19 +42,37 @@ void Recorder::revoke(Revocation revocation, std::function<void(Answer)> done) {
     changed_.notify_one();
 }
 
+void Recorder::tell_tampering(Error error) {
+    {
+        const std::lock_guard lock(mutex_);
+        tampering_ = std::move(error);
+    }
+    changed_.notify_one();
+}
+
+void Recorder::record_tampering(const Error& error) {
+    const auto recorded = [&]() -> Result<void> {
+        return authority::tell_tampering(*TRY(store()), error, needs_.process, needs_.clock.now(), request_name);
+    }();
+    if (!recorded) needs_.log.say(LogLevel::Error, "tampering_not_recorded", {{"reason", recorded.error().message}});
+}
+
 void Recorder::run() {
     const auto interval = std::chrono::duration_cast<std::chrono::steady_clock::duration>(needs_.flush_interval);
     Time next_flush = std::chrono::steady_clock::now() + interval;
     for (;;) {
         std::vector<Job> jobs;
+        std::optional<Error> tampering;
         bool is_last = false;
         {
             std::unique_lock lock(mutex_);
-            changed_.wait_until(lock, next_flush, [&] { return is_stopping_ || !jobs_.empty(); });
+            changed_.wait_until(lock, next_flush, [&] { return is_stopping_ || !jobs_.empty() || tampering_; });
             jobs.swap(jobs_);
+            tampering.swap(tampering_);
             is_last = is_stopping_;
         }
         carry_out(jobs);
+        if (tampering) record_tampering(*tampering);
         const Time now = std::chrono::steady_clock::now();
         if (is_last || now >= next_flush) {
             flush();

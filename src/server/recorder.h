@@ -32,12 +32,16 @@ class Recorder {
         Duration flush_interval;
         std::vector<Worker*> workers;
         verify::Verifier& verifier;
+        audit::Process process;
     };
     explicit Recorder(Needs needs);
     // Writes what is left, then ends.
     ~Recorder();
 
     void revoke(Revocation revocation, std::function<void(Answer)> done);
+
+    // That the verifier was found to refuse what somebody wrote into the store.
+    void tell_tampering(Error error);
 
     std::uint64_t flush_failures() const { return flush_failures_; }
     std::uint64_t expiring_day() const { return expiring_day_; }
@@ -51,6 +55,7 @@ class Recorder {
     };
 
     void run();
+    void record_tampering(const Error& error);
     void carry_out(std::span<Job> jobs);
     Result<authority::HolderRevocation> revoke_one(const Revocation& revocation);
     Result<void> await(domain::Revision revision, authority::Awaiting awaiting);
@@ -72,6 +77,7 @@ class Recorder {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Job> jobs_;
+    std::optional<Error> tampering_;
     bool is_stopping_ = false;
     std::thread thread_;
 };

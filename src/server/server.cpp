@@ -88,6 +88,7 @@ class Server {
           started_at_(clock.now()),
           open_store_(std::move(installation.open_store)),
           token_key_(std::move(installation.token_key)),
+          process_(std::move(installation.process)),
           log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
           verifier_(
               open_store_, std::move(installation.sealing_key), clock, [this](const verify::Notice& n) { hear(n); },
@@ -124,6 +125,7 @@ class Server {
     const Instant started_at_;
     const verify::Verifier::OpenStore open_store_;
     const Secret token_key_;
+    const audit::Process process_;
     Log log_;
     verify::Verifier verifier_;
     std::span<const Route> routes_;
@@ -135,6 +137,7 @@ class Server {
     std::vector<std::thread> threads_;
     std::jthread keeper_;
     std::unique_ptr<Recorder> recorder_;
+    std::mutex recorder_mutex_;  // of its end
     std::atomic<std::uint64_t> connections_refused_{0};
     std::size_t next_worker_ = 0;
     bool is_stopping_ = false, has_ready_been_said_ = false;
@@ -152,6 +155,11 @@ void Server::hear(const verify::Notice& notice) {
     audit::JsonObject fields{{"revision", notice.revision}};
     if (!notice.what.empty()) fields["reason"] = notice.what;
     log_.say(notice.kind == Fresh ? LogLevel::Info : LogLevel::Warning, event, std::move(fields));
+    if (notice.tampered.empty() || !has_ready_been_said_) return;
+    Error error(Code::Corrupt, notice.what);
+    error.tampered = notice.tampered;
+    const std::lock_guard lock(recorder_mutex_);
+    if (recorder_) recorder_->tell_tampering(std::move(error));
 }
 
 std::string Server::metrics() {
@@ -196,7 +204,7 @@ Result<void> Server::run() {
     std::vector<Worker*> workers;
     for (const auto& worker : workers_) workers.push_back(worker.get());
     recorder_ = std::make_unique<Recorder>(
-        Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_});
+        Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_, process_});
     for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
     keeper_ = std::jthread([this](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
@@ -297,7 +305,12 @@ void Server::stop() {
     const Time deadline = std::chrono::steady_clock::now() + settings_.shutdown_grace;
     for (const auto& worker : workers_) worker->drain(deadline);
     for (std::thread& thread : threads_) thread.join();
-    recorder_.reset();  // writes what is left
+    std::unique_ptr<Recorder> recorder;
+    {
+        const std::lock_guard lock(recorder_mutex_);  // the keeper may still hear of something
+        recorder = std::move(recorder_);
+    }
+    recorder.reset();  // writes what is left
     keeper_.request_stop();
     keeper_.join();
     log_.say(LogLevel::Info, "stopped");

@@ -3,6 +3,7 @@
 
 #include <functional>
 
+#include "audit/entry.h"
 #include "base/secret.h"
 #include "server/settings.h"
 #include "verify/verifier.h"
@@ -14,6 +15,7 @@ struct Installation {
     Secret token_key;
     Secret sealing_key;
     verify::Memory* memory = nullptr;  // outlives the server
+    audit::Process process;            // this one, for what it records
 };
 
 // Serves until SIGTERM or SIGINT; SIGHUP reads the TLS files again. The store must be there and well when it begins.

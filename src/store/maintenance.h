@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "store/sealing_key.h"
 #include "store/store.h"
 
 namespace marque::store {
@@ -31,6 +32,11 @@ class Maintenance {
     // Brings the schema to `to`, a step at a time, all or nothing. Errors: InvalidRequest (no
     // such version); StateRefuses when the log would be lost; Unavailable; those of `decide`.
     virtual Result<void> migrate(int to, const DecideMigration& decide) = 0;
+
+    // Everything under another sealing key, all or nothing (store/sql/reseal.h); `decide` brings the event of it, or why
+    // not, and its entry is the first under the new key. False: it was under that key already. Errors: those of
+    // `decide`; Corrupt when something is not what the old key sealed; OutcomeUnknown, Unavailable.
+    virtual Result<bool> reseal(SealingKey new_key, const Decide& decide) = 0;
 
     // A consistent copy at a new file, made while others go on working; `progress` hears the
     // part done, 0 to 1. Errors: StateRefuses (the file exists), Unavailable.

@@ -59,6 +59,7 @@ struct Notice {
     Kind kind;
     std::string what;
     domain::Revision revision = 0;
+    std::string tampered = {};  // of NotFresh: as Error's
 };
 
 struct VerifierStatus {
@@ -113,8 +114,8 @@ class Verifier {
     Result<Session> session();
 
     // Whether what `reader` reads is the installation whose log this knows, or one that continues it, and verdicts are
-    // given at all. For whoever is about to write: a change in another store would be undone when the right one is
-    // back. Errors: why not.
+    // given at all, or are not because of rows that somebody wrote to, which is to be told. For whoever is about to
+    // write: a change in another store would be undone when the right one is back. Errors: why not.
     Result<void> recognise(const store::Reader& reader) const;
 
     // One turn of what keeps verdicts coming, by one thread, again and again. With leases: renews when it is time, and

@@ -42,9 +42,9 @@ Error another_server() {
 
 Result<void> Verifier::recognise(const store::Reader& reader) const {
     const std::shared_lock lock = lock_for_reading();
-    if (refusal_) return *refusal_;
+    if (refusal_ && refusal_->tampered.empty()) return *refusal_;
     if (!frontier_) return Error(Code::Unavailable, "the store was not read yet");
-    TRY(check_installation(reader));
+    if (auto same = check_installation(reader); !same && same.error().tampered.empty()) return same;
     const store::StoredHead head = TRY(reader.head());
     TRY(store::check_head(head, sealing_key_));
     TRY(follow_log(reader, head, *frontier_));

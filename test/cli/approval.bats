@@ -420,12 +420,13 @@ approved_issue() {
     ask
     signed_elsewhere evil
     not_counted "by a key that is no owner's here"
-    # Nor when it is written into the database by hand.
-    sqlite3 "$MARQUE_STORE/marque.db" "UPDATE owner SET comment = char(10) || '* $(cut -d' ' -f1,2 "$WORK/evil.pub")'"
-    not_counted "by a key that is no owner's here"
-    sqlite3 "$MARQUE_STORE/marque.db" \
-        "UPDATE owner SET fingerprint = '*', public_key = public_key || char(10) || '* $(cut -d' ' -f1,2 "$WORK/evil.pub")'"
-    not_counted "by a key that is no owner's here"
+    # What is written into the database by hand gets nowhere near them.
+    for change in "comment = char(10) || '* $(cut -d' ' -f1,2 "$WORK/evil.pub")'" \
+        "fingerprint = '*', public_key = public_key || char(10) || '* $(cut -d' ' -f1,2 "$WORK/evil.pub")'"; do
+        sqlite3 "$MARQUE_STORE/marque.db" "UPDATE owner SET $change"
+        answers 10 approval import "$id" "$WORK/request.txt.sig" --confirm
+        has "$stderr" "somebody wrote to the database"
+    done
 }
 
 @test "approval: a key's file with more than one line is its first line" {
@@ -461,13 +462,13 @@ approved_issue() {
         cp -a "$WORK/whole" "$MARQUE_STORE"
         sqlite3 "$MARQUE_STORE/marque.db" "UPDATE approval SET $change"
         redeem 10
-        has "$stderr" "is not stored as it was asked for"
+        has "$stderr" "approval $id is not as it was written: somebody wrote to the database"
     done
     rm -rf "$MARQUE_STORE"
     cp -a "$WORK/whole" "$MARQUE_STORE"
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE approval_signature SET signature = replace(signature, 'A', 'B')"
     redeem 10
-    has "$stderr" "a stored signature of approval $id is not that of"
+    has "$stderr" "a signature of approval $id is not as it was written"
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE approval SET text = text || char(27) || '[2K'"
     answers 10 approval show "$id"
     answers 10 approval export "$id"

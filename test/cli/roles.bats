@@ -171,7 +171,7 @@ privileges() { # privileges ROLE: besides SELECT on every table
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/second"
     init_with_roles
     equal "$(privileges a_operator | tr ' ' '\n' | grep -E 'DELETE|TRUNCATE|TRIGGER|REFERENCES' | paste -sd' ')" \
-        "owner:DELETE permission:DELETE verifier:DELETE"
+        "owner:DELETE permission:DELETE row_seal:DELETE verifier:DELETE"
     with_role operator
     create codex
     for change in "rotate codex --compromised" "issue codex" "pause codex --reason r" "resume codex" "revoke codex --reason r" \

@@ -271,6 +271,7 @@ class Apply {
     Result<void> operator()(const audit::StoreMigrated&) { return {}; }
     Result<void> operator()(const audit::StoreBackedUp&) { return {}; }
     Result<void> operator()(const audit::StoreCopied&) { return {}; }
+    Result<void> operator()(const audit::KeyRotated&) { return {}; }
     Result<void> operator()(const audit::LogAccepted&) { return {}; }
     Result<void> operator()(const audit::VerifierRemoved&) { return {}; }
     Result<void> operator()(const audit::Refused&) { return {}; }

@@ -8,6 +8,7 @@
 #include "store/append.h"
 #include "store/postgres/schema.h"
 #include "store/sql/reader.h"
+#include "store/sql/reseal.h"
 #include "store/sql/write.h"
 
 namespace marque::store::postgres {
@@ -63,6 +64,17 @@ class PostgresMaintenance final : public Maintenance {
         return migrated;
     }
 
+    Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
+        TRY(connection_->execute(writing));
+        auto resealed = reseal_inside(new_key, decide);
+        if (resealed) {
+            TRY(connection_->commit(Connection::Commit::Announced));
+            return resealed;
+        }
+        connection_->rollback();
+        return resealed;
+    }
+
     Result<void> backup(const std::string&, const std::function<void(double)>&) override {
         return Error(Code::StateRefuses, "a database server's backups are its own",
                      "pg_dump --schema=marque, or a base backup with its log");
@@ -71,6 +83,16 @@ class PostgresMaintenance final : public Maintenance {
     Result<std::vector<std::string>> check() override { return std::vector<std::string>{}; }
 
  private:
+    Result<bool> reseal_inside(SealingKey& new_key, const Decide& decide) {
+        TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        TRY(require_newest_schema(*connection_));
+        if (check_head(TRY(sql::SqlReader::head_of(*connection_)), new_key.get())) return false;
+        const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
+        TRY(sql::reseal(*connection_, sealing_key_, new_key));
+        TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, new_key), drafts, new_key.get()));
+        return true;
+    }
+
     Result<void> migrate_inside(int to, const DecideMigration& decide) {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));

@@ -273,6 +273,7 @@ Result<void> apply(Connection& connection, const audit::Event& event, Revision r
             [](const audit::StoreMigrated&) -> Result<void> { return {}; },
             [](const audit::StoreBackedUp&) -> Result<void> { return {}; },
             [](const audit::StoreCopied&) -> Result<void> { return {}; },
+            [](const audit::KeyRotated&) -> Result<void> { return {}; },
             [](const audit::LogAccepted&) -> Result<void> { return {}; },
             [](const audit::VerifierRemoved&) -> Result<void> { return {}; },  // its row is beside the log
             [](const audit::Refused&) -> Result<void> { return {}; },

@@ -56,14 +56,6 @@ std::uint64_t revision_of(const SealedTable& table, const Statement& row) {
     return static_cast<std::uint64_t>(row.number(static_cast<int>(std::string_view(table.types).size()) - 1));
 }
 
-// The head with the seal over what is in `head`, whatever the stored one is.
-Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key) {
-    Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?1, row_root = ?2"));
-    statement.bind(ByteView(audit::seal_of_head(key, head.frontier, head.rows))).bind(ByteView(*head.rows));
-    TRY(statement.run());
-    return {};
-}
-
 }  // namespace
 
 audit::RowSealer& RowSeals::sealer() {
@@ -391,6 +383,13 @@ Result<std::vector<std::string>> RowSeals::examine() {
         findings.push_back("the seals are not those that the log's head is sealed over" +
                            (others.empty() ? "" : "; those of " + quote(others, 400)));
     return findings;
+}
+
+Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key) {
+    Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?1, row_root = ?2"));
+    statement.bind(ByteView(audit::seal_of_head(key, head.frontier, head.rows))).bind(ByteView(*head.rows));
+    TRY(statement.run());
+    return {};
 }
 
 Result<void> begin_sealing(Connection& connection, SealingKey& key) {

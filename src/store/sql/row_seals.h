@@ -88,6 +88,9 @@ class RowSeals {
     Bytes canonical_;
 };
 
+// The seal over what is in `head`, and the root of its rows, in place of the stored ones.
+Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key);
+
 // In the caller's transaction, after the schema has got the tables: all rows get seals, and the head one over them.
 Result<void> begin_sealing(Connection& connection, SealingKey& key);
 // After the schema has lost the tables: the head's seal as it was without.

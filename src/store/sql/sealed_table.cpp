@@ -199,6 +199,7 @@ std::vector<Place> places_of(const audit::Event& event, Revision revision) {
             [](const audit::StoreMigrated&) { return std::vector<Place>(); },
             [](const audit::StoreBackedUp&) { return std::vector<Place>(); },
             [](const audit::StoreCopied&) { return std::vector<Place>(); },
+            [](const audit::KeyRotated&) { return std::vector<Place>(); },
             [](const audit::LogAccepted&) { return std::vector<Place>(); },
             [](const audit::VerifierRemoved&) { return std::vector<Place>(); },
             [](const audit::Refused&) { return std::vector<Place>(); },

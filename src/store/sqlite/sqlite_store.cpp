@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "store/append.h"
 #include "store/sql/reader.h"
+#include "store/sql/reseal.h"
 #include "store/sql/write.h"
 #include "store/sqlite/schema.h"
 
@@ -89,6 +90,19 @@ class SqliteMaintenance final : public Maintenance {
     Result<void> migrate(int to, const DecideMigration& decide) override {
         TRY(sql::require_target(to, newest_schema()));
         return database_.write([&] { return migrate_inside(to, decide); });
+    }
+
+    Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
+        return database_.write([&]() -> Result<bool> {
+            TRY(require_newest_schema(database_));
+            if (check_head(TRY(sql::SqlReader::head_of(database_)), new_key.get())) return false;
+            const auto drafts = TRY(decide(sql::SqlReader(database_, sealing_key_)));
+            const auto writes_before = TRY(count_row_writes(database_));
+            TRY(sql::reseal(database_, sealing_key_, new_key));
+            TRY(account_for(database_, TRY(count_row_writes(database_)) - writes_before));
+            TRY(write_events(database_, sql::SqlReader(database_, new_key), drafts, new_key.get()));
+            return true;
+        });
     }
 
     Result<void> backup(const std::string& to, const std::function<void(double)>& progress) override;

@@ -1,4 +1,4 @@
-#include "main/subprocess.h"
+#include "installation/subprocess.h"
 
 #include <fmt/format.h>
 

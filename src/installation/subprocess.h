@@ -1,4 +1,4 @@
-// main/subprocess.h: another program, run to its end or stopped.
+// installation/subprocess.h: another program, run to its end or stopped.
 #pragma once
 
 #include <string>
