@@ -26,6 +26,7 @@
 #include "installation/open.h"
 #include "main/hooks.h"
 #include "main/move_store.h"
+#include "main/sandbox.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
 #include "store/postgres/postgres_store.h"
@@ -204,11 +205,13 @@ Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
 
 Result<void> Machine::serve(const cli::ServeRequest& request, const std::string& folder) {
     const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+    TRY(give_up_privileges());
     installation::Keys keys = TRY(installation::read_keys(folder));
     installation::KnownLogFile memory(folder);
-    return server::serve(
-        settings, {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key), &memory},
-        clock_);
+    return server::serve(settings,
+                         {installation::opener(folder), std::move(keys.token_key), std::move(keys.sealing_key), &memory,
+                          confine_process},
+                         clock_);
 }
 
 Result<domain::Owner> Machine::read_owner_key(const std::string& path) {

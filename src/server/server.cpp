@@ -87,6 +87,7 @@ class Server {
           clock_(clock),
           started_at_(clock.now()),
           open_store_(std::move(installation.open_store)),
+          confine_(std::move(installation.confine)),
           token_key_(std::move(installation.token_key)),
           log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
           verifier_(
@@ -113,6 +114,8 @@ class Server {
     void hear(const verify::Notice& notice);
     std::string metrics();
     Result<void> load_tls();
+    Result<void> confine();
+    void notice_unlocked_secrets();
     void watch(int fd);
     void accept_from(const Listener& listener);
     void handle_signals(int fd);
@@ -123,6 +126,7 @@ class Server {
     const Clock& clock_;
     const Instant started_at_;
     const verify::Verifier::OpenStore open_store_;
+    const std::function<Result<void>()> confine_;
     const Secret token_key_;
     Log log_;
     verify::Verifier verifier_;
@@ -137,7 +141,7 @@ class Server {
     std::unique_ptr<Recorder> recorder_;
     std::atomic<std::uint64_t> connections_refused_{0};
     std::size_t next_worker_ = 0;
-    bool is_stopping_ = false, has_ready_been_said_ = false;
+    bool is_stopping_ = false, has_ready_been_said_ = false, has_unlocked_been_said_ = false;
     Time accept_again_{};
 };
 
@@ -178,6 +182,21 @@ Result<void> Server::load_tls() {
     return {};
 }
 
+Result<void> Server::confine() {
+    const bool is_wanted = settings_.seccomp != "off";
+    const Result<void> confined = is_wanted ? confine_() : Error(Code::Unavailable, "hardening.seccomp is off");
+    if (confined) return {};
+    if (settings_.seccomp == "required") return confined;
+    log_.say(LogLevel::Warning, "not_confined", {{"reason", confined.error().message}});
+    return {};
+}
+
+void Server::notice_unlocked_secrets() {
+    if (Secret::are_all_locked() || std::exchange(has_unlocked_been_said_, true)) return;
+    log_.say(LogLevel::Warning, "secrets_not_locked",
+             {{"reason", "RLIMIT_MEMLOCK is too small for the keys' memory: it may be swapped"}});
+}
+
 void Server::watch(int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -204,6 +223,11 @@ Result<void> Server::run() {
             (void)verifier_.keep();  // a failure is told
         }
     });
+    notice_unlocked_secrets();
+    if (auto confined = confine(); !confined) {
+        stop();
+        return confined;
+    }
     for (const Listener& listener : listeners_) {
         watch(listener.fd());
         log_.say(LogLevel::Info, "listening", {{"address", listener.address()}});
@@ -225,6 +249,7 @@ void Server::loop(int signal_fd) {
         const auto now = std::chrono::steady_clock::now();
         if (now >= next_look) {
             verifier_.notice_end_of_lease();
+            notice_unlocked_secrets();
             next_look = now + look_interval;
         }
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_look - now).count();
