@@ -18,6 +18,7 @@
 
 #include "base/check.h"
 #include "server/listener.h"
+#include "server/no_memory.h"
 #include "server/recorder.h"
 #include "server/worker.h"
 
@@ -31,6 +32,9 @@ constexpr auto look_interval = 250ms;
 constexpr Duration longest_rest = 250ms;  // of whatever keeps verdicts coming
 // When no descriptor is left: a level-triggered listener would be asked again at once.
 constexpr auto rest_after_failure = 100ms;
+// Of descriptors, kept from connections: for a store that has to be opened again, here and by the recorder, for keys,
+// certificates and names. Without them nothing could be judged.
+constexpr std::uint64_t spare_descriptors = 16;
 
 LogLevel level_of(const std::string& name) {
     if (name == "debug") return LogLevel::Debug;
@@ -54,6 +58,15 @@ void raise_descriptor_limit() {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// How many descriptors connections may have, when all else is open: the kernel gives the lowest that is free.
+std::uint64_t descriptors_for_connections() {
+    rlimit limit{};
+    const File next(::epoll_create1(EPOLL_CLOEXEC));
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || !next.is_open()) return 1;
+    const std::uint64_t taken = static_cast<std::uint64_t>(next.fd()) + spare_descriptors;
+    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
 }
 
 Peer peer_of(const sockaddr_storage& address) {
@@ -115,9 +128,12 @@ class Server {
     std::string metrics();
     Result<void> load_tls();
     Result<void> confine();
+    void bound_connections();
     void notice_unlocked_secrets();
     void watch(int fd);
     void accept_from(const Listener& listener);
+    void accept_later(const Error& why);
+    void rest_without_memory();
     void handle_signals(int fd);
     void loop(int signal_fd);
     void stop();
@@ -141,6 +157,7 @@ class Server {
     std::unique_ptr<Recorder> recorder_;
     std::atomic<std::uint64_t> connections_refused_{0};
     std::size_t next_worker_ = 0;
+    std::uint64_t most_connections_ = 0;
     bool is_stopping_ = false, has_ready_been_said_ = false, has_unlocked_been_said_ = false;
     Time accept_again_{};
 };
@@ -191,6 +208,14 @@ Result<void> Server::confine() {
     return {};
 }
 
+void Server::bound_connections() {
+    const std::uint64_t most = descriptors_for_connections();
+    most_connections_ = std::min(settings_.connections, most);
+    if (most < settings_.connections)
+        log_.say(LogLevel::Warning, "few_descriptors",
+                 {{"reason", "RLIMIT_NOFILE is too small for limits.connections"}, {"connections", most}});
+}
+
 void Server::notice_unlocked_secrets() {
     if (Secret::are_all_locked() || std::exchange(has_unlocked_been_said_, true)) return;
     log_.say(LogLevel::Warning, "secrets_not_locked",
@@ -219,10 +244,15 @@ Result<void> Server::run() {
     for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
     keeper_ = std::jthread([this](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
-            verifier_.rest(longest_rest);
-            (void)verifier_.keep();  // a failure is told
+            unless_no_memory(
+                [&] {
+                    verifier_.rest(longest_rest);
+                    (void)verifier_.keep();  // a failure is told
+                },
+                [&] { rest_without_memory(); });
         }
     });
+    bound_connections();
     notice_unlocked_secrets();
     if (auto confined = confine(); !confined) {
         stop();
@@ -248,7 +278,7 @@ void Server::loop(int signal_fd) {
     while (!is_stopping_) {
         const auto now = std::chrono::steady_clock::now();
         if (now >= next_look) {
-            verifier_.notice_end_of_lease();
+            unless_no_memory([&] { verifier_.notice_end_of_lease(); }, [] {});
             notice_unlocked_secrets();
             next_look = now + look_interval;
         }
@@ -261,7 +291,8 @@ void Server::loop(int signal_fd) {
                 continue;
             }
             for (const Listener& listener : listeners_)
-                if (listener.fd() == events[i].data.fd) accept_from(listener);
+                if (listener.fd() == events[i].data.fd)
+                    unless_no_memory([&] { accept_from(listener); }, [&] { accept_later(no_memory()); });
         }
         if (std::chrono::steady_clock::now() < accept_again_) std::this_thread::sleep_until(accept_again_);
     }
@@ -271,31 +302,39 @@ void Server::accept_from(const Listener& listener) {
     for (int tries = 0; tries < 64; ++tries) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
-        auto socket = std::make_unique<File>(
+        File socket(
             ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket->is_open()) {
+        if (!socket.is_open()) {
             if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
-            log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", system_error("a connection").message}});
-            accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
-            return;
+            return accept_later(system_error("a connection"));
         }
-        if (service_.connections >= settings_.connections) {
+        if (service_.connections >= most_connections_) {
             ++connections_refused_;
-            log_.say_bounded(LogLevel::Warning, "too_many_connections", {{"limit", settings_.connections}});
+            log_.say_bounded(LogLevel::Warning, "too_many_connections", {{"limit", most_connections_}});
             continue;  // closes it
         }
         const Transport transport = listener.transport();
         if (transport != Transport::Unix) {
             const int on = 1;
-            ::setsockopt(socket->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
         const std::string& client_address = transport == Transport::Unix  ? settings_.unix_client_address
                                             : transport == Transport::Tcp ? settings_.tcp_client_address
                                                                           : settings_.tls_client_address;
-        ++service_.connections;
-        workers_[next_worker_++ % workers_.size()]->add(
-            {std::move(socket), peer_of(address), client_address, transport == Transport::Tls ? tls_ : nullptr});
+        workers_[next_worker_++ % workers_.size()]->add({std::move(socket), Place(service_.connections),
+                                                         peer_of(address), client_address,
+                                                         transport == Transport::Tls ? tls_ : nullptr});
     }
+}
+
+void Server::accept_later(const Error& why) {
+    accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
+    unless_no_memory([&] { log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", why.message}}); }, [] {});
+}
+
+void Server::rest_without_memory() {
+    log_.say_bounded(LogLevel::Warning, "no_memory", {});
+    std::this_thread::sleep_for(rest_after_failure);
 }
 
 void Server::handle_signals(int fd) {
@@ -306,7 +345,8 @@ void Server::handle_signals(int fd) {
             continue;
         }
         notify_system("RELOADING=1");
-        if (auto loaded = load_tls(); !loaded)
+        const auto loaded = unless_no_memory([&] { return load_tls(); }, [] { return Result<void>(no_memory()); });
+        if (!loaded)
             log_.say(LogLevel::Error, "tls_not_reloaded", {{"reason", loaded.error().message}});
         else
             log_.say(LogLevel::Info, "reloaded_tls");
