@@ -7,12 +7,14 @@ what cannot be is said.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
-from harness import Connection, StoreTest
+from harness import WAIT_S, Connection, StoreTest
 
 NOBODY = 65534
 
@@ -58,6 +60,35 @@ class Confined(StoreTest):
             self.assertEqual((fields["Seccomp"], fields["NoNewPrivs"]), ("2", "1"), task)
         self.assertEqual(events(server, "not_confined"), [])
         self.assertEqual(server.stop(), 0)
+
+    @unittest.skipUnless(shutil.which("strace"), "strace is not installed")
+    def test_nothing_that_it_does_is_refused(self):
+        """Answers, uses, a revocation by its holder, the store away and back, another signal, the end."""
+        trace = self.folder / "trace"
+        # -D: the verifier is our child, strace only looks on.
+        server = self.serve("--tcp", "127.0.0.1:0", "--set", "uses.flush_interval=1s",
+                            prefix=("strace", "-D", "-f", "-qq", "-o", str(trace)))
+        self.works(server)
+        self.assertEqual(Connection(server.address()).request("GET", "/metrics", host="127.0.0.1").status, 200)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("reloaded_tls")
+        self.store.rename(self.folder / "away")
+        self.assertEqual(server.connect().auth(self.token).status, 503)
+        (self.folder / "away").rename(self.store)
+        deadline = time.monotonic() + WAIT_S
+        while server.connect().auth(self.token).status != 200:
+            self.assertLess(time.monotonic(), deadline)
+        while "last_used_at" not in self.inspect("codex")["credentials"][0]:
+            self.assertLess(time.monotonic(), deadline)
+        form = [("Content-Type", "application/x-www-form-urlencoded")]
+        self.assertEqual(server.connect().request("POST", "/oauth2/revoke", form, f"token={self.token}").status, 200)
+        self.assertEqual(server.stop(), 0)
+        before, confined, after = trace.read_text(encoding="utf-8").partition("seccomp(SECCOMP_SET_MODE_FILTER")
+        self.assertTrue(confined)
+        self.assertEqual(re.findall(r"^.*= -1 ENOSYS.*$", after, re.M), [])
+        self.assertEqual(re.findall(r"^.*PROT_EXEC.*$", after, re.M), [])
+        self.assertIn("accept4(", after)
+        self.assertNotIn("accept4(", before, "nobody is answered before")
 
     def test_a_kernel_without_filters(self):
         prefix = (sys.executable, "-c", WITHOUT_SECCOMP)
