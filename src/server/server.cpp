@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
+#include <latch>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -133,6 +134,7 @@ class Server {
     void watch(int fd);
     void accept_from(const Listener& listener);
     void accept_later(const Error& why);
+    void keep();
     void rest_without_memory();
     void handle_signals(int fd);
     void loop(int signal_fd);
@@ -242,16 +244,18 @@ Result<void> Server::run() {
     recorder_ = std::make_unique<Recorder>(
         Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_});
     for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
-    keeper_ = std::jthread([this](const std::stop_token& stop) {
+    // A turn before anybody is answered: memory of its own, which glibc gives a thread with its first piece, is not to
+    // be had when others have taken all.
+    std::latch kept(1);
+    keeper_ = std::jthread([this, &kept](const std::stop_token& stop) {
+        keep();
+        kept.count_down();
         while (!stop.stop_requested()) {
-            unless_no_memory(
-                [&] {
-                    verifier_.rest(longest_rest);
-                    (void)verifier_.keep();  // a failure is told
-                },
-                [&] { rest_without_memory(); });
+            unless_no_memory([&] { verifier_.rest(longest_rest); }, [&] { rest_without_memory(); });
+            keep();
         }
     });
+    kept.wait();
     bound_connections();
     notice_unlocked_secrets();
     if (auto confined = confine(); !confined) {
@@ -330,6 +334,14 @@ void Server::accept_from(const Listener& listener) {
 void Server::accept_later(const Error& why) {
     accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
     unless_no_memory([&] { log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", why.message}}); }, [] {});
+}
+
+void Server::keep() {
+    unless_no_memory(
+        [&] {
+            (void)verifier_.keep(); /* a failure is told */
+        },
+        [&] { rest_without_memory(); });
 }
 
 void Server::rest_without_memory() {
