@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/result.h"
 
@@ -11,6 +12,7 @@ class File {
  public:
     // Takes over `fd`; a negative one is no file.
     explicit File(int fd) : fd_(fd) {}
+    File(File&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     File(const File&) = delete;
     File& operator=(const File&) = delete;
     ~File();

@@ -3,6 +3,7 @@
 #include "base/secret.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -18,10 +19,12 @@ namespace {
 constexpr std::size_t cell_size = 128;
 constexpr std::size_t slab_size = 64 * 1024;
 
+std::atomic<bool> are_pages_locked{true};
+
 std::uint8_t* map_guarded(std::size_t size) {
     void* pages = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED) throw std::bad_alloc();
-    ::mlock(pages, size);  // refused past RLIMIT_MEMLOCK: then the pages may swap, which docs/threat-model.md says
+    if (::mlock(pages, size) != 0) are_pages_locked = false;  // they may swap: whoever runs for long says so
     ::madvise(pages, size, MADV_DONTDUMP);
     ::madvise(pages, size, MADV_WIPEONFORK);
     return static_cast<std::uint8_t*>(pages);
@@ -93,6 +96,10 @@ Secret& Secret::operator=(Secret&& other) noexcept {
 
 Secret::~Secret() {
     release();
+}
+
+bool Secret::are_all_locked() {
+    return are_pages_locked;
 }
 
 void Secret::truncate(std::size_t size) {

@@ -37,6 +37,9 @@ class Secret {
     std::string_view reveal_text() const { return text_of(reveal()); }
     std::span<std::uint8_t> writable() { return {data_, size_}; }
 
+    // Whether every page that secrets have had until now could be locked; RLIMIT_MEMLOCK decides. Thread-safe.
+    static bool are_all_locked();
+
     // Keeps the first `size` bytes and wipes the rest.
     void truncate(std::size_t size);
 

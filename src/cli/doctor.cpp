@@ -195,6 +195,9 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
         return examination.finish();
     }
     const Secret& root_key = *TRY(shell.root_key());
+    if (!Secret::are_all_locked())
+        examination.add(Health::Warning,
+                        "the memory of keys and tokens can't be locked and may be swapped: raise RLIMIT_MEMLOCK");
     const auto maintenance = TRY(shell.system().open_maintenance(
         shell.store_folder(), store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     const auto damage = TRY(maintenance->check());

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "base/check.h"
@@ -48,14 +49,20 @@ EVP_MAC* hmac_algorithm() {
 
 char digest_name[] = "SHA256";
 
+// For calls that can fail only because there is no memory.
+void require(bool is_done) {
+    if (!is_done) throw std::bad_alloc();
+}
+
 }  // namespace
 
 Digest sha256(std::initializer_list<ByteView> parts) {
-    thread_local const Handle<EVP_MD_CTX> context{EVP_MD_CTX_new()};
-    CHECK(context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1);
-    for (const ByteView part : parts) CHECK(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1);
+    thread_local Handle<EVP_MD_CTX> context;
+    if (!context) context.reset(EVP_MD_CTX_new());
+    require(context && EVP_DigestInit_ex2(context.get(), sha256_algorithm(), nullptr) == 1);
+    for (const ByteView part : parts) require(EVP_DigestUpdate(context.get(), part.data(), part.size()) == 1);
     Digest digest;
-    CHECK(EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
+    require(EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
     return digest;
 }
 
@@ -65,10 +72,10 @@ Digest hmac_sha256(const Secret& key, ByteView message) {
                                      OSSL_PARAM_construct_end()};
     Digest digest;
     std::size_t written = 0;
-    CHECK(context && !key.empty());
-    CHECK(EVP_MAC_init(context.get(), key.reveal().data(), key.size(), parameters) == 1);
-    CHECK(EVP_MAC_update(context.get(), message.data(), message.size()) == 1);
-    CHECK(EVP_MAC_final(context.get(), digest.data(), &written, digest.size()) == 1);
+    CHECK(!key.empty());
+    require(context && EVP_MAC_init(context.get(), key.reveal().data(), key.size(), parameters) == 1);
+    require(EVP_MAC_update(context.get(), message.data(), message.size()) == 1);
+    require(EVP_MAC_final(context.get(), digest.data(), &written, digest.size()) == 1);
     CHECK(written == digest.size());
     return digest;
 }
@@ -85,13 +92,13 @@ struct HmacSha256::State {
 HmacSha256::HmacSha256(const Secret& key) : state_(std::make_unique<State>()) {
     constexpr std::size_t block = 64;
     CHECK(!key.empty() && key.size() <= block);
-    CHECK(state_->inner && state_->outer && state_->work);
+    require(state_->inner && state_->outer && state_->work);
     const auto begin = [&](EVP_MD_CTX* context, std::uint8_t pad) {
         Secret padded(block);
         std::ranges::fill(padded.writable(), pad);
         for (std::size_t i = 0; i < key.size(); ++i) padded.writable()[i] ^= key.reveal()[i];
-        CHECK(EVP_DigestInit_ex2(context, sha256_algorithm(), nullptr) == 1);
-        CHECK(EVP_DigestUpdate(context, padded.reveal().data(), block) == 1);
+        require(EVP_DigestInit_ex2(context, sha256_algorithm(), nullptr) == 1);
+        require(EVP_DigestUpdate(context, padded.reveal().data(), block) == 1);
     };
     begin(state_->inner.get(), 0x36);
     begin(state_->outer.get(), 0x5c);
@@ -102,17 +109,17 @@ HmacSha256::~HmacSha256() = default;
 
 void HmacSha256::begin(ByteView message) {
     EVP_MD_CTX* const work = state_->work.get();
-    CHECK(EVP_MD_CTX_copy_ex(work, state_->inner.get()) == 1);
-    CHECK(EVP_DigestUpdate(work, message.data(), message.size()) == 1);
-    CHECK(EVP_DigestFinal_ex(work, state_->inner_digest.data(), nullptr) == 1);
+    require(EVP_MD_CTX_copy_ex(work, state_->inner.get()) == 1);
+    require(EVP_DigestUpdate(work, message.data(), message.size()) == 1);
+    require(EVP_DigestFinal_ex(work, state_->inner_digest.data(), nullptr) == 1);
 }
 
 Digest HmacSha256::finish() {
     Digest digest;
     EVP_MD_CTX* const work = state_->work.get();
-    CHECK(EVP_MD_CTX_copy_ex(work, state_->outer.get()) == 1);
-    CHECK(EVP_DigestUpdate(work, state_->inner_digest.data(), state_->inner_digest.size()) == 1);
-    CHECK(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
+    require(EVP_MD_CTX_copy_ex(work, state_->outer.get()) == 1);
+    require(EVP_DigestUpdate(work, state_->inner_digest.data(), state_->inner_digest.size()) == 1);
+    require(EVP_DigestFinal_ex(work, digest.data(), nullptr) == 1);
     return digest;
 }
 
@@ -130,7 +137,7 @@ Secret hkdf_sha256(const Secret& input, ByteView salt, std::string_view info, st
     add("info", bytes_of(info));
     parameters.push_back(OSSL_PARAM_construct_end());
     Secret output(length);
-    CHECK(context && EVP_KDF_derive(context.get(), output.writable().data(), length, parameters.data()) == 1);
+    require(context && EVP_KDF_derive(context.get(), output.writable().data(), length, parameters.data()) == 1);
     return output;
 }
 

@@ -35,7 +35,7 @@ void add_signature_digests() {
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files) {
     add_signature_digests();
     SSL_CTX* const context = SSL_CTX_new(TLS_server_method());
-    CHECK(context != nullptr);
+    if (context == nullptr) throw std::bad_alloc();
     const std::shared_ptr<const TlsContext> owner(new TlsContext(context));
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
@@ -65,7 +65,10 @@ TlsContext::~TlsContext() {
 
 TlsSession::TlsSession(std::shared_ptr<const TlsContext> context, int fd)
     : context_(std::move(context)), session_(SSL_new(context_->context_)) {
-    CHECK(session_ != nullptr && SSL_set_fd(session_, fd) == 1);
+    if (session_ == nullptr || SSL_set_fd(session_, fd) != 1) {
+        SSL_free(session_);
+        throw std::bad_alloc();
+    }
     SSL_set_accept_state(session_);
 }
 

@@ -26,6 +26,7 @@
 #include "installation/open.h"
 #include "main/hooks.h"
 #include "main/move_store.h"
+#include "main/sandbox.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
 #include "store/postgres/postgres_store.h"
@@ -220,11 +221,13 @@ Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
 
 Result<void> Machine::serve(const cli::ServeRequest& request, const std::string& folder) {
     const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+    TRY(give_up_privileges());
     installation::Keys keys = TRY(installation::read_keys(folder));
     installation::KnownLogFile memory(folder);
+    const audit::Process process = TRY(caller());
     return server::serve(settings,
                          {installation::opener(folder, keys), std::move(keys.token_key), std::move(keys.sealing_key),
-                          &memory, TRY(caller())},
+                          &memory, process, confine_process},
                          clock_);
 }
 

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/text.h"
+#include "server/no_memory.h"
 
 namespace marque::server {
 namespace {
@@ -27,6 +28,10 @@ Log::~Log() = default;
 
 void Log::say(LogLevel level, const char* event, audit::JsonObject fields) {
     if (level < least_) return;
+    unless_no_memory([&] { write(level, event, std::move(fields)); }, [&] { ++left_out_; });
+}
+
+void Log::write(LogLevel level, const char* event, audit::JsonObject fields) {
     const std::string at = to_rfc3339(clock_.now());
     const char* const name = names[static_cast<std::size_t>(level)];
     if (format_ == LogFormat::Json) {
@@ -52,8 +57,12 @@ void Log::say_bounded(LogLevel level, const char* event, audit::JsonObject field
         ++left_out_;
         return;
     }
-    if (const std::uint64_t left_out = left_out_.exchange(0)) fields["left_out"] = left_out;
-    say(level, event, std::move(fields));
+    unless_no_memory(
+        [&] {
+            if (const std::uint64_t left_out = left_out_.exchange(0)) fields["left_out"] = left_out;
+            say(level, event, std::move(fields));
+        },
+        [&] { ++left_out_; });
 }
 
 }  // namespace marque::server

@@ -28,11 +28,14 @@ class Log {
     Log(LogLevel least, LogFormat format, const Clock& clock);
     ~Log();
 
+    // A line for which there is no memory is left out.
     void say(LogLevel level, const char* event, audit::JsonObject fields = {});
     // For what callers can cause at will: at most a hundred a second; how many were left out is said in the next.
     void say_bounded(LogLevel level, const char* event, audit::JsonObject fields);
 
  private:
+    void write(LogLevel level, const char* event, audit::JsonObject fields);
+
     const LogLevel least_;
     const LogFormat format_;
     const Clock& clock_;

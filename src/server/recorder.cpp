@@ -1,7 +1,9 @@
 #include "server/recorder.h"
 
 #include <algorithm>
+#include <latch>
 
+#include "server/no_memory.h"
 #include "server/worker.h"
 #include "verify/known_store.h"
 
@@ -22,7 +24,15 @@ constexpr const char* request_name = "serve";
 
 Recorder::Recorder(Needs needs) : needs_(std::move(needs)) {
     count_expiring();
-    thread_ = std::thread([this] { run(); });
+    // Its store is open before anybody is answered: what is there already needs no descriptor and little memory when
+    // others have taken them all.
+    std::latch opened(1);
+    thread_ = std::thread([this, &opened] {
+        (void)unless_no_memory([&] { return store(); }, [] { return Result<store::Store*>(no_memory()); });
+        opened.count_down();
+        run();
+    });
+    opened.wait();
 }
 
 Recorder::~Recorder() {
@@ -74,18 +84,28 @@ void Recorder::run() {
         carry_out(jobs);
         if (tampering) record_tampering(*tampering);
         const Time now = std::chrono::steady_clock::now();
-        if (is_last || now >= next_flush) {
-            flush();
-            next_flush = now + interval;
-        }
+        const bool is_due = is_last || now >= next_flush;
+        if (is_due) next_flush = now + interval;
+        unless_no_memory(
+            [&] {
+                if (is_due) flush();
+                if (!is_last && now >= next_count_) {
+                    count_expiring();
+                    // What takes no time can be done often.
+                    const bool is_small = needs_.verifier.status().credentials <= credentials_at_a_time;
+                    next_count_ = now + (is_small ? interval : count_interval);
+                }
+            },
+            [&] { give_up(); });
         if (is_last) return;
-        if (now >= next_count_) {
-            count_expiring();
-            // What takes no time can be done often.
-            const bool is_small = needs_.verifier.status().credentials <= credentials_at_a_time;
-            next_count_ = now + (is_small ? interval : count_interval);
-        }
     }
+}
+
+// What a transaction was in the middle of is undone, and nobody waits for its end.
+void Recorder::give_up() {
+    store_.reset();
+    ++flush_failures_;
+    needs_.log.say_bounded(LogLevel::Warning, "no_memory", {});
 }
 
 Result<store::Store*> Recorder::store() {
@@ -96,6 +116,31 @@ Result<store::Store*> Recorder::store() {
 void Recorder::carry_out(std::span<Job> jobs) {
     if (jobs.empty()) return;
     std::vector<Result<authority::HolderRevocation>> revoked;
+    std::optional<Error> not_in_force;
+    unless_no_memory([&] { not_in_force = revoke_all(jobs, revoked); },
+                     [&] {
+                         give_up();
+                         not_in_force = no_memory(Code::OutcomeUnknown);
+                     });
+    for (std::size_t i = 0; i < jobs.size(); ++i)
+        unless_no_memory(
+            [&] {
+                const bool has_tried = i < revoked.size();
+                const bool is_done = has_tried && revoked[i].has_value() && !not_in_force;
+                if (!is_done) {
+                    const Error& error = has_tried && !revoked[i] ? revoked[i].error() : *not_in_force;
+                    needs_.log.say(LogLevel::Error, "revocation_failed",
+                                   {{"reason", error.message}, {"outcome", name_of(error.code)}});
+                }
+                jobs[i].done(revoked_answer(
+                    is_done, is_done && revoked[i]->kind == authority::HolderRevocation::Kind::AnothersToken));
+            },
+            [] {});  // whoever asked waits until the connection's time is up
+}
+
+// Why those that were revoked are not in force.
+std::optional<Error> Recorder::revoke_all(std::span<const Job> jobs,
+                                          std::vector<Result<authority::HolderRevocation>>& revoked) {
     Revision newest = 0;
     auto awaiting = authority::Awaiting::No;
     for (const Job& job : jobs) {
@@ -105,19 +150,9 @@ void Recorder::carry_out(std::span<Job> jobs) {
         // Nobody can make others wait by revoking what there is not.
         if (one->kind == authority::HolderRevocation::Kind::Revoked) awaiting = authority::Awaiting::Yes;
     }
-    std::optional<Error> not_in_force;
     if (newest > 0)
-        if (auto in_force = await(newest, awaiting); !in_force) not_in_force = std::move(in_force).error();
-    for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const bool is_done = revoked[i].has_value() && !not_in_force;
-        if (!is_done) {
-            const Error& error = revoked[i] ? *not_in_force : revoked[i].error();
-            needs_.log.say(LogLevel::Error, "revocation_failed",
-                           {{"reason", error.message}, {"outcome", name_of(error.code)}});
-        }
-        jobs[i].done(
-            revoked_answer(is_done, is_done && revoked[i]->kind == authority::HolderRevocation::Kind::AnothersToken));
-    }
+        if (auto in_force = await(newest, awaiting); !in_force) return std::move(in_force).error();
+    return std::nullopt;
 }
 
 Result<authority::HolderRevocation> Recorder::revoke_one(const Revocation& revocation) {
@@ -153,7 +188,11 @@ Result<void> Recorder::note_uses(verify::Uses& uses) {
 void Recorder::flush() {
     for (Worker* worker : needs_.workers) {
         verify::Uses uses = worker->take_uses();
-        const auto noted = note_uses(uses);
+        const auto noted = unless_no_memory([&] { return note_uses(uses); },
+                                            [&] {
+                                                store_.reset();
+                                                return Result<void>(no_memory());
+                                            });
         successors_.insert(successors_.end(), uses.successors.begin(), uses.successors.end());
         uses.successors.clear();
         if (noted) continue;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -57,8 +58,11 @@ class Recorder {
     void run();
     void record_tampering(const Error& error);
     void carry_out(std::span<Job> jobs);
+    std::optional<Error> revoke_all(std::span<const Job> jobs,
+                                    std::vector<Result<authority::HolderRevocation>>& revoked);
     Result<authority::HolderRevocation> revoke_one(const Revocation& revocation);
     Result<void> await(domain::Revision revision, authority::Awaiting awaiting);
+    void give_up();
     void flush();
     Result<void> note_uses(verify::Uses& uses);
     void write_events();

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <cerrno>
 #include <csignal>
+#include <latch>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@
 
 #include "base/check.h"
 #include "server/listener.h"
+#include "server/no_memory.h"
 #include "server/recorder.h"
 #include "server/worker.h"
 
@@ -31,6 +33,9 @@ constexpr auto look_interval = 250ms;
 constexpr Duration longest_rest = 250ms;  // of whatever keeps verdicts coming
 // When no descriptor is left: a level-triggered listener would be asked again at once.
 constexpr auto rest_after_failure = 100ms;
+// Of descriptors, kept from connections: for a store that has to be opened again, here and by the recorder, for keys,
+// certificates and names. Without them nothing could be judged.
+constexpr std::uint64_t spare_descriptors = 16;
 
 LogLevel level_of(const std::string& name) {
     if (name == "debug") return LogLevel::Debug;
@@ -54,6 +59,15 @@ void raise_descriptor_limit() {
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// How many descriptors connections may have, when all else is open: the kernel gives the lowest that is free.
+std::uint64_t descriptors_for_connections() {
+    rlimit limit{};
+    const File next(::epoll_create1(EPOLL_CLOEXEC));
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || !next.is_open()) return 1;
+    const std::uint64_t taken = static_cast<std::uint64_t>(next.fd()) + spare_descriptors;
+    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
 }
 
 Peer peer_of(const sockaddr_storage& address) {
@@ -87,6 +101,7 @@ class Server {
           clock_(clock),
           started_at_(clock.now()),
           open_store_(std::move(installation.open_store)),
+          confine_(std::move(installation.confine)),
           token_key_(std::move(installation.token_key)),
           process_(std::move(installation.process)),
           log_(level_of(settings.log_level), settings.log_format == "json" ? LogFormat::Json : LogFormat::Text, clock),
@@ -114,8 +129,14 @@ class Server {
     void hear(const verify::Notice& notice);
     std::string metrics();
     Result<void> load_tls();
+    Result<void> confine();
+    void bound_connections();
+    void notice_unlocked_secrets();
     void watch(int fd);
     void accept_from(const Listener& listener);
+    void accept_later(const Error& why);
+    void keep();
+    void rest_without_memory();
     void handle_signals(int fd);
     void loop(int signal_fd);
     void stop();
@@ -124,6 +145,7 @@ class Server {
     const Clock& clock_;
     const Instant started_at_;
     const verify::Verifier::OpenStore open_store_;
+    const std::function<Result<void>()> confine_;
     const Secret token_key_;
     const audit::Process process_;
     Log log_;
@@ -140,7 +162,8 @@ class Server {
     std::mutex recorder_mutex_;  // of its end
     std::atomic<std::uint64_t> connections_refused_{0};
     std::size_t next_worker_ = 0;
-    bool is_stopping_ = false, has_ready_been_said_ = false;
+    std::uint64_t most_connections_ = 0;
+    bool is_stopping_ = false, has_ready_been_said_ = false, has_unlocked_been_said_ = false;
     Time accept_again_{};
 };
 
@@ -186,6 +209,29 @@ Result<void> Server::load_tls() {
     return {};
 }
 
+Result<void> Server::confine() {
+    const bool is_wanted = settings_.seccomp != "off";
+    const Result<void> confined = is_wanted ? confine_() : Error(Code::Unavailable, "hardening.seccomp is off");
+    if (confined) return {};
+    if (settings_.seccomp == "required") return confined;
+    log_.say(LogLevel::Warning, "not_confined", {{"reason", confined.error().message}});
+    return {};
+}
+
+void Server::bound_connections() {
+    const std::uint64_t most = descriptors_for_connections();
+    most_connections_ = std::min(settings_.connections, most);
+    if (most < settings_.connections)
+        log_.say(LogLevel::Warning, "few_descriptors",
+                 {{"reason", "RLIMIT_NOFILE is too small for limits.connections"}, {"connections", most}});
+}
+
+void Server::notice_unlocked_secrets() {
+    if (Secret::are_all_locked() || std::exchange(has_unlocked_been_said_, true)) return;
+    log_.say(LogLevel::Warning, "secrets_not_locked",
+             {{"reason", "RLIMIT_MEMLOCK is too small for the keys' memory: it may be swapped"}});
+}
+
 void Server::watch(int fd) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -206,12 +252,24 @@ Result<void> Server::run() {
     recorder_ = std::make_unique<Recorder>(
         Recorder::Needs{open_store_, token_key_, clock_, log_, settings_.flush_interval, workers, verifier_, process_});
     for (const auto& worker : workers_) threads_.emplace_back([&worker = *worker] { worker.run(); });
-    keeper_ = std::jthread([this](const std::stop_token& stop) {
+    // A turn before anybody is answered: memory of its own, which glibc gives a thread with its first piece, is not to
+    // be had when others have taken all.
+    std::latch kept(1);
+    keeper_ = std::jthread([this, &kept](const std::stop_token& stop) {
+        keep();
+        kept.count_down();
         while (!stop.stop_requested()) {
-            verifier_.rest(longest_rest);
-            (void)verifier_.keep();  // a failure is told
+            unless_no_memory([&] { verifier_.rest(longest_rest); }, [&] { rest_without_memory(); });
+            keep();
         }
     });
+    kept.wait();
+    bound_connections();
+    notice_unlocked_secrets();
+    if (auto confined = confine(); !confined) {
+        stop();
+        return confined;
+    }
     for (const Listener& listener : listeners_) {
         watch(listener.fd());
         log_.say(LogLevel::Info, "listening", {{"address", listener.address()}});
@@ -232,7 +290,8 @@ void Server::loop(int signal_fd) {
     while (!is_stopping_) {
         const auto now = std::chrono::steady_clock::now();
         if (now >= next_look) {
-            verifier_.notice_end_of_lease();
+            unless_no_memory([&] { verifier_.notice_end_of_lease(); }, [] {});
+            notice_unlocked_secrets();
             next_look = now + look_interval;
         }
         const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next_look - now).count();
@@ -244,7 +303,8 @@ void Server::loop(int signal_fd) {
                 continue;
             }
             for (const Listener& listener : listeners_)
-                if (listener.fd() == events[i].data.fd) accept_from(listener);
+                if (listener.fd() == events[i].data.fd)
+                    unless_no_memory([&] { accept_from(listener); }, [&] { accept_later(no_memory()); });
         }
         if (std::chrono::steady_clock::now() < accept_again_) std::this_thread::sleep_until(accept_again_);
     }
@@ -254,31 +314,47 @@ void Server::accept_from(const Listener& listener) {
     for (int tries = 0; tries < 64; ++tries) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
-        auto socket = std::make_unique<File>(
+        File socket(
             ::accept4(listener.fd(), reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket->is_open()) {
+        if (!socket.is_open()) {
             if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
-            log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", system_error("a connection").message}});
-            accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
-            return;
+            return accept_later(system_error("a connection"));
         }
-        if (service_.connections >= settings_.connections) {
+        if (service_.connections >= most_connections_) {
             ++connections_refused_;
-            log_.say_bounded(LogLevel::Warning, "too_many_connections", {{"limit", settings_.connections}});
+            log_.say_bounded(LogLevel::Warning, "too_many_connections", {{"limit", most_connections_}});
             continue;  // closes it
         }
         const Transport transport = listener.transport();
         if (transport != Transport::Unix) {
             const int on = 1;
-            ::setsockopt(socket->fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+            ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
         const std::string& client_address = transport == Transport::Unix  ? settings_.unix_client_address
                                             : transport == Transport::Tcp ? settings_.tcp_client_address
                                                                           : settings_.tls_client_address;
-        ++service_.connections;
-        workers_[next_worker_++ % workers_.size()]->add(
-            {std::move(socket), peer_of(address), client_address, transport == Transport::Tls ? tls_ : nullptr});
+        workers_[next_worker_++ % workers_.size()]->add({std::move(socket), Place(service_.connections),
+                                                         peer_of(address), client_address,
+                                                         transport == Transport::Tls ? tls_ : nullptr});
     }
+}
+
+void Server::accept_later(const Error& why) {
+    accept_again_ = std::chrono::steady_clock::now() + rest_after_failure;
+    unless_no_memory([&] { log_.say_bounded(LogLevel::Warning, "cannot_accept", {{"reason", why.message}}); }, [] {});
+}
+
+void Server::keep() {
+    unless_no_memory(
+        [&] {
+            (void)verifier_.keep(); /* a failure is told */
+        },
+        [&] { rest_without_memory(); });
+}
+
+void Server::rest_without_memory() {
+    log_.say_bounded(LogLevel::Warning, "no_memory", {});
+    std::this_thread::sleep_for(rest_after_failure);
 }
 
 void Server::handle_signals(int fd) {
@@ -289,7 +365,8 @@ void Server::handle_signals(int fd) {
             continue;
         }
         notify_system("RELOADING=1");
-        if (auto loaded = load_tls(); !loaded)
+        const auto loaded = unless_no_memory([&] { return load_tls(); }, [] { return Result<void>(no_memory()); });
+        if (!loaded)
             log_.say(LogLevel::Error, "tls_not_reloaded", {{"reason", loaded.error().message}});
         else
             log_.say(LogLevel::Info, "reloaded_tls");

@@ -16,6 +16,8 @@ struct Installation {
     Secret sealing_key;
     verify::Memory* memory = nullptr;  // outlives the server
     audit::Process process;            // this one, for what it records
+    // Gives up what the process has no need of once its files are open and its threads made. Errors: Unavailable.
+    std::function<Result<void>()> confine;
 };
 
 // Serves until SIGTERM or SIGINT; SIGHUP reads the TLS files again. The store must be there and well when it begins.

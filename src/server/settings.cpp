@@ -74,6 +74,10 @@ const std::vector<Key>& keys() {
         {"log.level", &Settings::log_level, "", {"debug", "info", "warning", "error"}},
         {"log.format", &Settings::log_format, "", {"text", "json"}},
         {"log.requests", &Settings::log_requests, "which requests are logged", {"none", "refused", "all"}},
+        {"hardening.seccomp",
+         &Settings::seccomp,
+         "the kernel's filter of system calls; required: without it, no start",
+         {"preferred", "required", "off"}},
     };
     return all;
 }
@@ -160,7 +164,8 @@ Result<void> read_table(Settings& settings, const toml::table& table, const std:
             const bool is_known = std::ranges::any_of(
                 keys(), [&](const Key& key) { return std::string_view(key.name).starts_with(path + "."); });
             if (!is_known) {
-                const std::string best = closest(path, {"tls", "tcp", "unix", "limits", "uses", "freshness", "log"});
+                const std::string best =
+                    closest(path, {"tls", "tcp", "unix", "limits", "uses", "freshness", "log", "hardening"});
                 return Error(
                     Code::InvalidRequest, "[" + path + "] is no table of settings",
                     best.empty() ? "marque serve --check-config shows them all" : "did you mean [" + best + "]?");

@@ -37,6 +37,7 @@ struct Settings {
     Duration freshness_lease = std::chrono::seconds(5);
     std::string freshness_name;  // the default is the host's
     std::string log_level = "info", log_format = "text", log_requests = "refused";
+    std::string seccomp = "preferred";
 
     // How many threads answer.
     unsigned worker_count() const;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "server/no_memory.h"
 
 namespace marque::server {
 namespace {
@@ -44,6 +45,7 @@ bool is_address(std::string_view text) {
 struct Worker::Connection {
     std::uint64_t id = 0;
     std::unique_ptr<File> socket;
+    Place place;
     std::unique_ptr<crypto::TlsSession> tls;
     Peer peer;
     Parser parser;
@@ -66,7 +68,8 @@ struct Worker::Connection {
     bool write_wants_read = false, read_wants_write = false;  // TLS, in a handshake
 
     Connection(Accepted accepted, const Settings& settings)
-        : socket(std::move(accepted.socket)),
+        : socket(std::make_unique<File>(std::move(accepted.socket))),
+          place(std::move(accepted.place)),
           peer(accepted.peer),
           parser({settings.header_bytes, settings.headers, body_limit}, accepted.client_address) {
         if (accepted.tls) tls = std::make_unique<crypto::TlsSession>(std::move(accepted.tls), socket->fd());
@@ -121,7 +124,23 @@ void Worker::run_posted() {
         const std::lock_guard lock(mutex_);
         tasks.swap(posted_);
     }
-    for (const auto& task : tasks) task();
+    for (const auto& task : tasks)
+        unless_no_memory(task, [&] { service_.log.say_bounded(LogLevel::Warning, "no_memory", {}); });
+}
+
+template <class Body>
+void Worker::at_its_cost(Connection& connection, const Body& body) {
+    unless_no_memory(body, [&] {
+        close(connection);
+        ::explicit_bzero(buffer_.data(), buffer_.size());
+        service_.log.say_bounded(LogLevel::Warning, "no_memory", {});
+    });
+}
+
+// Who can't find out whether the store has changed gives no verdict.
+Result<verify::Verifier::Session> Worker::ask_for_session() {
+    using Session = Result<verify::Verifier::Session>;
+    return unless_no_memory([&] { return service_.verifier.session(); }, [] { return Session(no_memory()); });
 }
 
 void Worker::add(Accepted accepted) {
@@ -172,13 +191,14 @@ void Worker::run() {
             const auto found = connections_.find(events[i].data.u64);
             if (found == connections_.end()) continue;
             Connection& connection = *found->second;
-            if ((events[i].events & (EPOLLERR | EPOLLHUP)) != 0 && (events[i].events & EPOLLIN) == 0)
-                close(connection);
-            else if ((events[i].events & EPOLLOUT) != 0 ||
-                     (connection.write_wants_read && (events[i].events & EPOLLIN) != 0))
-                flush(connection);
-            const std::uint32_t readable = connection.read_wants_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
-            if (!connection.is_closed && (events[i].events & readable) != 0) read(connection);
+            at_its_cost(connection, [&, happened = events[i].events] {
+                if ((happened & (EPOLLERR | EPOLLHUP)) != 0 && (happened & EPOLLIN) == 0)
+                    close(connection);
+                else if ((happened & EPOLLOUT) != 0 || (connection.write_wants_read && (happened & EPOLLIN) != 0))
+                    flush(connection);
+                const std::uint32_t readable = connection.read_wants_write ? EPOLLIN | EPOLLOUT : EPOLLIN;
+                if (!connection.is_closed && (happened & readable) != 0) read(connection);
+            });
         }
         if (has_posted) run_posted();
         if (!ready_.empty()) answer_ready();
@@ -189,6 +209,8 @@ void Worker::run() {
 }
 
 void Worker::open(Accepted accepted) {
+    // So that closing never needs memory.
+    if (closed_.capacity() <= connections_.size()) closed_.reserve(2 * connections_.size() + 16);
     auto connection = std::make_unique<Connection>(std::move(accepted), service_.settings);
     connection->id = next_id_++;
     connection->deadline = now_ + service_.settings.idle_timeout;
@@ -196,10 +218,7 @@ void Worker::open(Accepted accepted) {
     event.events = EPOLLIN;
     event.data.u64 = connection->id;
     counters_.connections.store(connections_.size() + 1, std::memory_order_relaxed);
-    if (is_draining_ || ::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, connection->socket->fd(), &event) != 0) {
-        --service_.connections;
-        return;
-    }
+    if (is_draining_ || ::epoll_ctl(epoll_.fd(), EPOLL_CTL_ADD, connection->socket->fd(), &event) != 0) return;
     connections_.emplace(connection->id, std::move(connection));
 }
 
@@ -212,7 +231,7 @@ void Worker::close(Connection& c) {
     c.tls.reset();
     c.socket.reset();  // leaves the epoll set with its last descriptor
     closed_.push_back(c.id);
-    --service_.connections;
+    c.place.give_up();
     counters_.connections.store(connections_.size() - closed_.size(), std::memory_order_relaxed);
 }
 
@@ -247,13 +266,14 @@ void Worker::answer_ready() {
     const auto round = std::exchange(ready_, {});
     {
         // After the last byte of all of them was read: nothing that was committed before is missed.
-        const auto session = service_.verifier.session();
+        const auto session = ask_for_session();
         const Instant now = service_.clock.now();
         const std::lock_guard lock(mutex_);  // of the uses: nobody waits for it but their flush
         for (const std::uint64_t id : round) {
             Connection& connection = *connections_.at(id);
             connection.is_ready = false;
-            if (!connection.is_closed) process(connection, session ? &*session : nullptr, now);
+            if (!connection.is_closed)
+                at_its_cost(connection, [&] { process(connection, session ? &*session : nullptr, now); });
         }
         uses_pending_.store(uses_.pending(), std::memory_order_relaxed);
     }
@@ -261,7 +281,7 @@ void Worker::answer_ready() {
     for (const std::uint64_t id : round) {
         Connection& connection = *connections_.at(id);
         if (connection.is_closed) continue;
-        flush(connection);
+        at_its_cost(connection, [&] { flush(connection); });
         if (connection.answered > 0) {
             counters_.count_latency(std::chrono::steady_clock::now() - arrived, connection.answered);
             connection.answered = 0;
@@ -413,8 +433,10 @@ void Worker::sweep() {
         } else if (c.sent < c.out.size() ? now_ >= c.write_deadline : now_ >= c.deadline) {
             // Somebody in the middle of a request hears why.
             if (!c.in.empty() && c.out.empty() && !c.is_lingering && !c.is_waiting && !c.is_closing) {
-                finish(c, refusal(408), "", false, "", service_.routes.size() - 1);
-                flush(c);
+                at_its_cost(c, [&] {
+                    finish(c, refusal(408), "", false, "", service_.routes.size() - 1);
+                    flush(c);
+                });
             } else {
                 close(c);
             }

@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -44,9 +45,25 @@ struct Service {
     std::atomic<std::uint64_t> connections{0};  // of all workers: counted when accepted, until closed
 };
 
+// One of all connections: counted while it lives.
+class Place {
+ public:
+    explicit Place(std::atomic<std::uint64_t>& count) : count_(&count) { ++count; }
+    Place(Place&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    Place& operator=(Place&&) = delete;
+    ~Place() { give_up(); }
+    void give_up() {
+        if (count_ != nullptr) --*std::exchange(count_, nullptr);
+    }
+
+ private:
+    std::atomic<std::uint64_t>* count_;
+};
+
 // A connection as it was accepted.
 struct Accepted {
-    std::unique_ptr<File> socket;
+    File socket;
+    Place place;
     Peer peer;
     std::string_view client_address;  // the field that is trusted for it; of the settings
     std::shared_ptr<const crypto::TlsContext> tls;
@@ -78,6 +95,10 @@ class Worker {
     void post(std::function<void()> task);
     void run_posted();
     void open(Accepted accepted);
+    // What there is no memory for costs the connection that it was for, and no other.
+    template <class Body>
+    void at_its_cost(Connection& connection, const Body& body);
+    Result<verify::Verifier::Session> ask_for_session();
     void read(Connection& connection);
     void answer_ready();
     void process(Connection& connection, const verify::Verifier::Session* session, Instant now);

@@ -134,6 +134,7 @@ Result<void> Verifier::keep() {
         try {
             return keep_lease();
         } catch (const std::bad_alloc&) {
+            store_.reset();  // with whatever it was in the middle of
             return Error(Code::Unavailable, "there is no memory for the index");
         }
     }();
@@ -216,7 +217,6 @@ Result<void> Verifier::bring_up_to_date() {
         try {
             return catch_up();
         } catch (const std::bad_alloc&) {
-            is_loaded_ = false;
             return Error(Code::Unavailable, "there is no memory for the index");
         }
     }();
@@ -358,7 +358,9 @@ void Verifier::begin_anew() {
         begin();
 }
 
+// An index that was changed in part, because memory ended or a row makes no sense, is not gone on with.
 Result<void> Verifier::publish(News news) {
+    is_loaded_ = false;
     if (news.whole) index_ = std::move(news.whole);
     for (const Row& row : news.rows)
         TRY(std::visit(Overloaded{
@@ -371,13 +373,13 @@ Result<void> Verifier::publish(News news) {
                            [&](const Credential& credential) { return put_credential(*index_, credential); },
                        },
                        row));
-    is_loaded_ = true;
-    frontier_ = news.head.frontier;
+    frontier_ = std::move(news.head.frontier);
     known_ = std::move(news.known);
     unlogged_writes_ = news.head.unlogged_writes;
     installation_ = std::move(news.installation);
     ++catch_ups_;
     last_catch_up_ = clock_.now();
+    is_loaded_ = true;
     return {};
 }
 

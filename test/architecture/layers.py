@@ -38,7 +38,8 @@ DATA = ["store/sqlite/migrations", "store/postgres/migrations"]
 TESTS_MAY_INCLUDE = ["store", "store/memory"]
 
 # A library and the one folder that may know of it.
-LIBRARIES = {r"openssl/": "crypto", r"sqlite3\.h$": "store/sqlite", r"libpq": "store/postgres", r"CLI/": "cli"}
+LIBRARIES = {r"openssl/": "crypto", r"sqlite3\.h$": "store/sqlite", r"libpq": "store/postgres", r"CLI/": "cli",
+             r"seccomp\.h$": "main"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -108,6 +109,7 @@ CASES = [
     ("cli/b.cpp", "#include <sqlite3.h>", True),
     ("cli/c.cpp", "#include <CLI/App.hpp>", False),
     ("authority/d.cpp", "#include <CLI/App.hpp>", True),
+    ("server/a.cpp", "#include <seccomp.h>", True),
     ("main/a.cpp", '#include "store/sqlite/sqlite_store.h"', False),
     ("util/a.cpp", "#include <string>", True),
 ]

@@ -28,6 +28,17 @@ load helpers
     equal "$(json .well)" false
 }
 
+@test "doctor: keys that can't be locked in memory are a warning" {
+    init_store
+    answers 0 doctor
+    lacks "$output" RLIMIT_MEMLOCK
+    unprivileged=
+    [ "$(id -u)" -ne 0 ] || unprivileged='setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock'
+    # shellcheck disable=SC2086  # words
+    run -0 --separate-stderr prlimit --memlock=0 $unprivileged "$MARQUE" doctor
+    has "$output" "warning  the memory of keys and tokens can't be locked and may be swapped: raise RLIMIT_MEMLOCK"
+}
+
 @test "invariant 11: doctor finds a log that was tampered with: 10" {
     init_store
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE entry SET bytes = replace(bytes, 'ops', 'eve') WHERE seq = 2"

@@ -307,7 +307,7 @@ Result<bool> Connection::wait_for_notice(Duration longest) {
 }
 
 void Connection::rollback() noexcept {
-    if (pq().transaction_status(connection_.get()) != PQTRANS_IDLE)
+    if (is_alive() && pq().transaction_status(connection_.get()) != PQTRANS_IDLE)
         const Answer answer(pq().exec(connection_.get(), "ROLLBACK"));
 }
 

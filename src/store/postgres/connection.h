@@ -52,7 +52,18 @@ class Connection final : public sql::Connection {
     // Waits until something was announced, or for `longest`; whether it was.
     Result<bool> wait_for_notice(Duration longest);
 
+    // Nothing when there is no transaction, or no server.
     void rollback() noexcept;
+    // No transaction is left open behind the scope, by an exception neither.
+    class Rollback {
+     public:
+        explicit Rollback(Connection& connection) : connection_(connection) {}
+        Rollback(const Rollback&) = delete;
+        ~Rollback() { connection_.rollback(); }
+
+     private:
+        Connection& connection_;
+    };
 
     // What the last failed call means, by its SQLSTATE.
     bool is_to_be_repeated() const { return is_to_be_repeated_; }

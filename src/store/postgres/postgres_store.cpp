@@ -58,21 +58,17 @@ class PostgresMaintenance final : public Maintenance {
     Result<void> migrate(int to, const DecideMigration& decide) override {
         TRY(sql::require_target(to, newest_schema()));
         TRY(connection_->execute("BEGIN"));
-        auto migrated = migrate_inside(to, decide);
-        if (migrated) return connection_->commit();
-        connection_->rollback();
-        return migrated;
+        const Connection::Rollback at_the_end(*connection_);
+        TRY(migrate_inside(to, decide));
+        return connection_->commit();
     }
 
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
         TRY(connection_->execute(writing));
-        auto resealed = reseal_inside(new_key, decide);
-        if (resealed) {
-            TRY(connection_->commit(Connection::Commit::Announced));
-            return resealed;
-        }
-        connection_->rollback();
-        return resealed;
+        const Connection::Rollback at_the_end(*connection_);
+        const bool was_sealed = TRY(reseal_inside(new_key, decide));
+        TRY(connection_->commit(Connection::Commit::Announced));
+        return was_sealed;
     }
 
     Result<void> backup(const std::string&, const std::function<void(double)>&) override {
@@ -176,9 +172,8 @@ Result<void> PostgresStore::read_unchecked(const std::function<Result<void>(cons
 Result<void> PostgresStore::read_rows(sql::SqlReader::Rows rows,
                                       const std::function<Result<void>(const Reader&)>& view) {
     Connection& connection = *TRY(begin(reading));
-    auto result = view(sql::SqlReader(connection, sealing_key_, rows));
-    connection.rollback();
-    return result;
+    const Connection::Rollback at_the_end(connection);
+    return view(sql::SqlReader(connection, sealing_key_, rows));
 }
 
 // `body` is run again when the server broke it off for the sake of another; nothing of it was kept then.
@@ -187,6 +182,7 @@ auto PostgresStore::write(const char* how, Connection::Commit announces, const B
     -> std::invoke_result_t<Body, Connection&> {
     for (int tries = 1;; ++tries) {
         Connection& connection = *TRY(begin(how));
+        const Connection::Rollback at_the_end(connection);
         auto result = body(connection);
         if (result) {
             if (auto committed = connection.commit(announces); committed)
@@ -195,7 +191,6 @@ auto PostgresStore::write(const char* how, Connection::Commit announces, const B
                 result = std::move(committed).error();
         }
         const bool is_to_be_repeated = connection.is_to_be_repeated() && result.error().code == Code::Unavailable;
-        if (connection.is_alive()) connection.rollback();
         if (!is_to_be_repeated || tries == most_tries) return result;
     }
 }

@@ -36,6 +36,7 @@ class Database final : public sql::Connection {
     Result<void> begin_write() { return execute("BEGIN IMMEDIATE"); }
     // Errors: OutcomeUnknown when the disk failed under it; else nothing changed, and the transaction is over.
     Result<void> commit();
+    // Nothing when there is no transaction.
     void rollback() noexcept;
 
     // Runs `body` in a write transaction: committed when it succeeds, rolled back when it fails. Errors: those of
@@ -43,14 +44,23 @@ class Database final : public sql::Connection {
     template <class Body>
     auto write(const Body& body) -> std::invoke_result_t<Body> {
         TRY(begin_write());
+        const Rollback at_the_end(*this);
         auto result = body();
-        if (!result) {
-            rollback();
-            return result;
-        }
+        if (!result) return result;
         TRY(commit());
         return result;
     }
+
+    // No transaction is left open behind the scope, by an exception neither.
+    class Rollback {
+     public:
+        explicit Rollback(Database& database) : database_(database) {}
+        Rollback(const Rollback&) = delete;
+        ~Rollback() { database_.rollback(); }
+
+     private:
+        Database& database_;
+    };
 
     sqlite3* handle() const { return db_.get(); }
 

@@ -231,10 +231,9 @@ Result<void> SqliteStore::read_unchecked(const std::function<Result<void>(const 
 
 Result<void> SqliteStore::read_rows(sql::SqlReader::Rows rows, const std::function<Result<void>(const Reader&)>& view) {
     TRY(database_.begin_read());
-    auto result = require_newest_schema(database_);
-    if (result) result = view(sql::SqlReader(database_, sealing_key_, rows));
-    database_.rollback();
-    return result;
+    const Database::Rollback at_the_end(database_);
+    TRY(require_newest_schema(database_));
+    return view(sql::SqlReader(database_, sealing_key_, rows));
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
