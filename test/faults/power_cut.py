@@ -290,7 +290,7 @@ class Rounds:
         for name in {change.identity for change in operator.acknowledged}:
             if name in operator.revoked:
                 self.check(REFUSED, not self.is_accepted(operator.revoked[name].text), name)
-            elif name not in operator.paused:
+            elif name in operator.alive.keys() - operator.paused:
                 token = operator.alive[name]
                 is_whole = token.path.exists() and token.path.read_text() == token.text
                 self.check(WORKS, is_whole and self.is_accepted(token.text), f"{name}, its token whole: {is_whole}")
@@ -298,8 +298,11 @@ class Rounds:
     def settle(self, operator, lines):
         """What was under way happened, or did not; either is right, but not half of it."""
         change = operator.under_way
-        if change.revision is not None:  # acknowledged, and its token could not be read any more: it is by now
-            operator.believe(change)
+        if change.revision is not None:  # acknowledged, and the disk went before its token could be read
+            is_there = change.path is None or change.path.exists()
+            self.check(WORKS, is_there, f"{change.path} is lost")
+            if is_there:
+                operator.believe(change)
             return
         if change.path is None:
             is_done = any(change.is_entry(json.loads(line)) for line in lines[len(self.log_before):])
