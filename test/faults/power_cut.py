@@ -174,7 +174,10 @@ class Operator:
         self.failure = told
         if code != 0:
             return False
-        change.revision = int(re.search(r"^revision (\d+)", told, re.M).group(1))
+        named = re.search(r"^revision (\d+)", told, re.M)
+        if named is None:
+            raise AssertionError(f"{change.words}: done, and no revision: {told}")
+        change.revision = int(named.group(1))
         self.acknowledged.append(change)
         self.believe(change)
         self.under_way = None
@@ -244,7 +247,8 @@ class Rounds:
         for thread in threads:
             thread.start()
         for _ in range(self.random.randrange(1, 8)):
-            has_moved.acquire()
+            while not has_moved.acquire(timeout=0.05) and any(thread.is_alive() for thread in threads):
+                pass
         time.sleep(self.random.random() * 0.02)  # where in a command it strikes
         self.disk.cut()
         for thread in threads:
@@ -305,7 +309,8 @@ class Rounds:
                 operator.believe(change)
             return
         if change.path is None:
-            is_done = any(change.is_entry(json.loads(line)) for line in lines[len(self.log_before):])
+            known = max([len(self.log_before), *(one.revision for one in operator.acknowledged)])
+            is_done = any(change.is_entry(json.loads(line)) for line in lines[known:])
             if is_done:
                 operator.believe(change)
         else:
