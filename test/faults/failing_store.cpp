@@ -125,18 +125,30 @@ Error away() {
 
 const char* name_of(StoreFault fault) {
     switch (fault) {
-        case StoreFault::None: return "none";
-        case StoreFault::Unavailable: return "unavailable once";
-        case StoreFault::UnavailableForGood: return "unavailable from then on";
-        case StoreFault::Corrupt: return "corrupt once";
-        case StoreFault::Late: return "11 minutes late";
-        case StoreFault::MuchLater: return "25 hours late";
-        case StoreFault::CommitRefused: return "commit decided and rolled back";
-        case StoreFault::CommitRepeated: return "commit decided twice";
-        case StoreFault::UnknownUndone: return "outcome unknown, not committed";
-        case StoreFault::UnknownDone: return "outcome unknown, committed";
-        case StoreFault::GoneUndone: return "contact lost, not committed";
-        case StoreFault::GoneDone: return "contact lost, committed";
+        case StoreFault::None:
+            return "none";
+        case StoreFault::Unavailable:
+            return "unavailable once";
+        case StoreFault::UnavailableForGood:
+            return "unavailable from then on";
+        case StoreFault::Corrupt:
+            return "corrupt once";
+        case StoreFault::Late:
+            return "11 minutes late";
+        case StoreFault::MuchLater:
+            return "25 hours late";
+        case StoreFault::CommitRefused:
+            return "commit decided and rolled back";
+        case StoreFault::CommitRepeated:
+            return "commit decided twice";
+        case StoreFault::UnknownUndone:
+            return "outcome unknown, not committed";
+        case StoreFault::UnknownDone:
+            return "outcome unknown, committed";
+        case StoreFault::GoneUndone:
+            return "contact lost, not committed";
+        case StoreFault::GoneDone:
+            return "contact lost, committed";
     }
     CHECK_UNREACHABLE();
 }
@@ -184,8 +196,8 @@ Result<Revision> FailingStore::change(const store::Decide& decide) {
     TRY(plan_.at_call());
     const StoreFault fault = plan_.at_commit();
     const Error unknown(Code::OutcomeUnknown, "contact was lost during the commit, by the test's will");
-    const bool is_decided_in_vain = fault == StoreFault::CommitRefused || fault == StoreFault::UnknownUndone ||
-                                    fault == StoreFault::GoneUndone;
+    const bool is_decided_in_vain =
+        fault == StoreFault::CommitRefused || fault == StoreFault::UnknownUndone || fault == StoreFault::GoneUndone;
     bool is_to_be_committed = false;
     auto changed = inner_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         auto drafts = TRY(decide(FailingReader(reader, plan_)));

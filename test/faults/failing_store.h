@@ -12,22 +12,22 @@ namespace marque::faults {
 
 enum class StoreFault {
     None,
-    Unavailable,        // the n-th call, and no other: a store that was away for a moment
-    UnavailableForGood, // the n-th call and all after it
-    Corrupt,            // the n-th call
-    Late,               // before the n-th call minutes pass: a pending credential lapses meanwhile
-    MuchLater,          // a day and an hour
-    CommitRefused,      // the n-th commit was decided, and rolled back: Unavailable
-    CommitRepeated,     // the n-th commit is decided twice, against the same rows
-    UnknownUndone,      // OutcomeUnknown of the n-th commit, which did not happen
-    UnknownDone,        // OutcomeUnknown of the n-th commit, which did
-    GoneUndone,         // as UnknownUndone, and every call after it is Unavailable
-    GoneDone,           // as UnknownDone, and every call after it is Unavailable
+    Unavailable,         // the n-th call, and no other: a store that was away for a moment
+    UnavailableForGood,  // the n-th call and all after it
+    Corrupt,             // the n-th call
+    Late,                // before the n-th call minutes pass: a pending credential lapses meanwhile
+    MuchLater,           // a day and an hour
+    CommitRefused,       // the n-th commit was decided, and rolled back: Unavailable
+    CommitRepeated,      // the n-th commit is decided twice, against the same rows
+    UnknownUndone,       // OutcomeUnknown of the n-th commit, which did not happen
+    UnknownDone,         // OutcomeUnknown of the n-th commit, which did
+    GoneUndone,          // as UnknownUndone, and every call after it is Unavailable
+    GoneDone,            // as UnknownDone, and every call after it is Unavailable
 };
 inline constexpr StoreFault store_faults[] = {
-    StoreFault::Unavailable,    StoreFault::UnavailableForGood, StoreFault::Corrupt,     StoreFault::Late,
-    StoreFault::MuchLater,      StoreFault::CommitRefused,      StoreFault::CommitRepeated, StoreFault::UnknownUndone,
-    StoreFault::UnknownDone,    StoreFault::GoneUndone,         StoreFault::GoneDone,
+    StoreFault::Unavailable, StoreFault::UnavailableForGood, StoreFault::Corrupt,        StoreFault::Late,
+    StoreFault::MuchLater,   StoreFault::CommitRefused,      StoreFault::CommitRepeated, StoreFault::UnknownUndone,
+    StoreFault::UnknownDone, StoreFault::GoneUndone,         StoreFault::GoneDone,
 };
 const char* name_of(StoreFault fault);
 

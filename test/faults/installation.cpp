@@ -71,7 +71,8 @@ Result<void> SeededRandom::fill(std::span<std::uint8_t> out) {
 Folder::Folder() {
     std::error_code error;
     const bool has_memory = std::filesystem::is_directory("/dev/shm", error) && ::access("/dev/shm", W_OK) == 0;
-    std::string name = (has_memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/marque-faults-XXXXXX";
+    std::string name =
+        (has_memory ? "/dev/shm" : std::filesystem::temp_directory_path().string()) + "/marque-faults-XXXXXX";
     CHECK(::mkdtemp(name.data()) != nullptr);
     path_ = name;
 }

@@ -36,6 +36,7 @@ import replay  # noqa: E402
 TOOLS = {"xfs_io": "xfsprogs", "mkfs.xfs": "xfsprogs", "losetup": "mount", "mount": "mount"}
 NEW_MOUNTS, RECURSIVE, PRIVATE = 0x20000, 0x4000, 0x40000
 OPERATORS = 2
+ENOUGH = 100  # cuts, for everything that can befall a command to have befallen one
 TOKEN = re.compile(r"mrq_(live|test)_[0-9a-z]{12}_[0-9A-Za-z]{49}\n")
 
 IN_THE_LOG = "what was acknowledged is in the log"
@@ -46,6 +47,7 @@ WELL = "doctor finds it well"
 WORKS = "a token that was acknowledged is there, and works"
 REFUSED = "the token of a revoked identity is refused"
 ONE_COMMAND = "a token that was delivered before the cut works after one command"
+UNCHANGED = "where a command ended with 8, nothing changed"
 NOTHING_ELSE = "nothing is in force whose token is not there"
 
 
@@ -135,8 +137,8 @@ class Change:
 class Operator:
     """Changes identities of its own, one command after the other, until one fails."""
 
-    def __init__(self, number, marque, tokens, seed):
-        self.number, self.marque, self.tokens = number, marque, tokens
+    def __init__(self, number, marque, tokens, power_is_off, seed):
+        self.number, self.marque, self.tokens, self.power_is_off = number, marque, tokens, power_is_off
         self.random = random.Random(seed)
         self.made = 0
         self.alive, self.revoked = {}, {}  # identity to its newest token
@@ -171,8 +173,8 @@ class Operator:
     def step(self):
         self.under_way = change = self.choose()
         code, _, told = self.marque(*change.words, "--confirm")
-        self.failure = told
-        if code != 0:
+        self.failure, self.code = told, code
+        if code != 0 or self.power_is_off.is_set():
             return False
         named = re.search(r"^revision (\d+)", told, re.M)
         if named is None:
@@ -205,7 +207,8 @@ class Findings:
 
     def __init__(self):
         self.counts = dict.fromkeys(
-            (IN_THE_LOG, GOES_ON, ROWS, SOUND, WELL, WORKS, REFUSED, ONE_COMMAND, NOTHING_ELSE), 0)
+            (IN_THE_LOG, GOES_ON, ROWS, SOUND, WELL, WORKS, REFUSED, ONE_COMMAND, NOTHING_ELSE,
+             UNCHANGED), 0)
         self.failures = []
 
     def check(self, name, is_so, what=""):
@@ -213,8 +216,9 @@ class Findings:
         if not is_so:
             self.failures.append((name, what))
 
-    def report(self):
-        bad = {name for name, _ in self.failures} | {name for name, count in self.counts.items() if not count}
+    def report(self, cuts):
+        unseen = {name for name, count in self.counts.items() if not count and cuts >= ENOUGH}
+        bad = {name for name, _ in self.failures} | unseen
         for name, what in self.failures[:20]:
             print(f"   {name}: {what}")
         for name, count in self.counts.items():
@@ -233,13 +237,18 @@ class Rounds:
         if code != 0:
             sys.exit(f"init ended with {code}: {told}")
         tool("sync", "--file-system", str(disk.place))
-        self.operators = [Operator(i, self.marque, tokens, self.random.random()) for i in range(OPERATORS)]
+        # Set before the cut begins. What ends after it is not acknowledged: with the power its process would have gone
+        # too, and a sync that the cut meets may be told that there is nothing left to do.
+        self.power_is_off = threading.Event()
+        self.operators = [Operator(i, self.marque, tokens, self.power_is_off, self.random.random())
+                          for i in range(OPERATORS)]
         self.findings = Findings()
         self.cuts = self.acknowledged = self.lost = self.cut_off = self.cut_off_and_done = 0
         self.log_before = []
         self.where = ""
 
     def work_until_the_cut(self):
+        self.power_is_off.clear()
         has_moved = threading.Semaphore(0)
         threads = [threading.Thread(target=one.work, args=(has_moved,)) for one in self.operators]
         for one in self.operators:
@@ -250,6 +259,7 @@ class Rounds:
             while not has_moved.acquire(timeout=0.05) and any(thread.is_alive() for thread in threads):
                 pass
         time.sleep(self.random.random() * 0.02)  # where in a command it strikes
+        self.power_is_off.set()
         self.disk.cut()
         for thread in threads:
             thread.join()
@@ -324,6 +334,8 @@ class Rounds:
                 operator.believe(change)
             else:
                 self.check(NOTHING_ELSE, *self.in_force_without_token(change, operator))
+        if operator.code == 8:
+            self.check(UNCHANGED, not is_done, f"{change.words}: {operator.failure}")
         self.cut_off += 1
         self.cut_off_and_done += is_done
 
@@ -349,7 +361,7 @@ def play(folder):
         print(f"# {rounds.cuts} power cuts in {time.monotonic() - began:.0f} s, {len(rounds.log_before)} entries; "
               f"acknowledged {rounds.acknowledged}, lost {rounds.lost}; cut off {rounds.cut_off}, "
               f"of which {rounds.cut_off_and_done} had happened")
-        return rounds.findings.report()
+        return rounds.findings.report(rounds.cuts)
 
 
 def main():

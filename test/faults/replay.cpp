@@ -44,7 +44,8 @@ class Replay {
         const std::string kind = entry.action.substr(0, entry.action.find('.'));
         const std::string verb = entry.action.substr(kind.size() + 1);
         if (kind == "store" || kind == "verifier") return;
-        if (entry.outcome != "done" && entry.action != "credential.deliver") return differs("an outcome of " + entry.outcome);
+        if (entry.outcome != "done" && entry.action != "credential.deliver")
+            return differs("an outcome of " + entry.outcome);
         if (verb == "create" || verb == "add" || verb == "issue" || verb == "request") return add(kind);
         if (verb == "policy") return policy();
         if (verb == "activate") return move({"pending"}, "active");
@@ -95,7 +96,8 @@ class Replay {
         if (kind == "identity") row = {{"environment", after("environment")}, {"scopes", after("scopes")}};
         if (kind == "credential")
             row = {{"scopes", after("scopes")}, {"expires_at", after("expires_at")}, {"replaces", after("replaces")}};
-        const bool can_be_paused = kind == "workspace" || kind == "environment" || kind == "identity" || kind == "credential";
+        const bool can_be_paused =
+            kind == "workspace" || kind == "environment" || kind == "identity" || kind == "credential";
         if (can_be_paused || kind == "approval") {
             row["state"] = after("state");
             row["revision"] = std::to_string(entry_->seq);
@@ -124,9 +126,7 @@ class Replay {
         (*row)[name] = value;
         if (row->contains("revision")) (*row)["revision"] = std::to_string(entry_->seq);
     }
-    void policy() {
-        rows[InstallationRef{}] = {{"quorum", after("quorum")}, {"sole_owner", after("sole_owner")}};
-    }
+    void policy() { rows[InstallationRef{}] = {{"quorum", after("quorum")}, {"sole_owner", after("sole_owner")}}; }
     void approval(const std::string& verb) {
         Row* const row = this->row();
         if (row == nullptr) return;
