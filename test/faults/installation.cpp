@@ -108,13 +108,15 @@ Ran Installation::run(const std::vector<std::string>& words, const std::string& 
     refill(output_, "");
     plan_ = plan;
     Ran ran;
-    {
-        const StandsFor in(input_, STDIN_FILENO), out(output_, STDOUT_FILENO), err(output_, STDERR_FILENO);
-        ran.code = cli::run(static_cast<int>(argv.size()), argv.data(), *this);
-    }
+    ran.code = run_bare(argv);
     plan_ = nullptr;
     ran.words = contents(output_);
     return ran;
+}
+
+int Installation::run_bare(std::span<const char* const> argv) {
+    const StandsFor in(input_, STDIN_FILENO), out(output_, STDOUT_FILENO), err(output_, STDERR_FILENO);
+    return cli::run(static_cast<int>(argv.size()), argv.data(), *this);
 }
 
 bool Installation::accepts(const std::string& token) {

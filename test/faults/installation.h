@@ -67,6 +67,8 @@ class Installation final : public cli::System {
 
     // Runs `marque WORDS…` with `input` on its standard input. With a plan the store fails by it.
     Ran run(const std::vector<std::string>& words, const std::string& input = "", FaultPlan* plan = nullptr);
+    // The same with nothing around it: the exit code, and no allocation but the command's own.
+    int run_bare(std::span<const char* const> argv);
 
     store::memory::MemoryStore store;
     bool is_made = false;

@@ -15,6 +15,7 @@
 namespace marque::faults {
 
 void Report::begin(const std::string& group, const std::string& test) {
+    if (!rows_.empty()) tell_last();
     rows_.push_back({group, test, 0, 0});
 }
 
@@ -24,15 +25,24 @@ void Report::fail(const std::string& what) {
     if (++row.failures <= most_shown) std::cout << fmt::format("not ok {}, {}: {}\n", row.group, row.test, what);
 }
 
+// A test without a fault has shown nothing.
+bool Report::is_well(const Row& row) {
+    return row.failures == 0 && row.faults > 0;
+}
+
+void Report::tell_last() const {
+    const Row& row = rows_.back();
+    std::cout << fmt::format("{} {}, {}: {} faults survived\n", is_well(row) ? "ok" : "not ok", row.group, row.test,
+                             row.faults)
+              << std::flush;
+}
+
 int Report::conclude() const {
+    if (!rows_.empty()) tell_last();
     std::vector<Row> sums;
     int passed = 0, failed = 0;
     for (const Row& row : rows_) {
-        // A test without a fault has shown nothing.
-        const bool is_well = row.failures == 0 && row.faults > 0;
-        (is_well ? passed : failed) += 1;
-        std::cout << fmt::format("{} {}, {}: {} faults survived\n", is_well ? "ok" : "not ok", row.group, row.test,
-                                 row.faults);
+        (is_well(row) ? passed : failed) += 1;
         if (sums.empty() || sums.back().group != row.group) sums.push_back({row.group, "", 0, 0});
         sums.back().faults += row.faults;
         ++sums.back().failures;  // here: how many tests

@@ -25,6 +25,9 @@ class Report {
         std::uint64_t faults = 0;
         int failures = 0;
     };
+    static bool is_well(const Row& row);
+    void tell_last() const;
+
     std::vector<Row> rows_;
 };
 
