@@ -213,6 +213,7 @@ class Scene {
         return session->may_answer() ? domain::name_of(verdict.reason) : "none";
     }
 
+    bool is_away = false;
     MovingClock clock;
     store::memory::MemoryStore store{key(9)};
     MemoryVerifiers verifiers{store, clock};
@@ -222,8 +223,10 @@ class Scene {
 // What every verifier has of a store: none of its own.
 class Shared final : public store::Store {
  public:
-    explicit Shared(store::Store& inner) : inner_(inner) {}
+    // `is_away`: it can't be read, though it can be opened and marked.
+    Shared(store::Store& inner, const bool& is_away) : inner_(inner), is_away_(is_away) {}
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
+        if (is_away_) return Error(Code::Unavailable, "the store is away, and this is said in many words");
         return inner_.read(view);
     }
     Result<Revision> change(const store::Decide& decide) override { return inner_.change(decide); }
@@ -236,12 +239,13 @@ class Shared final : public store::Store {
 
  private:
     store::Store& inner_;
+    const bool& is_away_;
 };
 
 std::shared_ptr<verify::Verifier> make_verifier(const std::shared_ptr<Scene>& scene, store::Freshness mode) {
     return std::make_shared<verify::Verifier>(
         [scene, mode]() -> Result<std::unique_ptr<store::Store>> {
-            if (mode == store::Freshness::Strict) return std::make_unique<Shared>(scene->store);
+            if (mode == store::Freshness::Strict) return std::make_unique<Shared>(scene->store, scene->is_away);
             return std::make_unique<LeasedStore>(scene->store, scene->verifiers);
         },
         key(9), scene->clock, [](const verify::Notice&) {}, store::VerifierTerms{"web", mode, 5s});
@@ -334,6 +338,19 @@ void try_verifiers(Report& report) {
                             check(scene, verifier, ended);
                         }};
         });
+        if (!is_leased)
+            try_case(report, "verify: " + how + ", which can't catch up", [=] {
+                const auto scene = std::make_shared<Scene>();
+                const auto verifier = make_verifier(scene, mode);
+                CHECK(turn(*verifier));
+                scene->commit({audit::Revoked{CredentialRef{workspace, scene->goes.name, scene->goes.id}, "active"}});
+                scene->is_away = true;
+                return Case{[=] { return !turn(*verifier); },
+                            [=](Ended ended) {
+                                scene->is_away = false;
+                                check(scene, verifier, ended);
+                            }};
+            });
         try_case(report, "verify: " + how + ", catching up with a pause that moved", [=] {
             const auto scene = std::make_shared<Scene>();
             scene->commit({audit::Paused{WorkspaceRef{workspace}, "active", {}}});
