@@ -47,6 +47,14 @@ std::uint64_t FailingMemory::end() {
     return count;
 }
 
+void FailingMemory::suspend() {
+    is_on = false;
+}
+
+void FailingMemory::resume() {
+    is_on = true;
+}
+
 bool FailingMemory::has_struck() {
     return is_struck;
 }

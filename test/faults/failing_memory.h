@@ -16,6 +16,9 @@ class FailingMemory {
     // How many there were.
     static std::uint64_t end();
     static bool has_struck();
+    // In between, what is not to fail.
+    static void suspend();
+    static void resume();
 };
 
 }  // namespace marque::faults

@@ -145,6 +145,7 @@ Result<void> Installation::create_store(const std::string&, const std::string&) 
 }
 
 Result<Secret> Installation::read_root_key(const std::string&) {
+    if (when_asked_for_key != nullptr) when_asked_for_key();
     if (!is_made) return Error(Code::Unavailable, "there is no key");
     return Secret::copy_of(root_key_.reveal());
 }

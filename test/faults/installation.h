@@ -75,6 +75,8 @@ class Installation final : public cli::System {
     SetClock set_clock;
     PlainSignatures signatures;
     std::uint32_t uid = 1000;
+    // When a command asks for the key: its words are understood by now, and nothing is opened yet.
+    void (*when_asked_for_key)() = nullptr;
 
     bool accepts(const std::string& token);
     const Secret& root_key() const { return root_key_; }
