@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/commands.h"
@@ -197,8 +198,24 @@ Result<authority::Target> target_of(const std::string& text, bool token_from_std
     return authority::Target(authority::ByNameOrId{text});
 }
 
-int run(int argc, const char* const* argv, System& system) noexcept {
-    Shell shell(system);
+namespace {
+
+// Says it without a single allocation. What was under way may have been committed: only the log knows.
+int end_without_memory(const Shell& shell) noexcept {
+    constexpr std::string_view text =
+        "marque: out of memory\n"
+        "  what it was to change may be changed: look with marque inspect or audit list before you repeat it\n";
+    constexpr std::string_view json =
+        R"({"error":{"code":9,"error":"outcome_unknown","hint":"look before you repeat it","message":"out of memory"},)"
+        "\"schema\":\"marque/1\"}\n";
+    static_assert(static_cast<int>(Code::OutcomeUnknown) == 9);
+    const std::string_view words = shell.is_json() ? json : text;
+    // Nobody is left to hear of a failure here.
+    if (::write(STDERR_FILENO, words.data(), words.size()) < 0) return static_cast<int>(Code::OutcomeUnknown);
+    return static_cast<int>(Code::OutcomeUnknown);
+}
+
+int run(int argc, const char* const* argv, Shell& shell) {
     try {
         CLI::App app{"Marque: the authority over the machine identities of a self-hosted application.", "marque"};
         Exit exit;
@@ -211,11 +228,21 @@ int run(int argc, const char* const* argv, System& system) noexcept {
         app.footer(exit_codes);
         return parse_and_run(app, shell, exit, argc, argv);
     } catch (const std::bad_alloc&) {
-        shell.say_error(Error(Code::Unavailable, "out of memory"));
-        return static_cast<int>(Code::Unavailable);
+        return end_without_memory(shell);
     } catch (const std::exception& exception) {
         shell.say_error(Error(Code::Unexpected, escaped(exception.what())));
         return static_cast<int>(Code::Unexpected);
+    }
+}
+
+}  // namespace
+
+int run(int argc, const char* const* argv, System& system) noexcept {
+    Shell shell(system);
+    try {
+        return run(argc, argv, shell);
+    } catch (const std::bad_alloc&) {  // saying what had gone wrong
+        return end_without_memory(shell);
     }
 }
 

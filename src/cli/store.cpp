@@ -151,11 +151,14 @@ Result<int> run_rotate_key(Shell& shell, const Options& options) {
         return TRY(authority::log_verifier_key(reader, of)).text();
     };
     if (may) {
-        const std::string now = TRY(store::read_from(
-            *TRY(shell.open_store()), [&](const store::Reader& reader) { return key_text(reader, root); }));
-        done.plan = rotation_plan(now);
-        if (!order.confirmation.is_given()) return shell.report(done, options.change);
-        TRY(order.confirmation.check(done.plan));
+        store::Store& store = *TRY(shell.open_store());
+        auto permitted =
+            store::read_from(store, [&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+                done.plan = rotation_plan(TRY(key_text(reader, root)));
+                return permit_and_confirm(shell, reader, audit::KeyRotated{}, order, done.plan);
+            });
+        if (!permitted && is_only_shown(order, permitted.error())) return shell.report(done, options.change);
+        if (!permitted) return std::move(permitted).error();
     } else if (!order.confirmation.is_given()) {
         return std::move(may).error();
     }

@@ -185,6 +185,10 @@ Result<void> copy_root_key(const std::string& from, const std::string& to) {
 }
 
 Result<Secret> next_root_key(const std::string& folder, Random& random) {
+    const auto source = key_source_of(folder);
+    if (source && source->kind != KeySource::Kind::File)
+        return Error(Code::StateRefuses, fmt::format("the root key is not here, but from {}", quote(source->path, 200)),
+                     "put it into root.key, mode 600, for the time of the rotation, and the new one back where it was");
     const std::string file = next_in(folder);
     if (!exists(file)) {
         const Secret root = TRY(read_root_key(folder)), fresh = TRY(new_key(random));
@@ -194,11 +198,6 @@ Result<Secret> next_root_key(const std::string& folder, Random& random) {
 }
 
 Result<void> adopt_next_root_key(const std::string& folder) {
-    const auto source = key_source_of(folder);
-    if (source && source->kind != KeySource::Kind::File)
-        return Error(Code::StateRefuses,
-                     fmt::format("the key does not come from a file here, but from {}", quote(source->path, 200)),
-                     fmt::format("put what is in {} there, and then remove that file", quote(next_in(folder), 200)));
     if (::rename(next_in(folder).c_str(), key_file_in(folder).c_str()) != 0)
         return system_error("cannot rename " + quote(next_in(folder), 200));
     return sync_folder_of(key_file_in(folder));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <new>
 #include <thread>
 
 #include "audit/seal.h"
@@ -18,6 +19,15 @@ namespace {
 
 // Between two tries to open a store that fails: each costs some files to be opened.
 constexpr auto retry_after = std::chrono::milliseconds(100);
+// What runs out of memory is an error like others. Its words are so few that they need none.
+template <class Body>
+Result<void> within_memory(const Body& body) {
+    try {
+        return body();
+    } catch (const std::bad_alloc&) {
+        return Error(Code::Unavailable, "out of memory");
+    }
+}
 // So that several can fail before the lease ends.
 constexpr int renewals_in_a_lease = 5;
 constexpr Duration remember_interval = std::chrono::seconds(1);
@@ -81,7 +91,7 @@ Result<Verifier::Session> Verifier::session() {
         }
         if (is_fresh()) return Session(std::move(lock), *this, for_ever);
     }
-    TRY(alone([&] { return bring_up_to_date(); }));
+    TRY(within_memory([&] { return alone([&] { return bring_up_to_date(); }); }));
     // What was read just now is not older than the call, whatever is committed meanwhile.
     std::shared_lock lock = lock_for_reading();
     if (refusal_) return *refusal_;
@@ -114,6 +124,10 @@ void Verifier::publish_status() {
 }
 
 Result<void> Verifier::keep() {
+    return within_memory([&] { return keep_on(); });
+}
+
+Result<void> Verifier::keep_on() {
     if (!is_leased_) {
         std::optional<Error> found;
         {
@@ -130,14 +144,7 @@ Result<void> Verifier::keep() {
         });
         if (!is_leased_) return kept;
     }
-    auto kept = [&]() -> Result<void> {
-        try {
-            return keep_lease();
-        } catch (const std::bad_alloc&) {
-            store_.reset();  // with whatever it was in the middle of
-            return Error(Code::Unavailable, "there is no memory for the index");
-        }
-    }();
+    auto kept = within_memory([&] { return keep_lease(); });
     alone([&] {
         why_not_renewed_ = kept ? "it was not renewed in time" : kept.error().message;
         // What is merely not reached is waited for until the lease ends; what is another log is refused at once.
@@ -213,14 +220,10 @@ void Verifier::leave() {
 Result<void> Verifier::bring_up_to_date() {
     if (is_leased_ || is_fresh()) return {};
     if (refusal_ && std::chrono::steady_clock::now() < retry_at_) return *refusal_;
-    auto caught_up = [&]() -> Result<void> {
-        try {
-            return catch_up();
-        } catch (const std::bad_alloc&) {
-            return Error(Code::Unavailable, "there is no memory for the index");
-        }
-    }();
+    auto caught_up = within_memory([&] { return catch_up(); });
     if (!caught_up) {
+        // Before anything that memory could run out for: the store is marked already, and would be taken for fresh.
+        if (!is_leased_) store_.reset();
         refuse(caught_up.error());
         return caught_up;
     }
@@ -358,7 +361,8 @@ void Verifier::begin_anew() {
         begin();
 }
 
-// An index that was changed in part, because memory ended or a row makes no sense, is not gone on with.
+// Of what is put in part nothing is answered, and then everything is read again: rows of two moments can amount to
+// what was true at none.
 Result<void> Verifier::publish(News news) {
     is_loaded_ = false;
     if (news.whole) index_ = std::move(news.whole);
@@ -373,6 +377,7 @@ Result<void> Verifier::publish(News news) {
                            [&](const Credential& credential) { return put_credential(*index_, credential); },
                        },
                        row));
+    // From here on nothing can fail.
     frontier_ = std::move(news.head.frontier);
     known_ = std::move(news.known);
     unlogged_writes_ = news.head.unlogged_writes;

@@ -149,6 +149,7 @@ class Verifier {
     template <class Body>
     auto alone(const Body& body);
     Result<void> bring_up_to_date();
+    Result<void> keep_on();
     Result<void> open_and_mark();
     Result<void> catch_up();
     Result<void> keep_lease();

@@ -51,6 +51,7 @@ copy() {
 }
 # serve [OPTION…]: marque serve on a socket, ready; it ends with the test. says TOKENFILE: the status of its answer.
 serve() {
+    : > "$WORK/serve.log"
     "$MARQUE" serve --unix "$WORK/socket" "$@" 2> "$WORK/serve.log" 3>&- &
     SERVE=$!
     timeout 20 tail -f -n +1 "$WORK/serve.log" 3>&- | grep -q -m 1 ' ready '

@@ -27,6 +27,7 @@ rotate_with_overlap() { "${STRIKE[@]}" "$MARQUE" rotate old --token-file "$D/new
 rotate_compromised() { "${STRIKE[@]}" "$MARQUE" rotate old --compromised --token-file "$D/new.token" --confirm; }
 revoke() { "${STRIKE[@]}" "$MARQUE" revoke old --reason over --confirm; }
 init() { "${STRIKE[@]}" "$MARQUE" init --operator ops --confirm; }
+rotate_key() { "${STRIKE[@]}" "$MARQUE" store rotate-key --confirm; }
 
 # A whole token is accepted, or is so after one command. Leaves its verdict before that in $BEFORE.
 works_after_one_command() {
@@ -110,6 +111,19 @@ check_revoked() {
     replayed "$MARQUE_STORE" || complain "after the repeated revoke: $REPLY"
 }
 
+# Under the old key and open; or under the next, and then refused until it is repeated.
+check_key_rotated() {
+    case "$(verdict "$D/old.token")" in
+        accepted) echo key >> "$WORK/never" ;;
+        "exit 10") echo key >> "$WORK/worked" ;;
+        *) complain "verify in between: $(verdict "$D/old.token")" ;;
+    esac
+    "$MARQUE" store rotate-key --confirm 2> "$D/err" || complain "the repeated rotation: $(cat "$D/err")"
+    [ ! -e "$MARQUE_STORE/root.key.next" ] || complain "the next key is still the next"
+    is_in_force "$D/old.token" || complain "the token is refused after the repeat"
+    check_store
+}
+
 check_inited() {
     local code=0
     "$MARQUE" init --operator ops --confirm 2> "$D/err" || code=$?
@@ -191,4 +205,13 @@ count() { [ -e "$WORK/$1" ] && wc -l < "$WORK/$1" || echo 0; }
 @test "init survives death at every write: complete, or completed by repeating it" {
     strike signal=KILL init check_inited
     tell "init: $STRIKES deaths survived; completed by repeating $(count never), complete $(count worked)"
+}
+
+@test "store rotate-key survives death at every write: one of two keys opens it, and a repeat finishes" {
+    make_base
+    start_replay
+    strike signal=KILL rotate_key check_key_rotated
+    tell "rotate-key: $STRIKES deaths survived; under the old key $(wc -l < "$WORK/never"), under the next $(wc -l < "$WORK/worked")"
+    [ ! -s "$WORK/complaints" ] || { cat "$WORK/complaints"; false; }
+    [ -s "$WORK/worked" ]
 }
