@@ -125,9 +125,10 @@ Result<Secret> key_from_command(const std::string& path) {
     return decode(text, text.size(), command.program);
 }
 
+// What can't be looked at is there: reading it says why.
 bool exists(const std::string& path) {
     struct stat info{};
-    return ::lstat(path.c_str(), &info) == 0;
+    return ::lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 std::string next_in(const std::string& folder) {

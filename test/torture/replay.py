@@ -91,7 +91,7 @@ class Replay:
     def store_backup(self, *_):
         pass
 
-    store_migrate = store_rollback = store_copy = store_backup
+    store_migrate = store_rollback = store_copy = store_rotate_key = store_backup
 
     def workspace_add(self, entry, target, change, seq):
         self.add("workspace", target["name"], {"state": change["after"]["state"], "paused_until": None, "revision": seq})
