@@ -1,5 +1,6 @@
 #include "store/sql/sealed_table.h"
 
+#include <bit>
 #include <fmt/format.h>
 
 #include "base/check.h"
@@ -40,12 +41,16 @@ std::vector<Place> with_grants(const domain::Operator& one) {
     return places;
 }
 
-void append_number(Bytes& to, std::uint64_t number) {
-    for (int shift = 56; shift >= 0; shift -= 8) to.push_back(static_cast<std::uint8_t>(number >> shift));
+// Big-endian. At once, not byte by byte: a server that starts does this for every column of every row.
+template <class Number>
+void append_number(Bytes& to, Number number) {
+    const Number swapped = std::byteswap(number);
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(&swapped);
+    to.insert(to.end(), bytes, bytes + sizeof swapped);
 }
 
 void append_text(Bytes& to, std::string_view text) {
-    append_number(to, text.size());
+    append_number(to, static_cast<std::uint32_t>(text.size()));
     to.insert(to.end(), text.begin(), text.end());
 }
 
@@ -130,6 +135,7 @@ void append_place(std::string& to, const SealedTable& table, const Statement& ro
 }
 
 void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row) {
+    static_assert(std::endian::native == std::endian::little);
     to.assign(1, 'r');
     append_text(to, place);
     for (int column = 0; table.types[column] != '\0'; ++column) {
