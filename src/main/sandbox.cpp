@@ -119,6 +119,12 @@ scmp_arg_cmp has(unsigned argument, std::uint64_t bits) {
     return {argument, SCMP_CMP_MASKED_EQ, bits, bits};
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
 void allow_some(Filter& filter) {
     for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mmap2), SCMP_SYS(mprotect)}) {
         filter.add(SCMP_ACT_ALLOW, call, {lacks(2, PROT_EXEC)});
@@ -145,9 +151,8 @@ Result<void> give_up_privileges() {
 }
 
 Result<void> confine_process() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return Error(Code::Unavailable, "this build is watched by a sanitizer, which starts programs of its own");
-#else
+    if (is_sanitized)
+        return Error(Code::Unavailable, "this build is watched by a sanitizer, which starts programs of its own");
     Filter filter;
     for (const int call : needed) filter.add(SCMP_ACT_ALLOW, call);
     for (const int call : deadly) filter.add(SCMP_ACT_KILL_PROCESS, call);
@@ -155,7 +160,6 @@ Result<void> confine_process() {
     errno = filter.load();
     if (errno != 0) return system_error("the kernel takes no filter of system calls");
     return {};
-#endif
 }
 
 }  // namespace marque
