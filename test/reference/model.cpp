@@ -730,14 +730,17 @@ Model::Refusal Model::plan_request(const Command& command, Time now, Draft& draf
         if (counts(request, command.signer, now_version_, seen) != Counts::Yes) return Exit::PermissionDenied;
         draft.change("request", state + " " + std::to_string(signers(request)) + " of " + std::to_string(quorum),
                      "signed by " + command.signer + " " + owners.at(command.signer).holder);
-        draft.then([this, &request, command](const auto&) { request.signatures.emplace_back(command.signer, now_version_); });
+        draft.then([this, &request, command](const auto&) {
+            request.signatures.emplace_back(command.signer, now_version_);
+            request.version = now_version_;
+        });
         return {};
     }
     const std::string after = command.kind == Deny ? "denied" : "withdrawn";
     if (command.kind == WithdrawRequest && request.requester != draft.who) return Exit::PermissionDenied;
     if (state == after) return {};
     if (!is_open) return Exit::RefusedByState;
-    draft.change("request", state, after);
+    draft.change("request", state + " " + std::to_string(request.version), after);
     draft.then([&request, after](const auto&) { request.stored = after; });
     return {};
 }

@@ -151,6 +151,7 @@ class Model {
         Time asked = 0, not_after = 0;
         std::string stored = "open";
         std::vector<std::pair<std::string, int>> signatures;  // fingerprint, when
+        int version = 0;
     };
     using Place = std::pair<std::string, std::string>;  // workspace and a name in it
 
