@@ -19,11 +19,10 @@ const auto& any_of(simulation::Chance& chance, const Map& map) {
 }  // namespace
 
 std::uint32_t Ideas::a_uid() {
-    if (!chance_.one_in(3)) {
-        // Whoever may do everything.
+    // Mostly whoever may do everything.
+    if (!chance_.one_in(5))
         for (const auto& [name, one] : model_.operators)
-            if (!one.is_removed && one.grants.contains({"", "manage"}) && !chance_.one_in(4)) return one.uid;
-    }
+            if (!one.is_removed && one.grants.contains({"", "manage"}) && !chance_.one_in(6)) return one.uid;
     if (chance_.one_in(8)) return first_uid + static_cast<std::uint32_t>(chance_.below(12));
     return any_of(chance_, model_.operators).second.uid;
 }
@@ -53,10 +52,12 @@ std::string Ideas::an_identity(const std::string& workspace) {
     return "n" + std::to_string(identities_made_);
 }
 
-std::string Ideas::a_credential() {
+std::string Ideas::a_credential(const std::string& workspace) {
     if (chance_.one_in(40) || model_.credentials.empty()) return "0123456789ab";
-    for (int tries = 0; tries < 4; ++tries)
-        if (const auto& one = any_of(chance_, model_.credentials); one.second.stored != "revoked") return one.first;
+    for (int tries = 0; tries < 8; ++tries)
+        if (const auto& one = any_of(chance_, model_.credentials);
+            one.second.stored != "revoked" && one.second.workspace == workspace)
+            return one.first;
     return any_of(chance_, model_.credentials).first;
 }
 
@@ -81,12 +82,18 @@ Names Ideas::some_scopes() {
 
 End Ideas::an_end(Time now) {
     switch (chance_.below(10)) {
-        case 0: return {End::Kind::Never};
-        case 1: return {End::Kind::At, now + static_cast<Time>(chance_.below(100 * day))};
-        case 2: return {End::Kind::At, now - static_cast<Time>(chance_.below(2)) * hour};
-        case 3: return {End::Kind::After, (1 + static_cast<Time>(chance_.below(150))) * day};
-        case 4: return {End::Kind::After, (1 + static_cast<Time>(chance_.below(7200))) * second};
-        default: return {};
+        case 0:
+            return {End::Kind::Never};
+        case 1:
+            return {End::Kind::At, now + static_cast<Time>(chance_.below(100 * day))};
+        case 2:
+            return {End::Kind::At, now - static_cast<Time>(chance_.below(2)) * hour};
+        case 3:
+            return {End::Kind::After, (1 + static_cast<Time>(chance_.below(150))) * day};
+        case 4:
+            return {End::Kind::After, (1 + static_cast<Time>(chance_.below(7200))) * second};
+        default:
+            return {};
     }
 }
 
@@ -113,10 +120,42 @@ std::string Ideas::a_request(bool is_to_be_approved) {
     return chance_.one_of(asked_).id;
 }
 
+// Something that is paused, if that is found at once.
+std::optional<std::string> Ideas::a_paused_target(Command& command) {
+    const auto is_paused = [&](const auto& one) { return one.stored == "paused" && chance_.one_in(2); };
+    for (const auto& [name, condition] : model_.workspaces)
+        if (is_paused(condition)) {
+            command.target = Command::Target::Workspace;
+            return command.workspace = name;
+        }
+    for (const auto& [place, one] : model_.environments)
+        if (is_paused(one.condition)) {
+            command.target = Command::Target::Environment;
+            command.workspace = place.first;
+            return place.second;
+        }
+    for (const auto& [place, one] : model_.identities)
+        if (is_paused(one.condition) && chance_.one_in(2)) {
+            command.workspace = place.first;
+            return place.second;
+        }
+    for (const auto& [id, one] : model_.credentials)
+        if (is_paused(one) && chance_.one_in(2)) {
+            command.workspace = one.workspace;
+            return id;
+        }
+    return std::nullopt;
+}
+
 std::string Ideas::a_target(Command& command) {
     using Target = Command::Target;
-    switch (chance_.below(12)) {
-        case 0: command.target = Target::Environment; return an_environment(command.workspace);
+    const std::string where = command.workspace.empty() ? "default" : command.workspace;
+    if (command.kind == Command::Kind::Resume && !chance_.one_in(4))
+        if (auto found = a_paused_target(command)) return *found;
+    switch (chance_.below(command.kind == Command::Kind::Pause ? 40 : 12)) {
+        case 0:
+            command.target = Target::Environment;
+            return an_environment(where);
         case 1:
             command.target = Target::Workspace;
             if (command.workspace.empty()) command.workspace = "default";
@@ -127,15 +166,23 @@ std::string Ideas::a_target(Command& command) {
             return chance_.one_of(held_).credential;
         case 3:
         case 4:
-        case 5: return a_credential();
-        default: return an_identity(command.workspace.empty() ? "default" : command.workspace);
+        case 5:
+        case 12:
+        case 13:
+        case 14:
+        case 15:
+        case 16:
+            return a_credential(where);
+        default:
+            return an_identity(where);
     }
 }
 
 void Ideas::fill_state(Command& c, Time now) {
     if (c.kind == Command::Kind::Revoke && chance_.one_in(12)) {
         c.target = Command::Target::Filter;
-        constexpr std::array states{"active", "paused", "revoked", "pending", "lapsed", "retiring", "retired", "expired"};
+        constexpr std::array states{"active", "paused",   "revoked", "pending",
+                                    "lapsed", "retiring", "retired", "expired"};
         if (chance_.one_in(3)) c.filter["env"] = an_environment(c.workspace);
         if (!chance_.one_in(3)) c.filter["state"] = chance_.one_of(states);
         if (chance_.one_in(3)) c.filter["kind"] = "ci";
@@ -151,7 +198,7 @@ void Ideas::fill_state(Command& c, Time now) {
     if (c.kind == Command::Kind::Revoke &&
         (c.target == Command::Target::Environment || c.target == Command::Target::Workspace)) {
         c.target = Command::Target::NameOrId;
-        c.name = a_credential();
+        c.name = a_credential(c.workspace);
     }
     if (c.kind == Command::Kind::Pause && !chance_.one_in(3))
         c.until = chance_.one_in(8) ? End{End::Kind::At, now - hour + static_cast<Time>(chance_.below(5)) * hour}
@@ -187,10 +234,11 @@ void Ideas::fill_owners(Command& c) {
 
 void Ideas::fill(Command& c, Time now) {
     using enum Command::Kind;
+    const std::string where = c.workspace.empty() ? "default" : c.workspace;
     switch (c.kind) {
         case Create: {
             const std::size_t count = chance_.one_in(8) ? 2 + chance_.below(3) : 1;
-            for (std::size_t i = 0; i < count; ++i) c.identities.push_back(a_new_identity(c.workspace, now));
+            for (std::size_t i = 0; i < count; ++i) c.identities.push_back(a_new_identity(where, now));
             if (count > 1) {
                 for (NewIdentity& one : c.identities)
                     if (!chance_.one_in(4)) one.environment = c.identities.front().environment;
@@ -200,16 +248,16 @@ void Ideas::fill(Command& c, Time now) {
             break;
         }
         case Issue:
-            c.name = an_identity(c.workspace);
+            c.name = an_identity(where);
             if (chance_.one_in(2)) {
                 c.scopes = some_scopes();
-                const auto found = model_.identities.find({c.workspace, c.name});
+                const auto found = model_.identities.find({where, c.name});
                 if (found != model_.identities.end() && !chance_.one_in(4)) c.scopes = {*found->second.scopes.begin()};
             }
             c.expires = an_end(now);
             break;
         case Rotate:
-            c.name = chance_.one_in(2) ? a_credential() : an_identity(c.workspace);
+            c.name = chance_.one_in(2) ? a_credential(where) : an_identity(where);
             c.mode = chance_.one_in(3) ? "compromised" : chance_.one_in(2) ? "until-used" : "overlap";
             if (chance_.one_in(3)) c.overlap = (1 + static_cast<Time>(chance_.below(7200))) * second;
             if (chance_.one_in(2)) c.expires = an_end(now);
@@ -225,24 +273,36 @@ void Ideas::fill(Command& c, Time now) {
             break;
         case Pause:
         case Resume:
-        case Revoke: fill_state(c, now); break;
-        case WorkspaceAdd: c.name = chance_.one_in(4) ? a_workspace() : "w" + std::to_string(++places_made_); break;
-        case WorkspaceRemove: c.name = a_workspace(); break;
+        case Revoke:
+            fill_state(c, now);
+            break;
+        case WorkspaceAdd:
+            c.name = chance_.one_in(4) ? a_workspace() : "w" + std::to_string(++places_made_);
+            break;
+        case WorkspaceRemove:
+            c.name = a_workspace();
+            break;
         case EnvironmentAdd:
-            c.name = chance_.one_in(4) ? an_environment(c.workspace) : "e" + std::to_string(++places_made_);
+            c.name = chance_.one_in(4) ? an_environment(where) : "e" + std::to_string(++places_made_);
             c.is_protected = chance_.one_in(3);
             if (chance_.one_in(2)) c.max_lifetime = (1 + static_cast<Time>(chance_.below(60))) * day;
             break;
         case EnvironmentRemove:
         case Protect:
-        case Unprotect: c.name = an_environment(c.workspace); break;
+        case Unprotect:
+            c.name = an_environment(where);
+            break;
         case OperatorAdd:
         case OperatorRemove:
         case Grant:
-        case Withdraw: fill_operators(c); break;
+        case Withdraw:
+            fill_operators(c);
+            break;
         case OwnerAdd:
         case OwnerRemove:
-        case Policy: fill_owners(c); break;
+        case Policy:
+            fill_owners(c);
+            break;
         case Sign:
             c.name = c.signed_request = a_request(false);
             c.signer = chance_.one_in(12) ? "SHA256:nobody" : a_key();
@@ -265,13 +325,29 @@ Command Ideas::next(Time now) {
             Command::Kind kind;
             int times;
         };
-        constexpr std::array often{
-            Often{Create, 16},        Often{Issue, 8},           Often{Rotate, 12},           Often{Activate, 5},
-            Often{Pause, 9},          Often{Resume, 12},         Often{Revoke, 6},            Often{WorkspaceAdd, 1},
-            Often{WorkspaceRemove, 1}, Often{EnvironmentAdd, 2}, Often{EnvironmentRemove, 2}, Often{Protect, 2},
-            Often{Unprotect, 2},      Often{OperatorAdd, 3},     Often{OperatorRemove, 1},    Often{Grant, 3},
-            Often{Withdraw, 2},       Often{OwnerAdd, 2},        Often{OwnerRemove, 1},       Often{Policy, 2},
-            Often{Sign, 16},          Often{Deny, 1},            Often{WithdrawRequest, 1}};
+        constexpr std::array often{Often{Create, 16},
+                                   Often{Issue, 8},
+                                   Often{Rotate, 12},
+                                   Often{Activate, 5},
+                                   Often{Pause, 9},
+                                   Often{Resume, 12},
+                                   Often{Revoke, 6},
+                                   Often{WorkspaceAdd, 1},
+                                   Often{WorkspaceRemove, 1},
+                                   Often{EnvironmentAdd, 2},
+                                   Often{EnvironmentRemove, 2},
+                                   Often{Protect, 2},
+                                   Often{Unprotect, 2},
+                                   Often{OperatorAdd, 3},
+                                   Often{OperatorRemove, 1},
+                                   Often{Grant, 3},
+                                   Often{Withdraw, 2},
+                                   Often{OwnerAdd, 2},
+                                   Often{OwnerRemove, 1},
+                                   Often{Policy, 2},
+                                   Often{Sign, 16},
+                                   Often{Deny, 1},
+                                   Often{WithdrawRequest, 1}};
         std::array<Command::Kind, 110> all{};
         std::size_t at = 0;
         for (const Often& one : often)

@@ -38,11 +38,12 @@ class Ideas {
     std::string a_workspace();
     std::string an_environment(const std::string& workspace);
     std::string an_identity(const std::string& workspace);
-    std::string a_credential();
+    std::string a_credential(const std::string& workspace);
     std::string an_operator();
     std::string a_key();
     std::string a_request(bool is_to_be_approved);
     std::string a_target(Command& command);
+    std::optional<std::string> a_paused_target(Command& command);
     End an_end(Time now);
     NewIdentity a_new_identity(const std::string& workspace, Time now);
     Names some_scopes();

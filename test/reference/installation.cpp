@@ -1,6 +1,7 @@
 #include "test/reference/installation.h"
 
 #include <fmt/format.h>
+
 #include <unistd.h>
 
 #include "authority/filter.h"
@@ -61,10 +62,14 @@ std::string joined(const Names& names) {
 
 std::optional<Ending> ending_of(const End& end) {
     switch (end.kind) {
-        case End::Kind::Unsaid: return std::nullopt;
-        case End::Kind::Never: return Ending::never();
-        case End::Kind::After: return Ending::after(Duration(end.value));
-        case End::Kind::At: return Ending::at(Instant(Duration(end.value)));
+        case End::Kind::Unsaid:
+            return std::nullopt;
+        case End::Kind::Never:
+            return Ending::never();
+        case End::Kind::After:
+            return Ending::after(Duration(end.value));
+        case End::Kind::At:
+            return Ending::at(Instant(Duration(end.value)));
     }
     return std::nullopt;
 }
@@ -75,33 +80,47 @@ Grant grant_of(const std::pair<std::string, std::string>& grant) {
 }
 
 Owner owner_of(const std::string& key, const std::string& holder) {
-    return {key, "ssh-ed25519 " + key, "",
-            holder.empty() ? std::nullopt : std::optional(named<OperatorName>(holder))};
+    return {key, "ssh-ed25519 " + key, "", holder.empty() ? std::nullopt : std::optional(named<OperatorName>(holder))};
 }
 
 Confirmation confirmation_of(const Command& command) {
     switch (command.confirm) {
-        case Command::Confirm::None: return Confirmation::none();
-        case Command::Confirm::DryRun: return Confirmation::dry_run();
-        case Command::Confirm::Yes: return *Confirmation::parse("");
-        case Command::Confirm::Count: return *Confirmation::parse(std::to_string(command.count));
-        case Command::Confirm::Digest: return *Confirmation::parse(command.digest);
+        case Command::Confirm::None:
+            return Confirmation::none();
+        case Command::Confirm::DryRun:
+            return Confirmation::dry_run();
+        case Command::Confirm::Yes:
+            return *Confirmation::parse("");
+        case Command::Confirm::Count:
+            return *Confirmation::parse(std::to_string(command.count));
+        case Command::Confirm::Digest:
+            return *Confirmation::parse(command.digest);
     }
     return Confirmation::none();
 }
 
 authority::CreateRequest request_of(const NewIdentity& one) {
-    return {named<IdentityName>(one.name), named<EnvironmentName>(one.environment), *parse_kind(one.kind),
-            *ScopeSet::parse(joined(one.scopes)), ending_of(one.expires), "", one.labels};
+    return {named<IdentityName>(one.name),
+            named<EnvironmentName>(one.environment),
+            *parse_kind(one.kind),
+            *ScopeSet::parse(joined(one.scopes)),
+            ending_of(one.expires),
+            "",
+            one.labels};
 }
 
 authority::Target target_of(const Command& command, const std::string& token) {
     switch (command.target) {
-        case Command::Target::NameOrId: return authority::ByNameOrId{command.name};
-        case Command::Target::Token: return authority::ByToken{Secret::copy_of(bytes_of(token))};
-        case Command::Target::Environment: return named<EnvironmentName>(command.name);
-        case Command::Target::Workspace: return named<WorkspaceName>(command.name);
-        case Command::Target::Filter: break;
+        case Command::Target::NameOrId:
+            return authority::ByNameOrId{command.name};
+        case Command::Target::Token:
+            return authority::ByToken{Secret::copy_of(bytes_of(token))};
+        case Command::Target::Environment:
+            return named<EnvironmentName>(command.name);
+        case Command::Target::Workspace:
+            return named<WorkspaceName>(command.name);
+        case Command::Target::Filter:
+            break;
     }
     authority::Filter filter;
     for (const auto& [key, value] : command.filter) (void)filter.add(key + "=" + value);
@@ -114,21 +133,42 @@ Outcome outcome_of(const Result<Done>& done) {
         outcome.code = done.error().code;
         outcome.words = done.error().message;
         switch (done.error().code) {
-            case Code::InvalidRequest: outcome.exit = Exit::Invalid; break;
-            case Code::StateRefuses: outcome.exit = Exit::RefusedByState; break;
-            case Code::PermissionDenied: outcome.exit = Exit::PermissionDenied; break;
-            case Code::ApprovalNeeded: outcome.exit = Exit::ApprovalNeeded; break;
-            case Code::NotFound: outcome.exit = Exit::NotFound; break;
-            case Code::Unexpected: outcome.exit = Exit::Undelivered; break;
-            default: break;
+            case Code::InvalidRequest:
+                outcome.exit = Exit::Invalid;
+                break;
+            case Code::StateRefuses:
+                outcome.exit = Exit::RefusedByState;
+                break;
+            case Code::PermissionDenied:
+                outcome.exit = Exit::PermissionDenied;
+                break;
+            case Code::ApprovalNeeded:
+                outcome.exit = Exit::ApprovalNeeded;
+                break;
+            case Code::NotFound:
+                outcome.exit = Exit::NotFound;
+                break;
+            case Code::Unexpected:
+                outcome.exit = Exit::Undelivered;
+                break;
+            default:
+                break;
         }
         return outcome;
     }
     switch (done->progress) {
-        case authority::Progress::Shown: outcome.exit = Exit::Shown; break;
-        case authority::Progress::Applied: outcome.exit = Exit::Done; break;
-        case authority::Progress::AlreadySo: outcome.exit = Exit::AlreadySo; break;
-        case authority::Progress::AwaitsApproval: outcome.exit = Exit::Asked; break;
+        case authority::Progress::Shown:
+            outcome.exit = Exit::Shown;
+            break;
+        case authority::Progress::Applied:
+            outcome.exit = Exit::Done;
+            break;
+        case authority::Progress::AlreadySo:
+            outcome.exit = Exit::AlreadySo;
+            break;
+        case authority::Progress::AwaitsApproval:
+            outcome.exit = Exit::Asked;
+            break;
     }
     if (outcome.exit != Exit::AlreadySo) outcome.digest = done->plan.digest();
     outcome.approval = done->approval;
@@ -237,37 +277,54 @@ Outcome Installation::run(const Command& c, authority::Delivery& delivery, const
                 request.expires = ending_of(c.expires);
                 return who.rotate(request, order, delivery);
             }
-            case Activate: return who.activate(Secret::copy_of(bytes_of(token)), order);
-            case Pause: return who.pause(target_of(c, token), ending_of(c.until), order);
-            case Resume: return who.resume(target_of(c, token), order);
-            case Revoke: return who.revoke(target_of(c, token), order);
-            case WorkspaceAdd: return who.add_workspace(named<WorkspaceName>(c.name), order);
-            case WorkspaceRemove: return who.remove_workspace(named<WorkspaceName>(c.name), order);
+            case Activate:
+                return who.activate(Secret::copy_of(bytes_of(token)), order);
+            case Pause:
+                return who.pause(target_of(c, token), ending_of(c.until), order);
+            case Resume:
+                return who.resume(target_of(c, token), order);
+            case Revoke:
+                return who.revoke(target_of(c, token), order);
+            case WorkspaceAdd:
+                return who.add_workspace(named<WorkspaceName>(c.name), order);
+            case WorkspaceRemove:
+                return who.remove_workspace(named<WorkspaceName>(c.name), order);
             case EnvironmentAdd: {
                 authority::EnvironmentRequest request{named<EnvironmentName>(c.name)};
                 if (c.is_protected) request.protection = Protection::Protected;
                 if (c.max_lifetime) request.max_lifetime = Duration(*c.max_lifetime);
                 return who.add_environment(request, order);
             }
-            case EnvironmentRemove: return who.remove_environment(named<EnvironmentName>(c.name), order);
-            case Protect: return who.set_protection(named<EnvironmentName>(c.name), Protection::Protected, order);
-            case Unprotect: return who.set_protection(named<EnvironmentName>(c.name), Protection::Open, order);
+            case EnvironmentRemove:
+                return who.remove_environment(named<EnvironmentName>(c.name), order);
+            case Protect:
+                return who.set_protection(named<EnvironmentName>(c.name), Protection::Protected, order);
+            case Unprotect:
+                return who.set_protection(named<EnvironmentName>(c.name), Protection::Open, order);
             case OperatorAdd: {
                 std::vector<domain::Grant> grants;
                 for (const auto& grant : c.grants) grants.push_back(grant_of(grant));
                 return who.add_operator(named<OperatorName>(c.name), c.new_uid, grants, order);
             }
-            case OperatorRemove: return who.remove_operator(named<OperatorName>(c.name), order);
-            case Grant: return who.grant(named<OperatorName>(c.name), grant_of(*c.grants.begin()), order);
-            case Withdraw: return who.withdraw(named<OperatorName>(c.name), grant_of(*c.grants.begin()), order);
-            case OwnerAdd: return who.add_owner(owner_of(c.name, c.holder), order);
-            case OwnerRemove: return who.remove_owner(c.name, order);
-            case Policy: return who.set_policy({c.quorum, c.sole_owner}, order);
+            case OperatorRemove:
+                return who.remove_operator(named<OperatorName>(c.name), order);
+            case Grant:
+                return who.grant(named<OperatorName>(c.name), grant_of(*c.grants.begin()), order);
+            case Withdraw:
+                return who.withdraw(named<OperatorName>(c.name), grant_of(*c.grants.begin()), order);
+            case OwnerAdd:
+                return who.add_owner(owner_of(c.name, c.holder), order);
+            case OwnerRemove:
+                return who.remove_owner(c.name, order);
+            case Policy:
+                return who.set_policy({c.quorum, c.sole_owner}, order);
             case Sign:
                 return who.sign_approval(named<ApprovalId>(c.name),
                                          PlainSignatures::by(owner_of(c.signer, ""), request_text), order);
-            case Deny: return who.deny_approval(named<ApprovalId>(c.name), order);
-            case WithdrawRequest: return who.withdraw_approval(named<ApprovalId>(c.name), order);
+            case Deny:
+                return who.deny_approval(named<ApprovalId>(c.name), order);
+            case WithdrawRequest:
+                return who.withdraw_approval(named<ApprovalId>(c.name), order);
         }
         return Error(Code::Unexpected, "no such command");
     };
@@ -324,13 +381,12 @@ Result<std::string> Installation::listing() {
         auto owners = approvers.owners;
         std::ranges::sort(owners, {}, &Owner::fingerprint);
         for (const Owner& one : owners)
-            text += fmt::format("owner {} {}\n", one.fingerprint,
-                                one.operator_name ? one.operator_name->text() : "");
+            text += fmt::format("owner {} {}\n", one.fingerprint, one.operator_name ? one.operator_name->text() : "");
         std::map<std::string, std::string> requests;
         for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000)))
-            requests[one.id.string()] = fmt::format("request {} {} {} {}\n", one.id.string(), one.requester.text(),
-                                                    name_of(state_at(one, approvers, now)),
-                                                    count_of(counting(one, approvers)));
+            requests[one.id.string()] =
+                fmt::format("request {} {} {} {}\n", one.id.string(), one.requester.text(),
+                            name_of(state_at(one, approvers, now)), count_of(counting(one, approvers)));
         for (const auto& [id, line] : requests) text += line;
         return text + fmt::format("policy {} {}\n", approvers.policy.quorum,
                                   approvers.policy.has_sole_owner ? "sole" : "several");
@@ -339,7 +395,8 @@ Result<std::string> Installation::listing() {
 
 std::optional<std::string> Installation::check_log() {
     const auto report = store::read_from(*disk_, [&](const store::Reader& reader) {
-        return authority::verify_log(reader, root_key(), std::nullopt, [](std::uint64_t, std::uint64_t) {}, &signatures);
+        return authority::verify_log(
+            reader, root_key(), std::nullopt, [](std::uint64_t, std::uint64_t) {}, &signatures);
     });
     if (!report) return report.error().message;
     if (report->is_sound()) return std::nullopt;

@@ -1,8 +1,7 @@
 #include "test/reference/life.h"
 
-#include <fmt/format.h>
-
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <fmt/format.h>
 
 #include "authority/runtime.h"
 #include "domain/token.h"
@@ -15,13 +14,32 @@ using namespace domain;
 
 namespace {
 
-constexpr std::array kind_names{"create", "issue", "rotate", "activate", "pause", "resume", "revoke", "workspace add",
-                                "workspace remove", "environment add", "environment remove", "environment protect",
-                                "environment unprotect", "operator add", "operator remove", "operator grant",
-                                "operator withdraw", "owner add", "owner remove", "owner policy", "approval sign",
-                                "approval deny", "approval withdraw"};
-constexpr std::array exit_names{"done",    "already so",        "shown",           "asked",     "invalid",
-                                "refused by state", "permission denied", "approval needed", "not found", "undelivered"};
+constexpr std::array kind_names{"create",
+                                "issue",
+                                "rotate",
+                                "activate",
+                                "pause",
+                                "resume",
+                                "revoke",
+                                "workspace add",
+                                "workspace remove",
+                                "environment add",
+                                "environment remove",
+                                "environment protect",
+                                "environment unprotect",
+                                "operator add",
+                                "operator remove",
+                                "operator grant",
+                                "operator withdraw",
+                                "owner add",
+                                "owner remove",
+                                "owner policy",
+                                "approval sign",
+                                "approval deny",
+                                "approval withdraw"};
+constexpr std::array exit_names{
+    "done",      "already so", "shown", "asked", "invalid", "refused by state", "permission denied", "approval needed",
+    "not found", "undelivered"};
 
 bool makes_tokens(const Command& command) {
     using enum Command::Kind;
@@ -39,7 +57,8 @@ std::string text_of(const Command& c) {
     };
     const auto end = [](const End& e) -> std::string {
         constexpr std::array kinds{"", "never", "after", "at"};
-        return e.kind == End::Kind::Unsaid ? "" : fmt::format("{}:{}", kinds[static_cast<std::size_t>(e.kind)], e.value);
+        return e.kind == End::Kind::Unsaid ? ""
+                                           : fmt::format("{}:{}", kinds[static_cast<std::size_t>(e.kind)], e.value);
     };
     constexpr std::array targets{"", "token", "environment", "workspace", "filter"};
     constexpr std::array confirms{"not confirmed", "dry", "", "count", "digest"};
@@ -47,8 +66,8 @@ std::string text_of(const Command& c) {
     add("name", c.name);
     add("target", targets[static_cast<std::size_t>(c.target)]);
     for (const NewIdentity& one : c.identities)
-        add("new", fmt::format("{}/{}/{}/{}/{}", one.name, one.environment, one.kind, text_of(one.scopes),
-                               end(one.expires)));
+        add("new",
+            fmt::format("{}/{}/{}/{}/{}", one.name, one.environment, one.kind, text_of(one.scopes), end(one.expires)));
     for (const auto& [key, value] : c.filter) add(key.c_str(), value);
     if (c.scopes) add("scopes", text_of(*c.scopes));
     add("expires", end(c.expires));
@@ -97,7 +116,8 @@ class Life {
     // Between the two commits: the token is out, or not, and the world goes on meanwhile.
     class Courier final : public authority::Delivery {
      public:
-        Courier(Life& life, const Command& command, bool is_alone) : life_(life), command_(command), is_alone_(is_alone) {}
+        Courier(Life& life, const Command& command, bool is_alone)
+            : life_(life), command_(command), is_alone_(is_alone) {}
         Result<void> prepare(std::span<const IdentityName>) override { return {}; }
         Result<void> deliver(std::span<const authority::IssuedToken> tokens) override {
             for (const auto& token : tokens) made.push_back(token.credential.id.string());
@@ -155,18 +175,22 @@ class Life {
         if (!chance_.one_in(4)) installation_.clock.at += static_cast<Time>(chance_.below(20 * second));
         if (chance_.one_in(25)) move_clock();
         switch (chance_.below(400)) {
-            case 0: return crash("process restarted");
+            case 0:
+                return crash("process restarted");
             case 1:
                 doing_ = "restart of the verifier";
                 count_accident("verifier restarted");
                 installation_.restart_verifier();
                 return forget_uses();
-            case 2: return compare_listings();
+            case 2:
+                return compare_listings();
             case 3:
             case 4:
             case 5:
-            case 6: return write_uses();
-            default: break;
+            case 6:
+                return write_uses();
+            default:
+                break;
         }
         if (chance_.one_in(2)) return verify();
         act(ideas_.next(now()), false);
@@ -177,10 +201,18 @@ class Life {
         const std::vector<Time> moments = model_.moments();
         const Time before = at;
         switch (chance_.below(8)) {
-            case 0: at += static_cast<Time>(chance_.below(24)) * hour; break;
-            case 1: at += static_cast<Time>(chance_.below(40)) * day; break;
-            case 2: at -= static_cast<Time>(chance_.below(24)) * hour; break;
-            case 3: at -= static_cast<Time>(chance_.below(10)) * day; break;
+            case 0:
+                at += static_cast<Time>(chance_.below(24)) * hour;
+                break;
+            case 1:
+                at += static_cast<Time>(chance_.below(40)) * day;
+                break;
+            case 2:
+                at -= static_cast<Time>(chance_.below(24)) * hour;
+                break;
+            case 3:
+                at -= static_cast<Time>(chance_.below(10)) * day;
+                break;
             default:
                 // To the very moment at which something changes by itself, and a microsecond beside it.
                 if (!moments.empty()) at = chance_.one_of(moments) - 1 + static_cast<Time>(chance_.below(3));
@@ -286,12 +318,14 @@ class Life {
         }
         require_same(expected.exit, *outcome, command);
         if (expected.exit == Exit::Asked && expected.is_request_new != outcome->is_request_new)
-            throw Difference{fmt::format("a request that is {}, expected the opposite", outcome->is_request_new ? "new" : "known")};
+            throw Difference{
+                fmt::format("a request that is {}, expected the opposite", outcome->is_request_new ? "new" : "known")};
         compare_plans(command, expected, *outcome);
     }
 
     void require_same(Exit expected, const Outcome& outcome, const Command& command) {
-        const std::string got = outcome.exit ? name_of(*outcome.exit) : "code " + std::to_string(static_cast<int>(outcome.code));
+        const std::string got =
+            outcome.exit ? name_of(*outcome.exit) : "code " + std::to_string(static_cast<int>(outcome.code));
         ++tally_.changes[name_of(command.kind) + ": " + name_of(expected)];
         say("  " + got + " " + outcome.words);
         if (outcome.exit != expected)
@@ -306,7 +340,8 @@ class Life {
         if (digest->second != outcome.digest)
             throw Difference{"expected the digest that this plan had before\n  got      another\n" + expected.plan};
         if (plan->second != expected.plan)
-            throw Difference{fmt::format("expected another digest than this plan had\n{}  now\n{}", plan->second, expected.plan)};
+            throw Difference{
+                fmt::format("expected another digest than this plan had\n{}  now\n{}", plan->second, expected.plan)};
         if (expected.exit == Exit::Shown) ideas_.remember(command, outcome.digest, expected.plan);
         if (expected.exit == Exit::Asked && outcome.approval && request_of(outcome.approval->id.string()) == nullptr)
             asked_.push_back({outcome.approval->id.string(), command, outcome.approval->text});
@@ -362,13 +397,15 @@ class Life {
             case 2:
                 kind = "of another secret";
                 is_right = false;
-                text = craft(text.starts_with("mrq_live") ? TokenClass::Live : TokenClass::Test, *CredentialId::read(id));
+                text =
+                    craft(text.starts_with("mrq_live") ? TokenClass::Live : TokenClass::Test, *CredentialId::read(id));
                 break;
             case 3:
                 kind = "cut";
                 text.resize(chance_.below(text.size()));
                 break;
-            default: break;
+            default:
+                break;
         }
         Demand demand;
         if (chance_.one_in(3)) demand = *Scope::parse(ideas_.a_scope());
@@ -376,7 +413,8 @@ class Life {
         const bool is_malformed = kind == "mutated" || kind == "cut";
         const Verdict expected =
             is_malformed ? Verdict{"malformed", "", "", "", {}} : model_.verify(id, is_right, wanted, now());
-        const std::uint32_t uid = Ideas::first_uid + static_cast<std::uint32_t>(chance_.one_in(2) ? 0 : chance_.below(12));
+        const std::uint32_t uid =
+            Ideas::first_uid + static_cast<std::uint32_t>(chance_.one_in(2) ? 0 : chance_.below(12));
         doing_ = fmt::format("verify the {} token of {}, demand '{}', uid {}", kind, id, wanted, uid);
         if (trace_ != nullptr) say(doing_);
         ++tally_.verdicts[expected.reason];
@@ -397,6 +435,8 @@ class Life {
 
     void ask_verifier(const std::string& text, const Demand& demand, const Verdict& expected) {
         arm(!chance_.one_in(4));
+        installation_.faults.is_at_a_commit = false;
+        installation_.faults.calls_left %= 5;
         try {
             const auto session = installation_.verifier_session();
             installation_.faults.kind = Faults::Kind::None;
@@ -455,7 +495,8 @@ class Life {
     void write_uses() {
         doing_ = "record_uses";
         count_accident("batch of uses written");
-        if (const auto written = authority::write_uses(installation_.store(), uses_, installation_.clock.now(), "flush");
+        if (const auto written =
+                authority::write_uses(installation_.store(), uses_, installation_.clock.now(), "flush");
             !written)
             throw Difference{"the uses could not be written: " + written.error().message};
         for (const auto& [id, use] : noted_) model_.note_use(id, use.first, use.second, now());

@@ -13,10 +13,10 @@ namespace marque::reference {
 
 struct Tally {
     std::uint64_t lives = 0, steps = 0;
-    std::map<std::string, std::uint64_t> changes;     // "create done"
-    std::map<std::string, std::uint64_t> verdicts;    // by reason
-    std::map<std::string, std::uint64_t> accidents;   // crashes, faults, jumps of the clock
-    std::uint64_t comparisons = 0;                    // of everything that is listed
+    std::map<std::string, std::uint64_t> changes;    // "create done"
+    std::map<std::string, std::uint64_t> verdicts;   // by reason
+    std::map<std::string, std::uint64_t> accidents;  // crashes, faults, jumps of the clock
+    std::uint64_t comparisons = 0;                   // of everything that is listed
     void add(const Tally& other);
 };
 

@@ -240,8 +240,9 @@ Model::Refusal Model::plan_new_credential(const Command& command, Time now, Draf
             if (const auto refused = lifetime(one.expires, ninety, environment->second, now, end)) return refused;
             std::string labels;
             for (const auto& [key, value] : one.labels) labels += key + "=" + value + " ";
-            draft.change("identity " + one.name, "", text_of(one.scopes) + " " + text_of(end) + " " +
-                                                         one.environment + " " + one.kind + " " + labels);
+            draft.change(
+                "identity " + one.name, "",
+                text_of(one.scopes) + " " + text_of(end) + " " + one.environment + " " + one.kind + " " + labels);
             add(one.name, one.environment, one.scopes, end, "", "", 0);
             // With its credential, so that the effects are as many as the ids.
             draft.effects.back() = [this, one, workspace, both_made = draft.effects.back()](const auto& ids) {
@@ -283,9 +284,8 @@ Model::Refusal Model::plan_new_credential(const Command& command, Time now, Draf
     if (reference::state_of(old, now) != "active") return Exit::RefusedByState;
     const End as_before = old.expires ? End{End::Kind::After, *old.expires - old.created} : End{End::Kind::Never};
     if (const auto refused = lifetime(command.expires, as_before, environment, now, end)) return refused;
-    const Time overlap = command.mode == "compromised"
-                             ? 0
-                             : command.overlap.value_or(command.mode == "until-used" ? 7 * day : hour);
+    const Time overlap =
+        command.mode == "compromised" ? 0 : command.overlap.value_or(command.mode == "until-used" ? 7 * day : hour);
     const Names scopes = both(old.scopes, identity.scopes);
     draft.change("identity " + name, before, text_of(scopes) + " " + text_of(end));
     draft.change("credential " + old_id, "active " + std::to_string(old.version),
@@ -351,9 +351,8 @@ Exit Model::finish(std::uint32_t uid, const std::vector<std::string>& made, bool
         return Exit::Done;
     }
     // They are revoked, all or none.
-    const bool can_be = may && std::ranges::all_of(made, [&](const std::string& id) {
-        return credentials.at(id).stored == "pending";
-    });
+    const bool can_be =
+        may && std::ranges::all_of(made, [&](const std::string& id) { return credentials.at(id).stored == "pending"; });
     if (can_be)
         for (const std::string& id : made) {
             credentials.at(id).stored = "revoked";
@@ -373,9 +372,10 @@ bool Model::matches(const Command& command, const Place& place, const Identity& 
             const auto label = identity.labels.find(key.substr(6));
             return label != identity.labels.end() && label->second == value;
         }
-        const std::set<std::string> all{reference::state_of(identity.condition, now),
-                                        reference::state_of(environments.at({place.first, identity.environment}).condition, now),
-                                        reference::state_of(workspaces.at(place.first), now)};
+        const std::set<std::string> all{
+            reference::state_of(identity.condition, now),
+            reference::state_of(environments.at({place.first, identity.environment}).condition, now),
+            reference::state_of(workspaces.at(place.first), now)};
         if (value == "active") return all == Names{"active"};
         if (value == "revoked") return all.contains("revoked");
         if (value == "paused") return all.contains("paused") && !all.contains("revoked");
@@ -407,8 +407,9 @@ Model::Refusal Model::plan_state(const Command& command, Time now, Draft& draft)
         std::string powers;     // what comes back when it is resumed
     };
     const auto thing_of = [&](const std::string& subject, Condition& condition) {
-        return Thing{subject, reference::state_of(condition, now), &condition.stored, &condition.until,
-                     &condition.version, {}, ""};
+        return Thing{
+            subject, reference::state_of(condition, now), &condition.stored, &condition.until, &condition.version, {},
+            ""};
     };
     std::vector<Thing> things;
     const auto add_identity = [&](const Place& place, Identity& identity) {
@@ -421,8 +422,13 @@ Model::Refusal Model::plan_state(const Command& command, Time now, Draft& draft)
         if (found == credentials.end() || found->second.workspace != workspace) return Exit::NotFound;
         Credential& one = found->second;
         const Identity& identity = identities.at({workspace, one.identity});
-        things.push_back({"credential " + id, reference::state_of(one, now), &one.stored, &one.until, &one.version,
-                          {{workspace, identity.environment}}, text_of(both(one.scopes, identity.scopes))});
+        things.push_back({"credential " + id,
+                          reference::state_of(one, now),
+                          &one.stored,
+                          &one.until,
+                          &one.version,
+                          {{workspace, identity.environment}},
+                          text_of(both(one.scopes, identity.scopes))});
         return {};
     };
     // Of a place it is everybody who lives in what is protected of it, unless they are revoked.
@@ -542,7 +548,8 @@ Model::Refusal Model::plan_place(const Command& command, Time now, Draft& draft)
         if (where.first == place.first && (is_workspace || identity.environment == name) &&
             identity.condition.stored != "revoked")
             return Exit::RefusedByState;
-    draft.change("place " + name, reference::state_of(condition, now) + " " + std::to_string(condition.version), "revoked");
+    draft.change("place " + name, reference::state_of(condition, now) + " " + std::to_string(condition.version),
+                 "revoked");
     draft.then([this, &condition](const auto&) { condition = {"revoked", {}, now_version_}; });
     return {};
 }
@@ -566,7 +573,7 @@ Model::Refusal Model::plan_operator(const Command& command, Draft& draft) {
         }
         if (found != operators.end() || operator_of(command.new_uid) != nullptr) return Exit::RefusedByState;
         draft.change("operator " + command.name, "", std::to_string(command.new_uid) + " " + grants);
-        draft.then([this, command](const auto&) { 
+        draft.then([this, command](const auto&) {
             operators[command.name] = {command.new_uid, false, command.grants, now_version_};
         });
         return {};
@@ -714,7 +721,8 @@ Model::Refusal Model::plan_request(const Command& command, Time now, Draft& draf
     Request& request = found->second;
     Command placed = command;
     placed.workspace = request.workspace;
-    if (const auto refused = authorise(placed, request.workspace.empty(), command.kind == Deny ? "manage" : "view", draft))
+    if (const auto refused =
+            authorise(placed, request.workspace.empty(), command.kind == Deny ? "manage" : "view", draft))
         return refused;
     draft.plan = draft.who + " because " + command.reason + " request " + command.name + "\n";
     const std::string state = state_of(request, now);
@@ -758,7 +766,8 @@ Verdict Model::verify(const std::string& id, bool is_right, const std::string& d
     const std::pair<const char*, std::string> levels[] = {
         {"credential", own},
         {"identity", reference::state_of(identity.condition, now)},
-        {"environment", reference::state_of(environments.at({credential.workspace, identity.environment}).condition, now)},
+        {"environment",
+         reference::state_of(environments.at({credential.workspace, identity.environment}).condition, now)},
         {"workspace", reference::state_of(workspaces.at(credential.workspace), now)}};
     const auto strictest = [&]() -> std::string {
         if (!is_right) return "wrong_secret";

@@ -39,38 +39,66 @@ struct NewIdentity {
 // With all its options, whether the kind uses them or not.
 struct Command {
     enum class Kind {
-        Create, Issue, Rotate, Activate, Pause, Resume, Revoke, WorkspaceAdd, WorkspaceRemove, EnvironmentAdd,
-        EnvironmentRemove, Protect, Unprotect, OperatorAdd, OperatorRemove, Grant, Withdraw, OwnerAdd, OwnerRemove,
-        Policy, Sign, Deny, WithdrawRequest
+        Create,
+        Issue,
+        Rotate,
+        Activate,
+        Pause,
+        Resume,
+        Revoke,
+        WorkspaceAdd,
+        WorkspaceRemove,
+        EnvironmentAdd,
+        EnvironmentRemove,
+        Protect,
+        Unprotect,
+        OperatorAdd,
+        OperatorRemove,
+        Grant,
+        Withdraw,
+        OwnerAdd,
+        OwnerRemove,
+        Policy,
+        Sign,
+        Deny,
+        WithdrawRequest
     } kind{};
     std::uint32_t uid = 0;
     std::string workspace;  // empty: not said
     enum class Confirm { None, DryRun, Yes, Count, Digest } confirm = Confirm::Yes;
-    std::size_t count = 0;                 // that was confirmed
-    std::string digest, plan;              // that was confirmed, and the model's name for it
-    std::string reason, approval;          // approval: an id
-    std::vector<NewIdentity> identities;   // create
-    std::string name;                      // of whatever it is about: identity, environment, operator, key, request …
+    std::size_t count = 0;                // that was confirmed
+    std::string digest, plan;             // that was confirmed, and the model's name for it
+    std::string reason, approval;         // approval: an id
+    std::vector<NewIdentity> identities;  // create
+    std::string name;                     // of whatever it is about: identity, environment, operator, key, request …
     enum class Target { NameOrId, Token, Environment, Workspace, Filter } target = Target::NameOrId;
     std::map<std::string, std::string> filter;  // env, kind, state, label.x
-    std::optional<Names> scopes;           // issue
-    End expires, until;                    // until: pause
-    std::string mode = "overlap";          // rotate; until-used, compromised
+    std::optional<Names> scopes;                // issue
+    End expires, until;                         // until: pause
+    std::string mode = "overlap";               // rotate; until-used, compromised
     std::optional<Time> overlap;
-    bool is_protected = false;             // environment add
+    bool is_protected = false;  // environment add
     std::optional<Time> max_lifetime;
-    std::uint32_t new_uid = 0;             // operator add
+    std::uint32_t new_uid = 0;                             // operator add
     std::set<std::pair<std::string, std::string>> grants;  // workspace (empty: all), "view" or "manage"
-    std::string holder;                    // owner add: an operator's name, or empty
+    std::string holder;                                    // owner add: an operator's name, or empty
     std::optional<std::uint32_t> quorum;
     std::optional<bool> sole_owner;
-    std::string signer;                    // sign: a fingerprint; empty: no signature at all
-    std::string signed_request;            // over whose text
+    std::string signer;          // sign: a fingerprint; empty: no signature at all
+    std::string signed_request;  // over whose text
 };
 
 enum class Exit {
-    Done, AlreadySo, Shown, Asked,  // 0, 0, 5, 6
-    Invalid, RefusedByState, PermissionDenied, ApprovalNeeded, NotFound, Undelivered
+    Done,
+    AlreadySo,
+    Shown,
+    Asked,  // 0, 0, 5, 6
+    Invalid,
+    RefusedByState,
+    PermissionDenied,
+    ApprovalNeeded,
+    NotFound,
+    Undelivered
 };
 
 struct Answer {

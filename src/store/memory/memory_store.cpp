@@ -149,7 +149,7 @@ Error moved(const Subject& subject) {
 // The rows' guards, the same as in the SQL of the other backends.
 class Apply {
  public:
-    Apply(Rows& rows, Revision revision) : rows_(rows), revision_(revision) {}
+    Apply(Tables& rows, Revision revision) : rows_(rows), revision_(revision) {}
 
     Result<void> operator()(const audit::InstallationCreated& e) {
         if (rows_.installation) return moved(InstallationRef{});
@@ -335,7 +335,7 @@ class Apply {
             subject);
     }
 
-    Rows& rows_;
+    Tables& rows_;
     Revision revision_;
 };
 
@@ -348,15 +348,15 @@ Result<void> MemoryStore::read(const std::function<Result<void>(const Reader&)>&
 Result<Revision> MemoryStore::change(const Decide& decide) {
     const auto drafts = TRY(decide(MemoryReader(rows)));
     if (drafts.empty()) return rows.head.frontier.size();
-    Rows next = rows;
-    Appended appended = TRY(append(next.head, drafts, sealing_key_));
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
+    Tables next = rows;  // without the log, which only grows
+    Appended appended = TRY(append(rows.head, drafts, sealing_key_));
+    for (std::size_t i = 0; i < drafts.size(); ++i)
         TRY(std::visit(Apply(next, appended.entries[i].seq), drafts[i].event));
-        next.subjects.push_back(audit::identity_of(audit::subject_of(drafts[i].event)));
-    }
-    std::ranges::move(appended.entries, std::back_inserter(next.entries));
-    next.head = {appended.head, appended.head_seal};
-    rows = std::move(next);
+    for (const audit::Draft& draft : drafts)
+        rows.subjects.push_back(audit::identity_of(audit::subject_of(draft.event)));
+    std::ranges::move(appended.entries, std::back_inserter(rows.entries));
+    rows.head = {appended.head, appended.head_seal};
+    static_cast<Tables&>(rows) = std::move(next);
     ++commits_;
     return rows.head.frontier.size();
 }
