@@ -387,6 +387,20 @@ Command Ideas::next(Time now) {
     return command;
 }
 
+Command Ideas::against(const Command& other) {
+    Command command;
+    command.kind = Command::Kind::Withdraw;
+    command.uid = a_uid();
+    command.grants = {{"", "manage"}};
+    for (const auto& [name, one] : model_.operators)
+        if (one.uid == other.uid && !one.is_removed && !one.grants.empty()) {
+            command.name = name;
+            command.grants = {any_of(chance_, one.grants)};
+        }
+    if (command.name.empty()) command.name = an_operator();
+    return command;
+}
+
 void Ideas::remember(const Command& command, const std::string& digest, const std::string& plan) {
     if (shown_.size() >= 4) shown_.erase(shown_.begin());
     shown_.push_back(command);

@@ -27,6 +27,8 @@ class Ideas {
         : chance_(chance), model_(model), asked_(asked), held_(held) {}
 
     Command next(Time now);
+    // What takes from whoever is in the middle of something.
+    Command against(const Command& other);
     // A plan that was shown, for one who confirms just that.
     void remember(const Command& command, const std::string& digest, const std::string& plan);
     std::string a_scope();

@@ -123,7 +123,7 @@ class Life {
             for (const auto& token : tokens) made.push_back(token.credential.id.string());
             expected = life_.model_.run(command_, life_.now(), made);
             const auto fault = std::exchange(life_.installation_.faults.kind, Faults::Kind::None);
-            if (!is_alone_ && life_.chance_.one_in(6)) life_.meanwhile();
+            if (!is_alone_ && life_.chance_.one_in(6)) life_.meanwhile(command_);
             if (life_.chance_.one_in(16)) life_.move_clock();
             life_.installation_.faults.kind = fault;
             if (life_.chance_.one_in(12)) {
@@ -236,11 +236,11 @@ class Life {
     }
 
     // Another operator, while a token is on its way.
-    void meanwhile() {
+    void meanwhile(const Command& command) {
         const std::string before = doing_;
         count_accident("change while a token was on its way");
         is_meanwhile_ = true;
-        act(ideas_.next(now()), true);
+        act(chance_.one_in(4) ? ideas_.against(command) : ideas_.next(now()), true);
         is_meanwhile_ = false;
         doing_ = before;
     }
