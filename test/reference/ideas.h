@@ -32,11 +32,11 @@ class Ideas {
     // A plan that was shown, for one who confirms just that.
     void remember(const Command& command, const std::string& digest, const std::string& plan);
     std::string a_scope();
+    std::uint32_t a_uid();
 
     static constexpr std::uint32_t first_uid = 1000;
 
  private:
-    std::uint32_t a_uid();
     std::string a_workspace();
     std::string an_environment(const std::string& workspace);
     std::string an_identity(const std::string& workspace);

@@ -123,7 +123,7 @@ class Life {
             for (const auto& token : tokens) made.push_back(token.credential.id.string());
             expected = life_.model_.run(command_, life_.now(), made);
             const auto fault = std::exchange(life_.installation_.faults.kind, Faults::Kind::None);
-            if (!is_alone_ && life_.chance_.one_in(6)) life_.meanwhile(command_);
+            if (!is_alone_ && life_.chance_.one_in(6)) life_.meanwhile(command_, made.front());
             if (life_.chance_.one_in(16)) life_.move_clock();
             life_.installation_.faults.kind = fault;
             if (life_.chance_.one_in(12)) {
@@ -189,6 +189,8 @@ class Life {
             case 5:
             case 6:
                 return write_uses();
+            case 7:
+                return renew_a_key();
             default:
                 break;
         }
@@ -236,13 +238,61 @@ class Life {
     }
 
     // Another operator, while a token is on its way.
-    void meanwhile(const Command& command) {
+    void meanwhile(const Command& command, const std::string& credential) {
         const std::string before = doing_;
         count_accident("change while a token was on its way");
         is_meanwhile_ = true;
-        act(chance_.one_in(4) ? ideas_.against(command) : ideas_.next(now()), true);
+        switch (chance_.below(4)) {
+            case 0:
+                act(ideas_.against(command), true);
+                break;
+            case 1:
+                protect_home_of(credential);
+                break;
+            default:
+                act(ideas_.next(now()), true);
+        }
         is_meanwhile_ = false;
         doing_ = before;
+    }
+
+    // With everybody's signature, and so at once.
+    void protect_home_of(const std::string& credential) {
+        const Model::Credential& one = model_.credentials.at(credential);
+        Command protect;
+        protect.kind = Command::Kind::Protect;
+        protect.uid = ideas_.a_uid();
+        protect.workspace = one.workspace;
+        protect.name = model_.identities.at({one.workspace, one.identity}).environment;
+        act_with_all_signatures(protect);
+    }
+
+    void act_with_all_signatures(Command command) {
+        const std::size_t asked = asked_.size();
+        act(command, is_meanwhile_);
+        if (asked_.size() == asked) return;
+        command.approval = asked_.back().id;
+        const auto owners = model_.owners;
+        for (const auto& [key, owner] : owners) {
+            Command sign;
+            sign.kind = Command::Kind::Sign;
+            sign.uid = command.uid;
+            sign.name = sign.signed_request = command.approval;
+            sign.signer = key;
+            act(sign, is_meanwhile_);
+        }
+        act(command, is_meanwhile_);
+    }
+
+    // A key that goes and comes back; what it signed before counts no more.
+    void renew_a_key() {
+        Command command;
+        command.kind = Command::Kind::OwnerRemove;
+        command.uid = ideas_.a_uid();
+        command.name = "SHA256:" + std::string(1, static_cast<char>('a' + chance_.below(4)));
+        act_with_all_signatures(command);
+        command.kind = Command::Kind::OwnerAdd;
+        act_with_all_signatures(command);
     }
 
     void arm(bool is_nested) {
