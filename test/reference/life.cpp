@@ -292,6 +292,7 @@ class Life {
         command.name = "SHA256:" + std::string(1, static_cast<char>('a' + chance_.below(4)));
         act_with_all_signatures(command);
         command.kind = Command::Kind::OwnerAdd;
+        if (model_.owners.empty() && chance_.one_in(2)) command.confirm = Command::Confirm::None;
         act_with_all_signatures(command);
     }
 
