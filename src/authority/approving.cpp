@@ -302,7 +302,8 @@ Result<Done> Authority::decide_approval(const ApprovalId& id, ApprovalAction act
         return {};
     };
     const std::string verb = name_of(action);
-    return run({"approval " + verb, "approval." + verb, !in_place.workspace}, in_place, planner);
+    const Permission permission = denies ? Permission::Manage : Permission::View;
+    return run({"approval " + verb, "approval." + verb, !in_place.workspace, permission}, in_place, planner);
 }
 
 Result<Done> Authority::deny_approval(const ApprovalId& id, const Order& order) {

@@ -184,6 +184,21 @@ TEST_F(Invariant8Gate, OnlyByWhoeverAsked) {
     expect_not_made();
 }
 
+TEST_F(Invariant8Gate, WhoeverAskedWithdrawsItWithTheViewAlone) {
+    const auto dan = *OperatorName::parse("dan");
+    const auto workspace = *WorkspaceName::parse("default");
+    const Grant manages{workspace, Permission::Manage}, views{workspace, Permission::View};
+    ASSERT_TRUE(ops().add_operator(dan, 1002, {manages, views}, confirmed()));
+    const CreateRequest requests[] = {request("prod-bot", "production")};
+    const auto asked = as(1002).create(requests, confirmed(), delivery);
+    ASSERT_TRUE(asked && asked->approval);
+    ASSERT_TRUE(ops().withdraw(dan, manages, confirmed()));
+    expect_refused(as(1002).deny_approval(asked->approval->id, confirmed()), Code::PermissionDenied,
+                   "does not hold workspace:manage");
+    ASSERT_TRUE(as(1002).withdraw_approval(asked->approval->id, confirmed()));
+    EXPECT_EQ(row(asked->approval->id).stored, ApprovalStanding::Withdrawn);
+}
+
 TEST_F(Invariant8Gate, DeniedIsForEverAndWithdrawnToo) {
     const ApprovalId denied = ask();
     ASSERT_TRUE(sign(denied, carol));

@@ -52,8 +52,9 @@ struct Conditions {
 };
 Conditions conditions_of(const Standings& standings);
 
-// The strictest of all four states, revoked before paused before the rest, and then the demand against the scopes
-// in force. Says nothing about the secret: who asks has compared the hash before.
+// What is revoked, from the credential up; then what ends or stops the credential itself; then what is paused above
+// it; and then the demand against the scopes in force. Says nothing about the secret: who asks has compared the hash
+// before.
 Reason judge(const Conditions& conditions, const ScopeSet& in_force, const Demand& demand, Instant now);
 Reason judge(const Standings& standings, const Demand& demand, Instant now);
 

@@ -246,7 +246,8 @@ void Verifier::refuse(Error error) {
     if (!is_leased_) store_.reset();
     replaced_.clear();
     retry_at_ = std::chrono::steady_clock::now() + retry_after;
-    if (error.message != told_) listen_({Notice::Kind::NotFresh, error.message, frontier_ ? frontier_->size() : 0, error.tampered});
+    if (error.message != told_)
+        listen_({Notice::Kind::NotFresh, error.message, frontier_ ? frontier_->size() : 0, error.tampered});
     told_ = error.message;
     refusal_ = std::move(error);
     publish_status();

@@ -83,7 +83,8 @@ key_in_force() {
     "$MARQUE" operator add mate --user 4711 --permission workspace:manage --all-workspaces --confirm 2> /dev/null
     "$MARQUE" operator withdraw ops --permission workspace:manage --all-workspaces --confirm 2> /dev/null
     answers 4 store rotate-key --confirm
-    equal "$(newest_event .outcome)" refused
+    equal "$(sqlite3 -readonly "$MARQUE_STORE/marque.db" \
+        "SELECT json_extract(bytes, '$.outcome') FROM entry ORDER BY seq DESC LIMIT 1")" refused
 }
 
 @test "a root key that a command prints" {

@@ -201,6 +201,7 @@ revision_line() {
 
 @test "verifiers: who may not see the whole installation does not see them" {
     init_there
-    sql "UPDATE marque.permission SET workspace = 'default'"
+    "$MARQUE" operator add mate --user 4711 --permission workspace:manage --all-workspaces --confirm 2> /dev/null
+    "$MARQUE" operator withdraw ops --permission workspace:manage --all-workspaces --confirm 2> /dev/null
     answers 4 verifiers
 }

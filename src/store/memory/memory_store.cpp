@@ -148,7 +148,7 @@ Error moved(const Subject& subject) {
 // The rows' guards, the same as in the SQL of the other backends.
 class Apply {
  public:
-    Apply(Rows& rows, Revision revision) : rows_(rows), revision_(revision) {}
+    Apply(Tables& rows, Revision revision) : rows_(rows), revision_(revision) {}
 
     Result<void> operator()(const audit::InstallationCreated& e) {
         if (rows_.installation) return moved(InstallationRef{});
@@ -335,9 +335,15 @@ class Apply {
             subject);
     }
 
-    Rows& rows_;
+    Tables& rows_;
     Revision revision_;
 };
+
+// So that adding `more` does not fail; by doubling, as adding would.
+template <class T>
+void make_room(std::vector<T>& list, std::size_t more) {
+    if (list.capacity() < list.size() + more) list.reserve(std::max(2 * list.capacity(), list.size() + more));
+}
 
 }  // namespace
 
@@ -348,16 +354,20 @@ Result<void> MemoryStore::read(const std::function<Result<void>(const Reader&)>&
 Result<Revision> MemoryStore::change(const Decide& decide) {
     const auto drafts = TRY(decide(MemoryReader(rows)));
     if (drafts.empty()) return rows.head.frontier.size();
-    Rows next = rows;
-    Appended appended = TRY(append(next.head, drafts, sealing_key_));
-    for (std::size_t i = 0; i < drafts.size(); ++i) {
+    Tables next = rows;  // without the log, which only grows
+    Appended appended = TRY(append(rows.head, drafts, sealing_key_));
+    for (std::size_t i = 0; i < drafts.size(); ++i)
         TRY(std::visit(Apply(next, appended.entries[i].seq), drafts[i].event));
-        next.subjects.push_back(audit::identity_of(audit::subject_of(drafts[i].event)));
-    }
-    std::ranges::move(appended.entries, std::back_inserter(next.entries));
-    next.head.frontier = std::move(appended.frontier);
-    next.head.seal = audit::seal_of_head(sealing_key_, next.head.frontier, std::nullopt);
-    rows = std::move(next);
+    std::vector<std::optional<IdentityRef>> subjects;
+    for (const audit::Draft& draft : drafts) subjects.push_back(audit::identity_of(audit::subject_of(draft.event)));
+    make_room(rows.subjects, subjects.size());
+    make_room(rows.entries, subjects.size());
+    // From here on nothing can fail.
+    std::ranges::move(subjects, std::back_inserter(rows.subjects));
+    std::ranges::move(appended.entries, std::back_inserter(rows.entries));
+    rows.head.seal = audit::seal_of_head(sealing_key_, appended.frontier, std::nullopt);
+    rows.head.frontier = std::move(appended.frontier);
+    static_cast<Tables&>(rows) = std::move(next);
     ++commits_;
     return rows.head.frontier.size();
 }

@@ -10,7 +10,7 @@
 
 namespace marque::store::memory {
 
-struct Rows {
+struct Tables {
     std::optional<domain::Installation> installation;
     std::map<domain::WorkspaceName, domain::Workspace> workspaces;
     std::map<std::pair<domain::WorkspaceName, domain::EnvironmentName>, domain::Environment> environments;
@@ -26,6 +26,9 @@ struct Rows {
         std::optional<Instant> told_at;
     };
     std::map<domain::CredentialId, Refused> refused_uses;
+};
+
+struct Rows : Tables {
     std::vector<StoredEntry> entries;
     std::vector<std::optional<domain::IdentityRef>> subjects;  // of the entries
     StoredHead head;
