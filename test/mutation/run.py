@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Breaks the core one line at a time, and looks whether the tests notice.
+
+usage: tools/mutate [--list] [--brief] [--every-test] [NAME...]
+
+A mutant is an entry of test/mutation/*.toml: a text that occurs exactly once in a file, what to write in its place, and
+the tests of which one must fail then. Each is compiled alone, into a copy of the program of tests; the tree is never
+touched. A mutant that does not compile, whose text is not there or whose tests do not exist is a failure of the list.
+
+  --list        the mutants, and what each one would mean
+  --brief       every third of each folder
+  --every-test  with every test, naming those that fail: for whoever writes an entry
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LISTS = ROOT / "test/mutation"
+BUILD = ROOT / "build/mutate"
+WORK = BUILD / "mutants"
+FIELDS = {"name", "means", "file", "replace", "by", "tests"}
+LONGEST_S = 60
+
+# What the tool itself must say of mutants that are not as they should be; part of every run.
+FILE = "src/domain/name.cpp"
+SELF_TEST = [
+    ({"name": "self-test-nothing-changed", "file": FILE, "replace": "if (is_name(text)) return",
+      "by": "if (is_name(text) && true) return", "tests": "Name.*"}, "survived"),
+    ({"name": "self-test-does-not-compile", "file": FILE, "replace": "if (is_name(text)) return",
+      "by": "if (is_nam(text)) return", "tests": "Name.*"}, "does not compile"),
+    ({"name": "self-test-text-twice", "file": FILE, "replace": "is_name", "by": "is_nam", "tests": "Name.*"},
+     "its text occurs"),
+    ({"name": "self-test-no-such-test", "file": FILE, "replace": "if (is_name(text)) return",
+      "by": "if (!is_name(text)) return", "tests": "Nome.*"}, "no test is named"),
+    ({"name": "self-test-killed", "file": FILE, "replace": "if (is_name(text)) return",
+      "by": "if (!is_name(text)) return", "tests": "Name.*"}, ""),
+]
+
+
+def read_lists():
+    mutants = []
+    for path in sorted(LISTS.glob("*.toml")):
+        for number, mutant in enumerate(tomllib.loads(path.read_text())["mutant"]):
+            if set(mutant) != FIELDS:
+                sys.exit(f"mutate: {path.name}, entry {number + 1}: the fields are {', '.join(sorted(FIELDS))}")
+            mutants.append(mutant | {"folder": path.stem, "is_brief": number % 3 == 0})
+    names = [mutant["name"] for mutant in mutants]
+    for name in names:
+        if names.count(name) > 1:
+            sys.exit(f"mutate: two mutants are named {name}")
+    return mutants
+
+
+def capture(command, **options):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+                          cwd=BUILD, **options)
+
+
+class Builder:
+    """How a file is compiled and the tests are linked, as the build does it."""
+
+    def __init__(self):
+        commands = json.loads((BUILD / "compile_commands.json").read_text())
+        self.compile = {entry["file"]: shlex.split(entry["command"]) for entry in commands}
+        last = capture(["ninja", "-t", "commands", "core_tests"]).stdout.strip().splitlines()[-1]
+        self.link = shlex.split(last.removeprefix(": && ").removesuffix(" && :"))
+
+    def build(self, name, source, text):
+        """None, or the compiler's words; the program is WORK/name."""
+        copy, object_file, program = (WORK / f"{name}{ending}" for ending in (".cpp", ".o", ""))
+        copy.write_text(text)
+        command = list(self.compile[str(source)])
+        command[command.index("-o") + 1] = str(object_file)
+        command[command.index(str(source))] = str(copy)
+        done = capture(command)
+        if done.returncode == 0:
+            # In front of its archive, so that the linker has no reason to take the file as it was.
+            command = list(self.link)
+            at = command.index("-o")
+            command[at + 1] = str(program)
+            command.insert(at, str(object_file))
+            done = capture(command)
+        copy.unlink()
+        object_file.unlink(missing_ok=True)
+        return done.stdout if done.returncode else None
+
+
+def failed_tests(output):
+    seen = [line.split()[3].rstrip(",") for line in output.splitlines() if line.startswith("[  FAILED  ] ") and "ms)" in line]
+    running = [line.split()[-1] for line in output.splitlines() if line.startswith("[ RUN      ]")]
+    return seen or running[-1:]  # or the one in which the process died
+
+
+def judge(builder, mutant, every_test):
+    """What is wrong with the mutant: empty when a test of its own noticed; and which tests failed."""
+    source = ROOT / mutant["file"]
+    text = source.read_text() if source.is_file() else ""
+    if (count := text.count(mutant["replace"])) != 1:
+        return f"its text occurs {count} times in {mutant['file']}", []
+    listed = capture([BUILD / "test/core_tests", "--gtest_list_tests", f"--gtest_filter={mutant['tests']}"]).stdout
+    if not any(line.startswith("  ") for line in listed.splitlines()):
+        return f"no test is named {mutant['tests']}", []
+    if words := builder.build(mutant["name"], source, text.replace(mutant["replace"], mutant["by"])):
+        return "does not compile:\n" + "\n".join(words.splitlines()[:12]), []
+    program = WORK / mutant["name"]
+    try:
+        ran = capture([program, f"--gtest_filter={'*' if every_test else mutant['tests']}"], timeout=LONGEST_S)
+        return ("", failed_tests(ran.stdout)) if ran.returncode else ("survived", [])
+    except subprocess.TimeoutExpired:
+        return "", [f"none ended within {LONGEST_S} s"]
+    finally:
+        program.unlink()
+
+
+def main(words):
+    options = {word for word in words if word.startswith("--")}
+    chosen = [word for word in words if not word.startswith("--")]
+    if options - {"--list", "--brief", "--every-test"}:
+        print(__doc__.strip())
+        return 0 if options == {"--help"} else 2
+    mutants = read_lists()
+    if unknown := set(chosen) - {mutant["name"] for mutant in mutants}:
+        print(f"mutate: there is no mutant {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    mutants = [m for m in mutants if (not chosen or m["name"] in chosen) and ("--brief" not in options or m["is_brief"])]
+    if "--list" in options:
+        for mutant in mutants:
+            print(f"{mutant['name']:<34} {mutant['file'].removeprefix('src/'):<30} {mutant['means']}")
+        return 0
+
+    start = time.monotonic()
+    if subprocess.run([ROOT / "tools/build", "mutate", "core_tests"], check=False).returncode:
+        return 1
+    print(f"built after {time.monotonic() - start:.0f} s")
+    whole = capture([BUILD / "test/core_tests", "--gtest_brief=1"])
+    if whole.returncode:
+        print(whole.stdout)
+        print("mutate: the tests fail without a mutant", file=sys.stderr)
+        return 1
+
+    WORK.mkdir(exist_ok=True)
+    builder = Builder()
+    checks = [] if chosen else SELF_TEST
+    passed = failed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda mutant: judge(builder, mutant, "--every-test" in options), mutants + [m for m, _ in checks])
+        for mutant, (wrong, tests) in zip(mutants + [m for m, _ in checks], found):
+            wanted = dict((m["name"], wanted) for m, wanted in checks).get(mutant["name"], "")
+            if wrong.startswith(wanted) if wanted else not wrong:
+                passed += 1
+                result = "as it has to be: " + wanted if wanted else "killed by " + (
+                    ", ".join(tests) if "--every-test" in options else tests[0])
+            else:
+                failed += 1
+                result = f"FAILED: {wrong or 'killed'}" + (f" ({mutant['tests']})" if wrong == "survived" else "")
+            print(f"{mutant['name']:<34} {result}", flush=True)
+    folders = sorted({mutant["folder"] for mutant in mutants})
+    counts = ", ".join(f"{folder} {sum(m['folder'] == folder for m in mutants)}" for folder in folders)
+    print(f"{len(mutants)} mutants ({counts}) in {time.monotonic() - start:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
