@@ -3,6 +3,7 @@
 #include "authority/log.h"
 #include "authority/runtime.h"
 #include "test/authority_fixture.h"
+#include "test/leased_store.h"
 
 namespace marque::authority {
 namespace {
@@ -203,6 +204,25 @@ TEST_F(Invariant4, OfTwoRotationsOneWins) {
     EXPECT_TRUE(accepts(inner.delivered.back()));
     EXPECT_FALSE(accepts(delivery.delivered.back()));
     EXPECT_TRUE(accepts(old_token)) << "in its overlap";
+}
+
+// A repeat waits at the same barrier: whoever lost the answer to the first one learns from it that it holds.
+TEST_F(Invariant5, ARepeatIsAwaitedToo) {
+    const std::string token = token_of("codex");
+    MovingClock moving;
+    MemoryVerifiers verifiers(store, moving);
+    ASSERT_TRUE(verifiers.add({"web", store::Freshness::Lease, 5s}));
+    LeasedStore leased(store, verifiers);
+    audit::Process process;
+    process.uid = ops_uid;
+    for (const Progress progress : {Progress::Applied, Progress::AlreadySo}) {
+        Authority over_leases(leased, moving, random, root_key, signatures, process);
+        const auto done = over_leases.revoke(ByNameOrId{"codex"}, confirmed("because"));
+        ASSERT_TRUE(done);
+        EXPECT_EQ(done->progress, progress);
+        ASSERT_TRUE(done->receipt.has_value());
+        EXPECT_EQ(done->receipt->waited_out, std::vector<std::string>{"web"});
+    }
 }
 
 TEST_F(Invariant5, ARevocationDuringARotationStands) {

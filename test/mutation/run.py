@@ -15,11 +15,12 @@ touched. A mutant that does not compile, whose text is not there or whose tests 
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
 import tomllib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,29 +69,43 @@ class Builder:
     """How a file is compiled and the tests are linked, as the build does it."""
 
     def __init__(self):
-        commands = json.loads((BUILD / "compile_commands.json").read_text())
-        self.compile = {entry["file"]: shlex.split(entry["command"]) for entry in commands}
+        cached = [shutil.which("ccache")] if shutil.which("ccache") else []
+        self.compile, self.objects = {}, {}
+        for entry in json.loads((BUILD / "compile_commands.json").read_text()):
+            command = shlex.split(entry["command"])
+            self.compile[entry["file"]] = cached + command
+            library, _, _ = command[command.index("-o") + 1].removeprefix("CMakeFiles/").partition(".dir/")
+            if not entry["file"].endswith(".hxx.cxx"):  # what is precompiled is not linked
+                self.objects.setdefault(f"lib{library}.a", []).append(command[command.index("-o") + 1])
         last = capture(["ninja", "-t", "commands", "core_tests"]).stdout.strip().splitlines()[-1]
         self.link = shlex.split(last.removeprefix(": && ").removesuffix(" && :"))
+        # As the build has it (CMakeLists.txt): a mutant of a file that has not changed is not compiled again.
+        self.environment = os.environ | {
+            "CCACHE_SLOPPINESS": "pch_defines,time_macros,include_file_mtime,include_file_ctime"}
 
     def build(self, name, source, text):
         """None, or the compiler's words; the program is WORK/name."""
         copy, object_file, program = (WORK / f"{name}{ending}" for ending in (".cpp", ".o", ""))
         copy.write_text(text)
         command = list(self.compile[str(source)])
-        command[command.index("-o") + 1] = str(object_file)
+        at = command.index("-o") + 1
+        replaced, command[at] = command[at], str(object_file)
         command[command.index(str(source))] = str(copy)
-        done = capture(command)
+        done = capture(command, env=self.environment)
         if done.returncode == 0:
-            # In front of its archive, so that the linker has no reason to take the file as it was.
-            command = list(self.link)
-            at = command.index("-o")
-            command[at + 1] = str(program)
-            command.insert(at, str(object_file))
-            done = capture(command)
+            done = capture(self.link_command(replaced, object_file, program))
         copy.unlink()
         object_file.unlink(missing_ok=True)
         return done.stdout if done.returncode else None
+
+    def link_command(self, replaced, object_file, program):
+        """The file's library in its parts, with another in its place."""
+        command = []
+        for word in self.link:
+            parts = self.objects.get(word, [])
+            command += [str(object_file) if part == replaced else part for part in parts] if replaced in parts else [word]
+        command[command.index("-o") + 1] = str(program)
+        return command
 
 
 def failed_tests(output):
@@ -118,6 +133,15 @@ def judge(builder, mutant, every_test):
         return "", [f"none ended within {LONGEST_S} s"]
     finally:
         program.unlink()
+
+
+def report(mutant, wrong, tests, wanted, every_test):
+    """Whether it is as it has to be, and a line that says how."""
+    if wanted:
+        return wrong.startswith(wanted), f"{'as it has to be' if wrong.startswith(wanted) else 'FAILED'}: {wrong or 'killed'}"
+    if wrong:
+        return False, f"FAILED: {wrong}" + (f", whatever {mutant['tests']} says" if wrong == "survived" else "")
+    return True, "killed by " + ", ".join(tests if every_test else tests[:1])
 
 
 def main(words):
@@ -148,20 +172,17 @@ def main(words):
 
     WORK.mkdir(exist_ok=True)
     builder = Builder()
-    checks = [] if chosen else SELF_TEST
+    wanted = {} if chosen else {mutant["name"]: verdict for mutant, verdict in SELF_TEST}
+    checks = [] if chosen else [mutant for mutant, _ in SELF_TEST]
     passed = failed = 0
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(lambda mutant: judge(builder, mutant, "--every-test" in options), mutants + [m for m, _ in checks])
-        for mutant, (wrong, tests) in zip(mutants + [m for m, _ in checks], found):
-            wanted = dict((m["name"], wanted) for m, wanted in checks).get(mutant["name"], "")
-            if wrong.startswith(wanted) if wanted else not wrong:
-                passed += 1
-                result = "as it has to be: " + wanted if wanted else "killed by " + (
-                    ", ".join(tests) if "--every-test" in options else tests[0])
-            else:
-                failed += 1
-                result = f"FAILED: {wrong or 'killed'}" + (f" ({mutant['tests']})" if wrong == "survived" else "")
-            print(f"{mutant['name']:<34} {result}", flush=True)
+        judged = {pool.submit(judge, builder, mutant, "--every-test" in options): mutant for mutant in mutants + checks}
+        for future in as_completed(judged):
+            mutant = judged[future]
+            is_right, words = report(mutant, *future.result(), wanted.get(mutant["name"], ""), "--every-test" in options)
+            passed += is_right
+            failed += not is_right
+            print(f"{mutant['name']:<34} {words}", flush=True)
     folders = sorted({mutant["folder"] for mutant in mutants})
     counts = ", ".join(f"{folder} {sum(m['folder'] == folder for m in mutants)}" for folder in folders)
     print(f"{len(mutants)} mutants ({counts}) in {time.monotonic() - start:.0f} s")
