@@ -264,6 +264,17 @@ TEST_F(Invariant8Gate, WhatIsRewrittenInTheDatabaseIsNotWhatWasSigned) {
     rewritten([](Approval& a) { a.plan = std::string(64, '0'); }, Code::ApprovalNeeded);
     rewritten([](Approval& a) { a.signatures[0].text = "x"; }, Code::Corrupt);
     rewritten([&](Approval& a) { a.signatures[0].fingerprint = dave.fingerprint; }, Code::ApprovalNeeded);
+    // One owner's signature is not another's, whoever the database says it is by.
+    add(dave);
+    set_quorum(2);
+    rewritten(
+        [&](Approval& a) {
+            a.signatures.push_back(a.signatures[0]);
+            a.signatures[1].fingerprint = dave.fingerprint;
+        },
+        Code::Corrupt);
+    set_quorum(1);
+    store.rows.owners.erase(dave.fingerprint);
     expect_not_made();
 
     // Whoever writes a plan and its text anew has one that nobody signed.
@@ -305,6 +316,37 @@ TEST_F(Invariant8Gate, WhoTheOwnersAreIsForThemToSay) {
     ASSERT_TRUE(sign(open, carol));
     ASSERT_TRUE(ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, with(open)));
     EXPECT_EQ(create("free", "production")->progress, Progress::Applied);
+}
+
+// What lost entries revoked works again: that is not for an operator to say.
+TEST_F(Invariant8Gate, ALogThatLostEntriesIsGoneOnWithByItsOwnersAlone) {
+    const std::string installation = store.rows.installation->id;
+    const auto as_it_is =
+        store::read_from(store, [&](const store::Reader& reader) { return verify::known_log_of(reader, log_size()); });
+    EXPECT_EQ(ops().accept_log(*as_it_is, confirmed())->progress, Progress::AlreadySo);
+    const verify::KnownLog lost{installation, log_size() + 5, {}, clock.now()};
+    expect_refused(ops().accept_log(lost, confirmed()), Code::StateRefuses, "the clock is behind");
+    clock.pass(1s);
+    verify::KnownLog foreign = lost;
+    foreign.installation = "somebody else's";
+    expect_refused(ops().accept_log(foreign, confirmed()), Code::StateRefuses, "installation");
+    const auto asked = ops().accept_log(lost, confirmed());
+    ASSERT_TRUE(asked);
+    ASSERT_EQ(asked->progress, Progress::AwaitsApproval);
+    ASSERT_TRUE(sign(asked->approval->id, carol));
+    EXPECT_EQ(ops().accept_log(lost, with(asked->approval->id))->progress, Progress::Applied);
+    EXPECT_EQ(last_entry().action, audit::log_acceptance);
+    EXPECT_TRUE(report().is_sound());
+}
+
+TEST_F(Invariant8Gate, AVerifierWhoseWordAloneCountsIsGivenUpByTheOwnersAlone) {
+    store::VerifierRow row{"v1", {"vm", store::Freshness::AckOnly}};
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::AwaitsApproval);
+    row.terms.mode = store::Freshness::Lease;
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::Applied) << "time proves it";
+    store.rows.owners.clear();
+    row.terms.mode = store::Freshness::AckOnly;
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::Applied) << "and there is nobody to ask";
 }
 
 TEST_F(Invariant8Gate, AnApprovalIsNotWastedWhereNoneIsNeeded) {

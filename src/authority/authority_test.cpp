@@ -164,6 +164,8 @@ TEST_F(Invariant4, NeverWidensAndNeverOutlivesPolicy) {
     token_of("codex");
     IssueRequest narrow{*IdentityName::parse("codex"), *ScopeSet::parse("card:view"), Ending::after(2h)};
     ASSERT_TRUE(ops().issue(narrow, confirmed(), delivery));
+    const IssueRequest wide{*IdentityName::parse("codex"), *ScopeSet::parse("card:view,card:delete"), {}};
+    EXPECT_EQ(ops().issue(wide, confirmed(), delivery).error().code, Code::StateRefuses);
     const std::string narrow_id = delivery.delivered.back().substr(9, 12);
     ASSERT_TRUE(ops().rotate({narrow_id}, confirmed(), delivery));
     const std::string token = delivery.delivered.back();
@@ -294,6 +296,44 @@ class FailingStore final : public store::Store {
     Error error() const { return {code_, "the store is gone"}; }
     Code code_;
 };
+
+// RFC 7009: whoever has the token may end it, and a client nobody's but its own.
+TEST_F(Invariant5, ATokenIsRevokedByItsHolderAlone) {
+    const std::string token = token_of("codex");
+    const CredentialId id = only_credential();
+    const auto revoke_with = [&](std::string_view text, const char* client) {
+        std::optional<IdentityRef> who;
+        if (client != nullptr) who = IdentityRef{*WorkspaceName::parse("default"), *IdentityName::parse(client)};
+        return revoke_by_holder(store, token_key(root_key), text, who, clock.now(), "r1")->kind;
+    };
+    using enum HolderRevocation::Kind;
+    const std::size_t before = log_size();
+    const Secret guessed = make_token(TokenClass::Test, id, Bytes(token_entropy_bytes, 9));
+    EXPECT_EQ(revoke_with(guessed.reveal_text(), nullptr), NotOne) << "the id alone ends nothing";
+    EXPECT_EQ(revoke_with("mrq_test_", nullptr), NotOne);
+    EXPECT_EQ(revoke_with(token, "claude"), AnothersToken);
+    EXPECT_EQ(log_size(), before);
+    EXPECT_TRUE(accepts(token));
+    EXPECT_EQ(revoke_with(token, "codex"), Revoked);
+    EXPECT_EQ(verdict(token), Reason::CredentialRevoked);
+    EXPECT_EQ(last_entry().actor, "codex");
+    EXPECT_EQ(revoke_with(token, nullptr), Revoked) << "a repeat succeeds";
+    EXPECT_EQ(log_size(), before + 1) << "and changes nothing";
+}
+
+TEST_F(Invariant10, WhyIsToldToThoseWhoMayLook) {
+    const std::string token = token_of("codex");
+    const Grant elsewhere{*WorkspaceName::parse("other"), Permission::Manage},
+        here{*WorkspaceName::parse("default"), Permission::View};
+    ASSERT_TRUE(ops().add_workspace(*elsewhere.workspace, confirmed()));
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("stranger"), 1001, {elsewhere}, confirmed()));
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("viewer"), 1002, {here}, confirmed()));
+    EXPECT_TRUE(ops().verify(token, {})->tells_why);
+    EXPECT_FALSE(as(1001).verify(token, {})->tells_why) << "of another workspace";
+    EXPECT_TRUE(as(1002).verify(token, {})->tells_why);
+    EXPECT_FALSE(as(4711).verify(token, {})->tells_why) << "nobody's";
+    EXPECT_FALSE(as(4711).verify("garbage", {})->tells_why);
+}
 
 TEST_F(Invariant7, NoAnswerFromTheStoreIsNoVerdict) {
     const std::string token = token_of("codex");
@@ -466,6 +506,8 @@ TEST_F(Invariant9, TheDigestCoversWhoAsksForWhatAndWhere) {
     ASSERT_TRUE(
         ops().add_operator(*OperatorName::parse("second"), 2000, {{std::nullopt, Permission::Manage}}, confirmed()));
     add(as(2000).create(std::span(&wide, 1), dry(), delivery)->plan);
+    store.rows.installation->id = "another";
+    add(as(2000).create(std::span(&wide, 1), dry(), delivery)->plan);
 }
 
 TEST_F(Invariant9, WithoutConfirmationNothingHappens) {
@@ -539,6 +581,12 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
     ASSERT_TRUE(as(2000).create(requests, {mine, Confirmation::parse("").release(), ""}, delivery));
     EXPECT_EQ(as(2000).create(requests, {other, Confirmation::parse("").release(), ""}, delivery).error().code,
               Code::PermissionDenied);
+    const auto look = [&](const WorkspaceName& where) {
+        return as(2000).look(where, [](const auto&) { return Result<void>(); });
+    };
+    EXPECT_TRUE(look(mine));
+    EXPECT_EQ(look(other).error().code, Code::PermissionDenied);
+    EXPECT_EQ(last_entry().action, "workspace.view");
     const std::string id = delivery.delivered.back().substr(9, 12);
     EXPECT_EQ(ops().revoke(ByNameOrId{id}, {other, Confirmation::parse("").release(), "r"}).error().code,
               Code::NotFound)
@@ -846,7 +894,7 @@ TEST(Confirmation, ReadsWhatPeopleType) {
     EXPECT_TRUE(Confirmation::parse("")->is_given());
     EXPECT_TRUE(Confirmation::parse("12")->is_given());
     EXPECT_TRUE(Confirmation::parse("0123456789ab")->is_given()) << "twelve digits are a digest";
-    for (const char* bad : {"yes", "-1", "ABCDEF012345", "0123456789abcdefg"})
+    for (const char* bad : {"yes", "-1", "ABCDEF012345", "0123456789abcdefg", "a", "0123456789a"})
         EXPECT_EQ(Confirmation::parse(bad).error().code, Code::InvalidRequest) << bad;
     EXPECT_FALSE(Confirmation::none().is_given());
     EXPECT_FALSE(Confirmation::dry_run().is_given());

@@ -73,10 +73,12 @@ class Builder:
         self.compile, self.objects = {}, {}
         for entry in json.loads((BUILD / "compile_commands.json").read_text()):
             command = shlex.split(entry["command"])
-            self.compile[entry["file"]] = cached + command
-            library, _, _ = command[command.index("-o") + 1].removeprefix("CMakeFiles/").partition(".dir/")
-            if not entry["file"].endswith(".hxx.cxx"):  # what is precompiled is not linked
-                self.objects.setdefault(f"lib{library}.a", []).append(command[command.index("-o") + 1])
+            output = command[command.index("-o") + 1]
+            library, _, part = output.removeprefix("CMakeFiles/").partition(".dir/")
+            # Neither what the simulator compiles with other switches, nor what is precompiled.
+            if output.startswith("CMakeFiles/marque_") and part.startswith("src/"):
+                self.compile[entry["file"]] = cached + command
+                self.objects.setdefault(f"lib{library}.a", []).append(output)
         last = capture(["ninja", "-t", "commands", "core_tests"]).stdout.strip().splitlines()[-1]
         self.link = shlex.split(last.removeprefix(": && ").removesuffix(" && :"))
         # As the build has it (CMakeLists.txt): a mutant of a file that has not changed is not compiled again.
@@ -105,6 +107,8 @@ class Builder:
             parts = self.objects.get(word, [])
             command += [str(object_file) if part == replaced else part for part in parts] if replaced in parts else [word]
         command[command.index("-o") + 1] = str(program)
+        if str(object_file) not in command:
+            sys.exit(f"mutate: the tests are not linked with {replaced}")
         return command
 
 
