@@ -468,6 +468,15 @@ TEST_F(Invariant8Gate, WhoComesBackWithAWorkspaceIsPartOfThePlan) {
     EXPECT_TRUE(has(row(id).text, "scopes: card:edit card:view"));
     EXPECT_TRUE(has(row(id).text, "identities: 1")) << "who lives where nothing is protected needs no owner";
     ASSERT_TRUE(sign(id, carol));
+    // Another in its place, who may do the same.
+    auto& identities = store.rows.identities;
+    auto one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-bot")));
+    one.key().second = one.mapped().name = *IdentityName::parse("prod-cat");
+    identities.insert(std::move(one));
+    expect_refused(ops().resume(workspace, with(id)), Code::ApprovalNeeded, "has changed since");
+    one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-cat")));
+    one.key().second = one.mapped().name = *IdentityName::parse("prod-bot");
+    identities.insert(std::move(one));
     ASSERT_TRUE(revoke("prod-bot"));
     EXPECT_EQ(ops().resume(workspace, with(id)).error().code, Code::InvalidRequest) << "nobody is left behind the gate";
     ASSERT_TRUE(ops().resume(workspace, confirmed()));

@@ -24,6 +24,7 @@ using Invariant13 = AuthorityTest;
 TEST_F(AuthorityTest, InitHappensOnce) {
     InitRequest again{*OperatorName::parse("other"), *WorkspaceName::parse("w"), {}};
     EXPECT_EQ(ops().init(again, Confirmation::parse("").release()).error().code, Code::StateRefuses);
+    EXPECT_EQ(ops().init(again, Confirmation::none()).error().code, Code::StateRefuses) << "nor is it shown";
     EXPECT_EQ(log_size(), 6u);
 }
 
@@ -201,6 +202,7 @@ TEST_F(Invariant4, OfTwoRotationsOneWins) {
     const auto outer = ops().rotate({old_id}, confirmed(), delivery);
     ASSERT_FALSE(outer);
     EXPECT_EQ(outer.error().code, Code::StateRefuses) << "the outcome is known: it lost";
+    EXPECT_NE(outer.error().message.find("it has been replaced already"), std::string::npos) << outer.error().message;
     EXPECT_EQ(last_entry().action, "credential.deliver");
     EXPECT_EQ(last_entry().outcome, "failed");
     EXPECT_TRUE(accepts(inner.delivered.back()));
@@ -265,6 +267,9 @@ TEST_F(Invariant5, ALeakedTokenIsFoundAndEndedAndThatIsNoUse) {
     const std::string mixed = forged.substr(0, 22) + token.substr(22);  // one's id, the other's secret
     EXPECT_EQ(ops().revoke(ByToken{Secret::copy_of(bytes_of(mixed))}, confirmed("x")).error().code,
               Code::InvalidRequest);
+    const auto id = *CredentialId::parse(forged.substr(9, 12));
+    const Secret guessed = make_token(TokenClass::Test, id, Bytes(token_entropy_bytes, 9));  // its id, and no secret
+    EXPECT_EQ(ops().revoke(ByToken{Secret::copy_of(guessed.reveal())}, confirmed("x")).error().code, Code::NotFound);
     EXPECT_TRUE(accepts(forged));
 }
 
@@ -597,6 +602,20 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
         as(2000).grant(*OperatorName::parse("local"), {std::nullopt, Permission::Manage}, confirmed()).error().code,
         Code::PermissionDenied)
         << "nobody gives what they do not hold";
+    EXPECT_EQ(as(2000)
+                  .add_operator(*OperatorName::parse("friend"), 3000,
+                                {{mine, Permission::View}, {other, Permission::View}}, confirmed())
+                  .error()
+                  .code,
+              Code::PermissionDenied)
+        << "nor along with what they do";
+}
+
+TEST_F(Invariant10, APersonIsOneOperator) {
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("twin"), ops_uid, {}, confirmed()).error().code,
+              Code::StateRefuses);
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("ops"), 3000, {}, confirmed()).error().code, Code::StateRefuses);
+    EXPECT_EQ(store.rows.operators.size(), 1u);
 }
 
 TEST_F(Invariant10, SomebodyIsAlwaysLeftToManage) {
