@@ -573,10 +573,12 @@ class Evidence : public Invariant8Gate {
         ASSERT_TRUE(ops().add_owner(carol, confirmed()));
     }
     // Into the log with this installation's own seal, past every check.
-    void force(const audit::Event& event, const std::string& plan = "") {
+    void force(const audit::Event& event, const std::string& plan = "", const char* by = "ops",
+               const std::optional<ApprovalId>& approval = {}) {
         ASSERT_TRUE(store.change([&](const store::Reader&) -> Result<std::vector<audit::Draft>> {
-            audit::OperatorActor actor{*OperatorName::parse("ops"), {}};
-            return std::vector<audit::Draft>{{event, actor, clock.now(), audit::Mode::Setup, "", plan, "forced"}};
+            audit::OperatorActor actor{*OperatorName::parse(by), {}};
+            return std::vector<audit::Draft>{
+                {event, actor, clock.now(), audit::Mode::Setup, "", plan, "forced", approval}};
         }));
     }
     void expect_finding(std::string_view words) {
@@ -622,6 +624,21 @@ TEST_F(Evidence, Invariant11_AUseForAnotherPlanIsFound) {
     ASSERT_TRUE(sign(id, carol));
     force(audit::ApprovalRedeemed{id, row(id).plan}, std::string(64, '0'));
     expect_finding("was used for another plan");
+}
+
+TEST_F(Evidence, Invariant11_AUseBySomebodyElseIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    force(audit::ApprovalRedeemed{id, row(id).plan}, row(id).plan, "bob");
+    expect_finding("was used by bob, and ops had asked for it");
+}
+
+TEST_F(Evidence, Invariant11_AUseCoversOneCommandAndNoOther) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    force(audit::OwnerAdded{dave}, row(id).plan, "ops", id);
+    expect_finding("owner.add of owner SHA256:dave is for the owners to allow");
 }
 
 TEST_F(Evidence, Invariant11_WhatPassedNoGateIsFound) {
