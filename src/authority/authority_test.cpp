@@ -1,5 +1,6 @@
 // authority: each invariant of the design that the use cases keep, over the store in memory,
 // with a clock, random bytes and a delivery that the test holds in its hand.
+#include "authority/evidence.h"
 #include "authority/log.h"
 #include "authority/runtime.h"
 #include "test/authority_fixture.h"
@@ -907,6 +908,20 @@ TEST_F(AuthorityTest, WhoMayOnlyNoteUsesLeavesTheEventsToOthers) {
     EXPECT_TRUE(accepts(old_token));
     ASSERT_TRUE(write_uses(store, uses, clock.now(), ""));
     EXPECT_FALSE(accepts(old_token)) << "whoever may more has ended it";
+}
+
+// Sealed, and still of no sense: nobody's credential was issued. A finding or none, but an answer.
+TEST_F(Invariant11, AnActionOnAnotherKindOfThingIsJudgedAllTheSame) {
+    Evidence evidence(signatures);
+    for (const char* action : {"credential.issue", "credential.resume", "identity.resume", "identity.create",
+                               "environment.resume", "owner.add", "approval.redeem"}) {
+        audit::Entry entry;
+        entry.seq = 1;
+        entry.action = action;
+        entry.outcome = "done";
+        entry.subject = WorkspaceRef{*WorkspaceName::parse("default")};
+        EXPECT_TRUE(evidence.add(entry)) << action;
+    }
 }
 
 TEST(Confirmation, ReadsWhatPeopleType) {

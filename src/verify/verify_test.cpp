@@ -348,6 +348,13 @@ TEST_F(VerifierTest, Invariant12_AHeadThatNobodySealedIsRefused) {
     EXPECT_EQ(verdict(codex), "none: corrupt");
 }
 
+TEST_F(VerifierTest, Invariant12_AStoreOfAnotherInstallationIsRefused) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    store.rows.installation->id = "another";
+    ASSERT_TRUE(store.record_uses({}, {}));
+    EXPECT_EQ(verdict(codex), "none: corrupt");
+}
+
 TEST_F(VerifierTest, RowsWrittenWithoutAnEventAreReadAgain) {
     EXPECT_EQ(verdict(codex), "accepted");
     store.rows.credentials.at(codex.id).stored = CredentialStanding::Revoked;
