@@ -613,6 +613,7 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
 }
 
 TEST_F(Invariant10, APersonIsOneOperator) {
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("twin"), ops_uid, {}, dry()).error().code, Code::StateRefuses);
     EXPECT_EQ(ops().add_operator(*OperatorName::parse("twin"), ops_uid, {}, confirmed()).error().code,
               Code::StateRefuses);
     EXPECT_EQ(ops().add_operator(*OperatorName::parse("ops"), 3000, {}, confirmed()).error().code, Code::StateRefuses);

@@ -142,7 +142,8 @@ def judge(builder, mutant, every_test):
 def report(mutant, wrong, tests, wanted, every_test):
     """Whether it is as it has to be, and a line that says how."""
     if wanted:
-        return wrong.startswith(wanted), f"{'as it has to be' if wrong.startswith(wanted) else 'FAILED'}: {wrong or 'killed'}"
+        is_right = wrong.startswith(wanted)
+        return is_right, f"{'as it has to be' if is_right else 'FAILED'}: {(wrong or 'killed').splitlines()[0]}"
     if wrong:
         return False, f"FAILED: {wrong}" + (f", whatever {mutant['tests']} says" if wrong == "survived" else "")
     return True, "killed by " + ", ".join(tests if every_test else tests[:1])
