@@ -41,8 +41,10 @@ SELF_TEST = [
      "its text occurs"),
     ({"name": "self-test-no-such-test", "file": FILE, "replace": "if (is_name(text)) return",
       "by": "if (!is_name(text)) return", "tests": "Nome.*"}, "no test is named"),
+    ({"name": "self-test-no-test-ran", "file": FILE, "replace": "if (is_name(text)) return",
+      "by": "if (!is_name(text)) return", "tests": "Name.*"}, "died before a test began"),
     ({"name": "self-test-killed", "file": FILE, "replace": "if (is_name(text)) return",
-      "by": "if (!is_name(text)) return", "tests": "Name.*"}, ""),
+      "by": "if (is_name(text) || text == \"A\") return", "tests": "Name.*"}, ""),
 ]
 
 
@@ -132,7 +134,10 @@ def judge(builder, mutant, every_test):
     program = WORK / mutant["name"]
     try:
         ran = capture([program, f"--gtest_filter={'*' if every_test else mutant['tests']}"], timeout=LONGEST_S)
-        return ("", failed_tests(ran.stdout)) if ran.returncode else ("survived", [])
+        if ran.returncode == 0:
+            return "survived", []
+        failed = failed_tests(ran.stdout)
+        return ("", failed) if failed else ("died before a test began", [])
     except subprocess.TimeoutExpired:
         return "", [f"none ended within {LONGEST_S} s"]
     finally:
