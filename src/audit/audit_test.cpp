@@ -33,9 +33,12 @@ TEST(CanonicalJson, ReadsOnlyItsOwnForm) {
          {"", " {}", "{} ", "{\"a\": 1}", R"({"b":1,"a":2})", R"({"a":1,"a":1})", "1.5", "1e3", "-0", "01",
           "9007199254740992", R"("\u0041")", R"("\/")", "{\"é\":1}", "nul", "[1,]", "\"\x01\"", "\"\xff\""})
         EXPECT_FALSE(parse_canonical(bad)) << bad;
-    std::string deep;
-    for (int i = 0; i < 100; ++i) deep += "[";
-    EXPECT_FALSE(parse_canonical(deep));
+    const auto nested = [](int depth) {
+        const auto count = static_cast<std::size_t>(depth);
+        return std::string(count, '[') + std::string(count, ']');
+    };
+    EXPECT_TRUE(parse_canonical(nested(max_canonical_depth)));
+    EXPECT_FALSE(parse_canonical(nested(max_canonical_depth + 1)));
     EXPECT_FALSE(parse_canonical("\"" + std::string(max_canonical_bytes, 'a') + "\""));
 }
 
@@ -134,6 +137,11 @@ TEST(Merkle, EveryProofOfEverySmallTreeHoldsAndNoOtherDoes) {
         }
     }
     EXPECT_FALSE(is_included(leaves[0], 0, 0, {}, leaves[0]));
+    const std::span four = std::span(leaves).first(4);
+    EXPECT_FALSE(is_included(root_of(four.first(2)), 0, 4, {root_of(four.last(2))}, root_of(four)))
+        << "a node within the tree is no entry";
+    EXPECT_FALSE(is_consistent(4, leaves[0], 4, root_of(four), {})) << "of one size there is one log";
+    EXPECT_FALSE(is_consistent(0, leaves[0], 1, leaves[0], {leaves[0]})) << "nothing is proved of an empty log";
     EXPECT_FALSE(is_consistent(0, leaves[0], 1, leaves[0], {}));
     EXPECT_FALSE(is_consistent(2, leaves[0], 1, leaves[0], {}));
 }
@@ -185,6 +193,11 @@ TEST(SignedNote, RefusesWhatIsNotSigned) {
     other.name = "Other";
     EXPECT_EQ(open_note(note, other).error().code, Code::Corrupt) << "signed by somebody else";
     EXPECT_FALSE(open_note(note_text + "\n\x01\n" + note, key)) << "control characters";
+    // The id is the key's, the name somebody else's.
+    std::string renamed = note;
+    renamed.replace(renamed.rfind("PeterNeumann"), 12, "Mallory");
+    EXPECT_FALSE(open_note(renamed, key));
+    EXPECT_FALSE(open_note(note + "— \x1b[2J Az3grlgtzPICa5OS8npVmf1Myq8=\n", key)) << "also in what is passed over";
     // A line by an unknown key is passed over, as the format says.
     const std::string more =
         note +
@@ -270,6 +283,19 @@ TEST(Entry, ReadsBack) {
     EXPECT_EQ(decode("{}").error().code, Code::Corrupt);
     EXPECT_EQ(decode("").error().code, Code::Corrupt);
     EXPECT_EQ(decode(R"({"seq":0})").error().code, Code::Corrupt);
+    const std::string good = encode(example_draft(), 7);
+    for (const auto& [part, instead] :
+         std::initializer_list<std::pair<const char*, const char*>>{{R"("seq":7)", R"("seq":0)"},
+                                                                    {R"("seq":7)", R"("seq":-1)"},
+                                                                    {R"("action":"credential.issue",)", ""},
+                                                                    {R"("outcome":"done",)", ""},
+                                                                    {R"("actor":{)", R"("actos":{)"},
+                                                                    {R"("target":{)", R"("targeu":{)"},
+                                                                    {R"("at":"1970)", R"("at":"197O)"}}) {
+        std::string bad = good;
+        bad.replace(bad.find(part), std::string_view(part).size(), instead);
+        EXPECT_EQ(decode(bad).error().code, Code::Corrupt) << bad;
+    }
 }
 
 TEST(Seal, DependsOnEverythingItCovers) {
@@ -279,6 +305,8 @@ TEST(Seal, DependsOnEverythingItCovers) {
     EXPECT_EQ(seal, seal_of_entry(key, 1, leaf));
     EXPECT_NE(seal, seal_of_entry(other_key, 1, leaf));
     EXPECT_NE(seal, seal_of_entry(key, 2, leaf)) << "an entry can't be moved";
+    EXPECT_NE(seal, seal_of_entry(key, 257, leaf)) << "however far";
+    EXPECT_NE(seal, seal_of_entry(key, 1 + (std::uint64_t{1} << 56), leaf));
     EXPECT_NE(seal, seal_of_entry(key, 1, other_leaf));
     Frontier one;
     one.append(leaf);

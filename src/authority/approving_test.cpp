@@ -279,6 +279,17 @@ TEST_F(Invariant8Gate, WhatIsRewrittenInTheDatabaseIsNotWhatWasSigned) {
     rewritten([](Approval& a) { a.plan = std::string(64, '0'); }, Code::ApprovalNeeded);
     rewritten([](Approval& a) { a.signatures[0].text = "x"; }, Code::Corrupt);
     rewritten([&](Approval& a) { a.signatures[0].fingerprint = dave.fingerprint; }, Code::ApprovalNeeded);
+    // One owner's signature is not another's, whoever the database says it is by.
+    add(dave);
+    set_quorum(2);
+    rewritten(
+        [&](Approval& a) {
+            a.signatures.push_back(a.signatures[0]);
+            a.signatures[1].fingerprint = dave.fingerprint;
+        },
+        Code::Corrupt);
+    set_quorum(1);
+    store.rows.owners.erase(dave.fingerprint);
     expect_not_made();
 
     // Whoever writes a plan and its text anew has one that nobody signed.
@@ -320,6 +331,36 @@ TEST_F(Invariant8Gate, WhoTheOwnersAreIsForThemToSay) {
     ASSERT_TRUE(sign(open, carol));
     ASSERT_TRUE(ops().set_protection(*EnvironmentName::parse("production"), Protection::Open, with(open)));
     EXPECT_EQ(create("free", "production")->progress, Progress::Applied);
+}
+
+// What lost entries revoked works again: that is not for an operator to say.
+TEST_F(Invariant8Gate, ALogThatLostEntriesIsGoneOnWithByItsOwnersAlone) {
+    const std::string installation = store.rows.installation->id;
+    const auto as_it_is =
+        store::read_from(store, [&](const store::Reader& reader) { return verify::known_log_of(reader, log_size()); });
+    EXPECT_EQ(ops().accept_log(*as_it_is, confirmed())->progress, Progress::AlreadySo);
+    const verify::KnownLog lost{installation, log_size() + 5, {}, clock.now()};
+    expect_refused(ops().accept_log(lost, confirmed()), Code::StateRefuses, "the clock is behind");
+    clock.pass(1s);
+    verify::KnownLog foreign = lost;
+    foreign.installation = "somebody else's";
+    expect_refused(ops().accept_log(foreign, confirmed()), Code::StateRefuses, "installation");
+    const auto asked = ops().accept_log(lost, confirmed());
+    ASSERT_TRUE(asked);
+    ASSERT_EQ(asked->progress, Progress::AwaitsApproval);
+    ASSERT_TRUE(sign(asked->approval->id, carol));
+    EXPECT_EQ(ops().accept_log(lost, with(asked->approval->id))->progress, Progress::Applied);
+    EXPECT_EQ(last_entry().action, audit::log_acceptance);
+}
+
+TEST_F(Invariant8Gate, AVerifierWhoseWordAloneCountsIsGivenUpByTheOwnersAlone) {
+    store::VerifierRow row{"v1", {"vm", store::Freshness::AckOnly}};
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::AwaitsApproval);
+    row.terms.mode = store::Freshness::Lease;
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::Applied) << "time proves it";
+    store.rows.owners.clear();
+    row.terms.mode = store::Freshness::AckOnly;
+    EXPECT_EQ(ops().remove_verifier(row, confirmed())->progress, Progress::Applied) << "and there is nobody to ask";
 }
 
 TEST_F(Invariant8Gate, AnApprovalIsNotWastedWhereNoneIsNeeded) {
@@ -441,6 +482,15 @@ TEST_F(Invariant8Gate, WhoComesBackWithAWorkspaceIsPartOfThePlan) {
     EXPECT_TRUE(has(row(id).text, "scopes: card:edit card:view"));
     EXPECT_TRUE(has(row(id).text, "identities: 1")) << "who lives where nothing is protected needs no owner";
     ASSERT_TRUE(sign(id, carol));
+    // Another in its place, who may do the same.
+    auto& identities = store.rows.identities;
+    auto one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-bot")));
+    one.key().second = one.mapped().name = *IdentityName::parse("prod-cat");
+    identities.insert(std::move(one));
+    expect_refused(ops().resume(workspace, with(id)), Code::ApprovalNeeded, "is for another plan than this");
+    one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-cat")));
+    one.key().second = one.mapped().name = *IdentityName::parse("prod-bot");
+    identities.insert(std::move(one));
     ASSERT_TRUE(revoke("prod-bot"));
     EXPECT_EQ(ops().resume(workspace, with(id)).error().code, Code::InvalidRequest) << "nobody is left behind the gate";
     ASSERT_TRUE(ops().resume(workspace, confirmed()));
@@ -537,10 +587,12 @@ class Evidence : public Invariant8Gate {
         ASSERT_TRUE(ops().add_owner(carol, confirmed()));
     }
     // Into the log with this installation's own seal, past every check.
-    void force(const audit::Event& event, const std::string& plan = "") {
+    void force(const audit::Event& event, const std::string& plan = "", const char* by = "ops",
+               const std::optional<ApprovalId>& approval = {}) {
         ASSERT_TRUE(store.change([&](const store::Reader&) -> Result<std::vector<audit::Draft>> {
-            audit::OperatorActor actor{*OperatorName::parse("ops"), {}};
-            return std::vector<audit::Draft>{{event, actor, clock.now(), audit::Mode::Setup, "", plan, "forced"}};
+            audit::OperatorActor actor{*OperatorName::parse(by), {}};
+            return std::vector<audit::Draft>{
+                {event, actor, clock.now(), audit::Mode::Setup, "", plan, "forced", approval}};
         }));
     }
     void expect_finding(std::string_view words) {
@@ -586,6 +638,21 @@ TEST_F(Evidence, Invariant11_AUseForAnotherPlanIsFound) {
     ASSERT_TRUE(sign(id, carol));
     force(audit::ApprovalRedeemed{id, row(id).plan}, std::string(64, '0'));
     expect_finding("was used for another plan");
+}
+
+TEST_F(Evidence, Invariant11_AUseBySomebodyElseIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    force(audit::ApprovalRedeemed{id, row(id).plan}, row(id).plan, "bob");
+    expect_finding("was used by bob, and ops had asked for it");
+}
+
+TEST_F(Evidence, Invariant11_AUseCoversOneCommandAndNoOther) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    force(audit::OwnerAdded{dave}, row(id).plan, "ops", id);
+    expect_finding("owner.add of owner SHA256:dave is for the owners to allow");
 }
 
 TEST_F(Evidence, Invariant11_WhatPassedNoGateIsFound) {

@@ -1,8 +1,10 @@
 // authority: each invariant of the design that the use cases keep, over the store in memory,
 // with a clock, random bytes and a delivery that the test holds in its hand.
+#include "authority/evidence.h"
 #include "authority/log.h"
 #include "authority/runtime.h"
 #include "test/authority_fixture.h"
+#include "test/leased_store.h"
 
 namespace marque::authority {
 namespace {
@@ -23,6 +25,7 @@ using Invariant13 = AuthorityTest;
 TEST_F(AuthorityTest, InitHappensOnce) {
     InitRequest again{*OperatorName::parse("other"), *WorkspaceName::parse("w"), {}};
     EXPECT_EQ(ops().init(again, Confirmation::parse("").release()).error().code, Code::StateRefuses);
+    EXPECT_EQ(ops().init(again, Confirmation::none()).error().code, Code::StateRefuses) << "nor is it shown";
     EXPECT_EQ(log_size(), 6u);
 }
 
@@ -163,6 +166,8 @@ TEST_F(Invariant4, NeverWidensAndNeverOutlivesPolicy) {
     token_of("codex");
     IssueRequest narrow{*IdentityName::parse("codex"), *ScopeSet::parse("card:view"), Ending::after(2h)};
     ASSERT_TRUE(ops().issue(narrow, confirmed(), delivery));
+    const IssueRequest wide{*IdentityName::parse("codex"), *ScopeSet::parse("card:view,card:delete"), {}};
+    EXPECT_EQ(ops().issue(wide, confirmed(), delivery).error().code, Code::StateRefuses);
     const std::string narrow_id = delivery.delivered.back().substr(9, 12);
     ASSERT_TRUE(ops().rotate({narrow_id}, confirmed(), delivery));
     const std::string token = delivery.delivered.back();
@@ -198,11 +203,31 @@ TEST_F(Invariant4, OfTwoRotationsOneWins) {
     const auto outer = ops().rotate({old_id}, confirmed(), delivery);
     ASSERT_FALSE(outer);
     EXPECT_EQ(outer.error().code, Code::StateRefuses) << "the outcome is known: it lost";
+    EXPECT_NE(outer.error().message.find("it has been replaced already"), std::string::npos) << outer.error().message;
     EXPECT_EQ(last_entry().action, "credential.deliver");
     EXPECT_EQ(last_entry().outcome, "failed");
     EXPECT_TRUE(accepts(inner.delivered.back()));
     EXPECT_FALSE(accepts(delivery.delivered.back()));
     EXPECT_TRUE(accepts(old_token)) << "in its overlap";
+}
+
+// A repeat waits at the same barrier: whoever lost the answer to the first one learns from it that it holds.
+TEST_F(Invariant5, ARepeatIsAwaitedToo) {
+    const std::string token = token_of("codex");
+    MovingClock moving;
+    MemoryVerifiers verifiers(store, moving);
+    ASSERT_TRUE(verifiers.add({"web", store::Freshness::Lease, 5s}));
+    LeasedStore leased(store, verifiers);
+    audit::Process process;
+    process.uid = ops_uid;
+    for (const Progress progress : {Progress::Applied, Progress::AlreadySo}) {
+        Authority over_leases(leased, moving, random, root_key, signatures, process);
+        const auto done = over_leases.revoke(ByNameOrId{"codex"}, confirmed("because"));
+        ASSERT_TRUE(done);
+        EXPECT_EQ(done->progress, progress);
+        ASSERT_TRUE(done->receipt.has_value());
+        EXPECT_EQ(done->receipt->waited_out, std::vector<std::string>{"web"});
+    }
 }
 
 TEST_F(Invariant5, ARevocationDuringARotationStands) {
@@ -243,6 +268,9 @@ TEST_F(Invariant5, ALeakedTokenIsFoundAndEndedAndThatIsNoUse) {
     const std::string mixed = forged.substr(0, 22) + token.substr(22);  // one's id, the other's secret
     EXPECT_EQ(ops().revoke(ByToken{Secret::copy_of(bytes_of(mixed))}, confirmed("x")).error().code,
               Code::InvalidRequest);
+    const auto id = *CredentialId::parse(forged.substr(9, 12));
+    const Secret guessed = make_token(TokenClass::Test, id, Bytes(token_entropy_bytes, 9));  // its id, and no secret
+    EXPECT_EQ(ops().revoke(ByToken{Secret::copy_of(guessed.reveal())}, confirmed("x")).error().code, Code::NotFound);
     EXPECT_TRUE(accepts(forged));
 }
 
@@ -274,6 +302,44 @@ class FailingStore final : public store::Store {
     Error error() const { return {code_, "the store is gone"}; }
     Code code_;
 };
+
+// RFC 7009: whoever has the token may end it, and a client nobody's but its own.
+TEST_F(Invariant5, ATokenIsRevokedByItsHolderAlone) {
+    const std::string token = token_of("codex");
+    const CredentialId id = only_credential();
+    const auto revoke_with = [&](std::string_view text, const char* client) {
+        std::optional<IdentityRef> who;
+        if (client != nullptr) who = IdentityRef{*WorkspaceName::parse("default"), *IdentityName::parse(client)};
+        return revoke_by_holder(store, token_key(root_key), text, who, clock.now(), "r1")->kind;
+    };
+    using enum HolderRevocation::Kind;
+    const std::size_t before = log_size();
+    const Secret guessed = make_token(TokenClass::Test, id, Bytes(token_entropy_bytes, 9));
+    EXPECT_EQ(revoke_with(guessed.reveal_text(), nullptr), NotOne) << "the id alone ends nothing";
+    EXPECT_EQ(revoke_with("mrq_test_", nullptr), NotOne);
+    EXPECT_EQ(revoke_with(token, "claude"), AnothersToken);
+    EXPECT_EQ(log_size(), before);
+    EXPECT_TRUE(accepts(token));
+    EXPECT_EQ(revoke_with(token, "codex"), Revoked);
+    EXPECT_EQ(verdict(token), Reason::CredentialRevoked);
+    EXPECT_EQ(last_entry().actor, "codex");
+    EXPECT_EQ(revoke_with(token, nullptr), Revoked) << "a repeat succeeds";
+    EXPECT_EQ(log_size(), before + 1) << "and changes nothing";
+}
+
+TEST_F(Invariant10, WhyIsToldToThoseWhoMayLook) {
+    const std::string token = token_of("codex");
+    const Grant elsewhere{*WorkspaceName::parse("other"), Permission::Manage},
+        here{*WorkspaceName::parse("default"), Permission::View};
+    ASSERT_TRUE(ops().add_workspace(*elsewhere.workspace, confirmed()));
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("stranger"), 1001, {elsewhere}, confirmed()));
+    ASSERT_TRUE(ops().add_operator(*OperatorName::parse("viewer"), 1002, {here}, confirmed()));
+    EXPECT_TRUE(ops().verify(token, {})->tells_why);
+    EXPECT_FALSE(as(1001).verify(token, {})->tells_why) << "of another workspace";
+    EXPECT_TRUE(as(1002).verify(token, {})->tells_why);
+    EXPECT_FALSE(as(4711).verify(token, {})->tells_why) << "nobody's";
+    EXPECT_FALSE(as(4711).verify("garbage", {})->tells_why);
+}
 
 TEST_F(Invariant7, NoAnswerFromTheStoreIsNoVerdict) {
     const std::string token = token_of("codex");
@@ -446,6 +512,8 @@ TEST_F(Invariant9, TheDigestCoversWhoAsksForWhatAndWhere) {
     ASSERT_TRUE(
         ops().add_operator(*OperatorName::parse("second"), 2000, {{std::nullopt, Permission::Manage}}, confirmed()));
     add(as(2000).create(std::span(&wide, 1), dry(), delivery)->plan);
+    store.rows.installation->id = "another";
+    add(as(2000).create(std::span(&wide, 1), dry(), delivery)->plan);
 }
 
 TEST_F(Invariant9, WithoutConfirmationNothingHappens) {
@@ -519,6 +587,12 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
     ASSERT_TRUE(as(2000).create(requests, {mine, Confirmation::parse("").release(), ""}, delivery));
     EXPECT_EQ(as(2000).create(requests, {other, Confirmation::parse("").release(), ""}, delivery).error().code,
               Code::PermissionDenied);
+    const auto look = [&](const WorkspaceName& where) {
+        return as(2000).look(where, [](const auto&) { return Result<void>(); });
+    };
+    EXPECT_TRUE(look(mine));
+    EXPECT_EQ(look(other).error().code, Code::PermissionDenied);
+    EXPECT_EQ(last_entry().action, "workspace.view");
     const std::string id = delivery.delivered.back().substr(9, 12);
     EXPECT_EQ(ops().revoke(ByNameOrId{id}, {other, Confirmation::parse("").release(), "r"}).error().code,
               Code::NotFound)
@@ -529,6 +603,21 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
         as(2000).grant(*OperatorName::parse("local"), {std::nullopt, Permission::Manage}, confirmed()).error().code,
         Code::PermissionDenied)
         << "nobody gives what they do not hold";
+    EXPECT_EQ(as(2000)
+                  .add_operator(*OperatorName::parse("friend"), 3000,
+                                {{mine, Permission::View}, {other, Permission::View}}, confirmed())
+                  .error()
+                  .code,
+              Code::PermissionDenied)
+        << "nor along with what they do";
+}
+
+TEST_F(Invariant10, APersonIsOneOperator) {
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("twin"), ops_uid, {}, dry()).error().code, Code::StateRefuses);
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("twin"), ops_uid, {}, confirmed()).error().code,
+              Code::StateRefuses);
+    EXPECT_EQ(ops().add_operator(*OperatorName::parse("ops"), 3000, {}, confirmed()).error().code, Code::StateRefuses);
+    EXPECT_EQ(store.rows.operators.size(), 1u);
 }
 
 TEST_F(Invariant10, SomebodyIsAlwaysLeftToManage) {
@@ -822,11 +911,25 @@ TEST_F(AuthorityTest, WhoMayOnlyNoteUsesLeavesTheEventsToOthers) {
     EXPECT_FALSE(accepts(old_token)) << "whoever may more has ended it";
 }
 
+// Sealed, and still of no sense: nobody's credential was issued. A finding or none, but an answer.
+TEST_F(Invariant11, AnActionOnAnotherKindOfThingIsJudgedAllTheSame) {
+    Evidence evidence(signatures);
+    for (const char* action : {"credential.issue", "credential.resume", "identity.resume", "identity.create",
+                               "environment.resume", "owner.add", "approval.redeem"}) {
+        audit::Entry entry;
+        entry.seq = 1;
+        entry.action = action;
+        entry.outcome = "done";
+        entry.subject = WorkspaceRef{*WorkspaceName::parse("default")};
+        EXPECT_TRUE(evidence.add(entry)) << action;
+    }
+}
+
 TEST(Confirmation, ReadsWhatPeopleType) {
     EXPECT_TRUE(Confirmation::parse("")->is_given());
     EXPECT_TRUE(Confirmation::parse("12")->is_given());
     EXPECT_TRUE(Confirmation::parse("0123456789ab")->is_given()) << "twelve digits are a digest";
-    for (const char* bad : {"yes", "-1", "ABCDEF012345", "0123456789abcdefg"})
+    for (const char* bad : {"yes", "-1", "ABCDEF012345", "0123456789abcdefg", "a", "0123456789a"})
         EXPECT_EQ(Confirmation::parse(bad).error().code, Code::InvalidRequest) << bad;
     EXPECT_FALSE(Confirmation::none().is_given());
     EXPECT_FALSE(Confirmation::dry_run().is_given());

@@ -152,8 +152,11 @@ bool Evidence::needs_owners(const audit::Entry& entry) const {
         const auto* identity = std::get_if<IdentityRef>(&entry.subject);
         return environment && identity != nullptr && protected_.contains({identity->workspace, *environment});
     }
-    if (entry.action == "credential.issue" || entry.action == "credential.resume" || entry.action == "identity.resume")
-        return lives_protected(*audit::identity_of(entry.subject));
+    if (entry.action == "credential.issue" || entry.action == "credential.resume" ||
+        entry.action == "identity.resume") {
+        const auto whose = audit::identity_of(entry.subject);
+        return !whose || lives_protected(*whose);  // nobody's, which no command writes, is found
+    }
     if (const auto* environment = std::get_if<EnvironmentRef>(&entry.subject))
         return entry.action == "environment.resume" && protected_.contains(*environment);
     return false;

@@ -272,6 +272,16 @@ TEST_F(LeaseTest, TheReaperFencesWaitsAndOnlyThenRemoves) {
     EXPECT_TRUE(verifiers.rows.contains("v2"));
 }
 
+TEST_F(LeaseTest, TheReaperLeavesThoseAloneWhoRenew) {
+    const auto one = make(), other = make();
+    for (int i = 0; i < 60; ++i) {
+        ASSERT_TRUE(renew(*one));
+        ASSERT_TRUE(other->keep());
+    }
+    EXPECT_FALSE(verifiers.rows.at("v1").is_fenced);
+    EXPECT_FALSE(verifiers.rows.at("v2").is_fenced);
+}
+
 TEST_F(LeaseTest, TheReaperLeavesThoseAloneWhoseWordAloneCounts) {
     ASSERT_TRUE(verifiers.add({"vm", store::Freshness::AckOnly, 5s}));
     const auto other = make();

@@ -152,8 +152,74 @@ TEST(Index, TellsTokensApart) {
     }
     EXPECT_EQ(index.verify(hasher, token(3001).text, {}, t0).reason, Reason::Unknown);
     EXPECT_EQ(index.verify(hasher, token(1).text + "x", {}, t0).reason, Reason::Malformed);
+    std::string mistyped = token(1).text;
+    mistyped.back() = mistyped.back() == '0' ? '1' : '0';
+    EXPECT_EQ(index.verify(hasher, mistyped, {}, t0).reason, Reason::Malformed);
     TokenHasher other(key(2));
     EXPECT_EQ(index.verify(other, token(1).text, {}, t0).reason, Reason::WrongSecret);
+}
+
+// Two ids that the table of numbers can't tell apart: the lines themselves do.
+TEST(Index, TellsIdsApartThatLookAlike) {
+    std::uint64_t inverse = 1;
+    for (int i = 0; i < 6; ++i) inverse *= 2 - 0x9E3779B97F4A7C15 * inverse;
+    std::vector<std::uint64_t> alike;
+    for (std::uint64_t i = 0; alike.size() < 2; ++i)
+        if (const std::uint64_t bits = inverse * (0xFFFFFFFF00000000 | i); bits < std::uint64_t{1} << 60)
+            alike.push_back(bits);
+    Index index;
+    index.put(Workspace{workspace, {}, t0});
+    ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
+    ASSERT_TRUE(put_identity(index, identity("codex")));
+    ASSERT_TRUE(put_credential(index, credential(token(alike[0]), "codex")));
+    TokenHasher hasher(key(1));
+    EXPECT_TRUE(index.verify(hasher, token(alike[0]).text, {}, t0).is_accepted());
+    EXPECT_EQ(index.verify(hasher, token(alike[1]).text, {}, t0).reason, Reason::Unknown);
+}
+
+// What has the same name in another workspace is another thing.
+TEST(Index, ANameIsOneWithinItsWorkspace) {
+    const WorkspaceName other = *WorkspaceName::parse("other");
+    Index index;
+    for (const WorkspaceName& place : {workspace, other}) {
+        index.put(Workspace{place, {}, t0});
+        ASSERT_TRUE(index.put(Environment{place, dev, Protection::Open, {}, {}, t0}));
+        Identity codex = identity("codex");
+        codex.workspace = place;
+        ASSERT_TRUE(put_identity(index, codex));
+        Credential own = credential(token(place == other), "codex");
+        own.workspace = place;
+        ASSERT_TRUE(put_credential(index, own));
+    }
+    TokenHasher hasher(key(1));
+    const auto reason = [&](std::uint64_t of) { return index.verify(hasher, token(of).text, {}, t0).reason; };
+    ASSERT_TRUE(index.put(Environment{other, dev, Protection::Open, {}, {Standing::Paused}, t0}));
+    EXPECT_EQ(reason(0), Reason::Accepted);
+    EXPECT_EQ(reason(1), Reason::EnvironmentPaused);
+    ASSERT_TRUE(index.put(Environment{other, dev, Protection::Open, {}, {}, t0}));
+    Identity revoked = identity("codex");
+    revoked.condition.stored = Standing::Revoked;
+    ASSERT_TRUE(put_identity(index, revoked));
+    EXPECT_EQ(reason(0), Reason::IdentityRevoked);
+    EXPECT_EQ(reason(1), Reason::Accepted);
+}
+
+TEST(Index, APauseEndsAtItsOwnTime) {
+    Index index;
+    index.put(Workspace{workspace, {}, t0});
+    ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
+    Identity codex = identity("codex");
+    TokenHasher hasher(key(1));
+    const auto reason_after = [&](const Condition& condition) {
+        codex.condition = condition;
+        EXPECT_TRUE(put_identity(index, codex));
+        EXPECT_TRUE(put_credential(index, credential(token(1), "codex")));
+        return index.verify(hasher, token(1).text, {}, t0 + 30min).reason;
+    };
+    EXPECT_EQ(reason_after({Standing::Paused, t0 + 10min}), Reason::Accepted);
+    EXPECT_EQ(reason_after({Standing::Paused, {}}), Reason::IdentityPaused) << "not at that of the one before";
+    EXPECT_EQ(reason_after({Standing::Paused, t0 + 40min}), Reason::IdentityPaused);
+    EXPECT_EQ(reason_after({Standing::Active, {}}), Reason::Accepted);
 }
 
 TEST(Index, RefusesWhatStandsUnderNothing) {
@@ -273,6 +339,20 @@ TEST_F(VerifierTest, Invariant12_AnEntryThatNobodySealedIsRefused) {
     store.rows.entries.back().seal[0] ^= 1;
     EXPECT_EQ(verdict(codex), "none: corrupt");
     EXPECT_FALSE(verifier.status().log_verifies);
+}
+
+TEST_F(VerifierTest, Invariant12_AHeadThatNobodySealedIsRefused) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    store.rows.head.seal[0] ^= 1;
+    ASSERT_TRUE(store.record_uses({}, {}));  // a commit
+    EXPECT_EQ(verdict(codex), "none: corrupt");
+}
+
+TEST_F(VerifierTest, Invariant12_AStoreOfAnotherInstallationIsRefused) {
+    EXPECT_EQ(verdict(codex), "accepted");
+    store.rows.installation->id = "another";
+    ASSERT_TRUE(store.record_uses({}, {}));
+    EXPECT_EQ(verdict(codex), "none: corrupt");
 }
 
 TEST_F(VerifierTest, RowsWrittenWithoutAnEventAreReadAgain) {

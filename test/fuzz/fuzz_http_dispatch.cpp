@@ -307,7 +307,10 @@ void check(const Request& request, std::string_view bytes, const Circumstances& 
     }
     if (!circumstances.has_session) {
         CHECK(!credential && (!outcome.revocation || !outcome.revocation->client));
-        CHECK(answer.status != 401 && answer.status != 403);  // it can't be told
+        // It can't be told; but for whoever presents nothing that could be looked up, who is nobody at any time.
+        const auto& presented = request.authorization;
+        CHECK(answer.status != 403);
+        CHECK(answer.status != 401 || !presented || (!bearer_token(*presented) && !basic_secret(*presented)));
         if (outcome.route == "/readyz") CHECK(answer.status != 200);
     }
 }
