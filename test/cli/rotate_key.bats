@@ -75,7 +75,7 @@ key_in_force() {
     cp -a "$WORK/whole" "$MARQUE_STORE"
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE entry SET bytes = replace(bytes, 'codex', 'codec') WHERE seq = 9"
     answers 10 store rotate-key --confirm
-    has "$stderr" "is not sealed by this installation"
+    has "$stderr" "the entries do not add up to the log's head"
 }
 
 @test "rotate-key: takes workspace:manage everywhere, and a refusal is in the log" {

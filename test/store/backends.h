@@ -29,6 +29,9 @@ class Backend {
     virtual bool execute(const std::string&) { return false; }
     // A second handle, as another process would have; null when there can be none.
     virtual Store* other() { return nullptr; }
+    // More of them, under whatever key. Null when there can be none.
+    virtual std::unique_ptr<Store> open(const SealingKey::Make&) { return nullptr; }
+    virtual std::unique_ptr<Maintenance> maintain() { return nullptr; }
 };
 
 class MemoryBackend final : public Backend {
@@ -58,6 +61,12 @@ class SqliteBackend final : public Backend {
         auto database = sqlite::Database::open(folder_ / "marque.db").release();
         EXPECT_TRUE(database.execute(sql.c_str())) << sql;
         return true;
+    }
+    std::unique_ptr<Store> open(const SealingKey::Make& key) override {
+        return sqlite::SqliteStore::open(folder_ / "marque.db", SealingKey(key)).release();
+    }
+    std::unique_ptr<Maintenance> maintain() override {
+        return sqlite::open_maintenance(folder_ / "marque.db", SealingKey(sealing_key)).release();
     }
     Store& store() override { return *store_; }
     Store* other() override { return other_.get(); }
@@ -93,6 +102,12 @@ class PostgresBackend final : public Backend {
         const auto connection = postgres::Connection::open(conninfo(), {}).release();
         EXPECT_TRUE(connection->execute(sql.c_str())) << sql;
         return true;
+    }
+    std::unique_ptr<Store> open(const SealingKey::Make& key) override {
+        return postgres::PostgresStore::open(conninfo(), SealingKey(key)).release();
+    }
+    std::unique_ptr<Maintenance> maintain() override {
+        return postgres::open_maintenance(conninfo(), SealingKey(sealing_key)).release();
     }
     Store& store() override { return *store_; }
     Store* other() override { return other_.get(); }

@@ -90,7 +90,7 @@ class Seals : public testing::TestWithParam<Kind> {
     const ApprovalId approval_id = *ApprovalId::parse("4ygg40s8");
 
     Identity identity(const IdentityName& name, const EnvironmentName& environment) const {
-        return {workspace, name, environment, MachineKind::Agent, *ScopeSet::parse("a:b,c:d"), "c", {}, {}, t0};
+        return {workspace, name, environment, MachineKind::Agent, *ScopeSet::parse("a:b,c:d"), "ct", {}, {}, t0};
     }
     Credential credential(const CredentialId& one, const IdentityName& of, std::uint8_t hash) const {
         Credential c{one,     workspace, of, {}, *ScopeSet::parse("a:b"), CredentialStanding::Pending, t0,
@@ -248,6 +248,60 @@ TEST_P(Seals, Invariant12_WhatIsWellCanStillBeTakenAway) {
     EXPECT_TRUE(commit({audit::Revoked{ref, "active"}}));
     EXPECT_TRUE(commit({audit::Refused{"store.read", StoreRef{}, Error(Code::Corrupt, "x")}})) << "and be told of";
     expect_kept_out("credential 0123456789ac");
+}
+
+Secret next_key() {
+    return Secret::copy_of(Bytes(32, 8));
+}
+
+TEST_P(Seals, AnotherKeySealsEverythingOrNothing) {
+    const auto maintenance = backend_->maintain();
+    const auto why_not = [](const Reader&) -> Result<std::vector<audit::Draft>> { return Error(Code::NotFound, "no"); };
+    const auto because = [](const Reader&) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{{audit::KeyRotated{"a", "b"}, audit::OperatorActor{}, t0}};
+    };
+    EXPECT_EQ(maintenance->reseal(SealingKey(next_key), why_not).error().code, Code::NotFound);
+    EXPECT_TRUE(load()) << "and nothing has changed";
+    ASSERT_EQ(*maintenance->reseal(SealingKey(next_key), because), true);
+    EXPECT_FALSE(load()) << "the old key opens nothing";
+    const auto renewed = backend_->open(next_key);
+    const auto loaded = renewed->read([](const Reader& r) {
+        return r.visit_all([](const IdentityFacts&) -> Result<void> { return {}; },
+                           [](const CredentialFacts&) -> Result<void> { return {}; });
+    });
+    EXPECT_TRUE(loaded) << loaded.error().message;
+    const auto head = read_from(*renewed, [](const Reader& r) { return r.head(); });
+    EXPECT_EQ(head->frontier.size(), 12u) << "with its entry";
+    const auto entries = read_from(*renewed, [](const Reader& r) { return r.entries(0, 100); });
+    for (const StoredEntry& entry : *entries)
+        EXPECT_EQ(entry.seal, audit::seal_of_entry(next_key(), entry.seq, audit::leaf_hash(bytes_of(entry.bytes))));
+    EXPECT_EQ(*maintenance->reseal(SealingKey(next_key), because), false) << "a repeat finds it done";
+}
+
+TEST_P(Seals, Invariant12_AnotherKeySealsNothingThatThisOneDidNot) {
+    const auto maintenance = backend_->maintain();
+    const auto because = [](const Reader&) -> Result<std::vector<audit::Draft>> {
+        return std::vector<audit::Draft>{{audit::KeyRotated{"a", "b"}, audit::OperatorActor{}, t0}};
+    };
+    const int whole = keep();
+    execute("UPDATE credential SET scopes = 'c:d' WHERE id = '0123456789ac'");
+    EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
+    put_back(whole, {"credential"});
+    execute("UPDATE entry SET bytes = replace(bytes, 'codex', 'codec') WHERE seq = 7");
+    EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
+    execute("UPDATE entry SET bytes = replace(bytes, 'codec', 'codex') WHERE seq = 7");
+    EXPECT_TRUE(maintenance->reseal(SealingKey(next_key), because));
+}
+
+// A character that moves from the end of one column to the beginning of the next, and a value that moves to a column
+// that has none.
+TEST_P(Seals, Invariant12_ColumnsKeepTheirPlaces) {
+    execute("UPDATE identity SET contact = 'c', labels = 't' || labels WHERE name = 'codex'");
+    expect_kept_out("identity codex");
+    execute("UPDATE identity SET contact = 'ct', labels = substr(labels, 2) WHERE name = 'codex'");
+    ASSERT_TRUE(load());
+    execute("UPDATE credential SET paused_until = expires_at, expires_at = NULL WHERE id = '0123456789ab'");
+    expect_kept_out("credential 0123456789ab");
 }
 
 TEST_P(Seals, TheTreeIsTheSameWhetherItGrewOrWasMadeAtOnce) {
