@@ -197,12 +197,14 @@ class Authority {
     // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator
-    // who may see the reason.
+    // who may see the reason. A log that does not continue the `known` one is answered from no more than at a server:
+    // Corrupt.
     struct Answer {
         verify::Finding verdict;
         bool tells_why = false;
     };
-    Result<Answer> verify(std::string_view token, const domain::Demand& demand);
+    Result<Answer> verify(std::string_view token, const domain::Demand& demand,
+                          const std::optional<verify::KnownLog>& known = std::nullopt);
     // Remembers an accepted verification, and ends what a rotation kept until this use.
     Result<void> record_use(const verify::Finding& verdict, const std::string& from);
 

@@ -14,8 +14,10 @@ const Secret& Authority::hashing_key() const {
     return token_key_;
 }
 
-Result<Authority::Answer> Authority::verify(std::string_view token, const Demand& demand) {
+Result<Authority::Answer> Authority::verify(std::string_view token, const Demand& demand,
+                                            const std::optional<verify::KnownLog>& known) {
     return store::read_from(store_, [&](const store::Reader& reader) -> Result<Answer> {
+        if (known) TRY(verify::require_continues(reader, *known));
         Answer answer;
         answer.verdict = TRY(verify::verify(reader, hashing_key(), token, demand, clock_.now()));
         const auto who = TRY(reader.operator_with_uid(caller_.uid));

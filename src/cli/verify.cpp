@@ -63,7 +63,8 @@ Result<int> run_verify(Shell& shell, const Options& options) {
     auto opened = shell.authority();
     if (!opened) return cannot_tell(std::move(opened).error());
     authority::Authority& authority = **opened;
-    auto asked = authority.verify(token.reveal_text(), demand);
+    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    auto asked = authority.verify(token.reveal_text(), demand, known);
     if (!asked) return cannot_tell(std::move(asked).error());
     const auto& answer = *asked;
     print_verdict(shell, answer);

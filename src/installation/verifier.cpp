@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "authority/runtime.h"
+#include "installation/known_log_file.h"
 #include "installation/machine_clock.h"
 #include "installation/open.h"
 #include "verify/known_store.h"
@@ -23,6 +24,7 @@ Failure failure(const Error& error) {
 struct Verifier::Inside {
     installation::MachineClock clock;
     verify::Verifier::OpenStore open_store;
+    installation::KnownLogFile memory;  // what a server knew of the log holds here too
     Secret token_key;
     verify::Verifier verifier;
 
@@ -34,8 +36,11 @@ struct Verifier::Inside {
 
     Inside(const std::string& folder, installation::Keys keys)
         : open_store(installation::opener(folder, keys)),
+          memory(folder),
           token_key(std::move(keys.token_key)),
-          verifier(open_store, std::move(keys.sealing_key), clock, [](const verify::Notice&) {}) {}
+          verifier(
+              open_store, std::move(keys.sealing_key), clock, [](const verify::Notice&) {},
+              {"", store::Freshness::Strict}, &memory) {}
 
     std::unique_ptr<verify::TokenHasher> take_hasher() {
         const std::lock_guard lock(mutex);

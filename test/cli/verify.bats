@@ -170,3 +170,26 @@ PYTHON
     refused "$WORK/codex.token"
     has "$(verdict < "$WORK/codex.token")" "refused: expired: codex"
 }
+
+@test "verify: an older copy of the store, where a server knew more of its log, gives no verdict: 10" {
+    init_store
+    create codex
+    sqlite3 "$MARQUE_STORE/marque.db" ".backup $WORK/older.db"
+    "$MARQUE" revoke codex --reason r --confirm 2> /dev/null
+    : > "$WORK/serve.log"
+    "$MARQUE" serve --unix "$WORK/socket" 2> "$WORK/serve.log" 3>&- &
+    local server=$!
+    timeout 20 tail -f -n +1 "$WORK/serve.log" 3>&- | grep -q -m 1 ' ready '
+    kill "$server"
+    wait "$server" || :
+    refused "$WORK/codex.token"
+    rm -f "$MARQUE_STORE/marque.db-wal" "$MARQUE_STORE/marque.db-shm"
+    cp "$WORK/older.db" "$MARQUE_STORE/marque.db"
+    code=0
+    "$MARQUE" verify < "$WORK/codex.token" > "$WORK/said" 2> "$WORK/why" || code=$?
+    equal "$code $(cat "$WORK/said")" "10 "
+    has "$(cat "$WORK/why")" "the log went back"
+    # It is for the owners, or without any for whoever manages it, to say that this is to be gone on with.
+    answers 0 store accept --reason 'restored' --confirm
+    accepted "$WORK/codex.token"
+}

@@ -47,6 +47,17 @@ class Library(StoreTest):
         process = self.start("no scope at all")
         self.assertEqual(self.ask(process, edits), "refused")
 
+    def test_what_a_server_knew_of_the_log_holds(self):
+        token = self.create("codex")
+        older = (self.store / "marque.db").read_bytes()
+        self.marque("revoke", "codex", "--reason", "test", "--confirm")
+        self.serve().stop()
+        (self.store / "marque.db").write_bytes(older)
+        process = self.start()
+        process.stdin.close()
+        self.assertNotEqual(process.wait(harness.WAIT_S), 0)
+        self.assertIn("the log went back", process.stderr.read())
+
     def test_no_store_is_no_answer(self):
         token = self.create("codex")
         process = self.start()
