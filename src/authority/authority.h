@@ -196,6 +196,10 @@ class Authority {
     Result<Done> remove_verifier(const store::VerifierRow& row, const Order& order);
     // Records a backup that was made.
     Result<Done> record_backup(const std::string& path, const Order& order);
+    // The entry of `error`, when it is of something that somebody wrote into the store; else nothing. For what is no
+    // command of an operator's, which records it by itself.
+    void note_tampering(const Error& error);
+
     // Whose token, and may it? Writes nothing. `tells_why`: whether the caller is an operator
     // who may see the reason. A log that does not continue the `known` one is answered from no more than at a server:
     // Corrupt.

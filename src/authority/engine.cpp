@@ -258,6 +258,10 @@ void Authority::record_refusal(const std::string& event, const Subject& subject,
         [&](const store::Reader& reader) { return refusal_drafts(reader, event, subject, order, error); });
 }
 
+void Authority::note_tampering(const Error& error) {
+    if (!error.tampered.empty()) record_refusal("store.read", StoreRef{}, {}, error);
+}
+
 Result<Revision> Authority::commit(const std::function<Result<std::vector<audit::Event>>(const Context&)>& decide,
                                    const Order& order, const std::string& plan) {
     return store_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {

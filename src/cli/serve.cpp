@@ -27,8 +27,11 @@ Result<int> run_serve(Shell& shell, const Options& options) {
         shell.print(TRY(shell.system().check_settings(request)));
         return 0;
     }
-    TRY(shell.system().serve(request, shell.store_folder()));
-    return 0;
+    auto served = shell.system().serve(request, shell.store_folder());
+    if (served) return 0;
+    if (!served.error().tampered.empty())
+        if (auto authority = shell.authority()) (*authority)->note_tampering(served.error());
+    return std::move(served).error();
 }
 
 }  // namespace

@@ -65,7 +65,10 @@ Result<int> run_verify(Shell& shell, const Options& options) {
     authority::Authority& authority = **opened;
     const auto known = TRY(shell.system().known_log(shell.store_folder()));
     auto asked = authority.verify(token.reveal_text(), demand, known);
-    if (!asked) return cannot_tell(std::move(asked).error());
+    if (!asked) {
+        authority.note_tampering(asked.error());
+        return cannot_tell(std::move(asked).error());
+    }
     const auto& answer = *asked;
     print_verdict(shell, answer);
     TRY(shell.finish_output());

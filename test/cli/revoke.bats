@@ -301,8 +301,14 @@ load helpers
     sqlite3 "$MARQUE_STORE/marque.db" "UPDATE credential SET state = 'active' WHERE id = '$id'"
     code=0
     "$MARQUE" verify < "$WORK/codex.token" > /dev/null 2>&1 || code=$?
-    [ "$code" -ne 0 ]
+    equal "$code" 10
     answers 10 doctor
+    has "$output" "credential $id is not as it was written"
+    answers 10 audit verify
+    has "$output" "credential $id is not as it was written"
+    equal "$(sqlite3 -readonly "$MARQUE_STORE/marque.db" \
+        "SELECT json_extract(bytes, '$.action'), json_extract(bytes, '$.outcome') FROM entry ORDER BY seq DESC LIMIT 1")" \
+        "store.read|refused"
 }
 
 @test "invariant 12: whoever can write SQL can't un-revoke an identity" {

@@ -179,6 +179,7 @@ class Changes(FreshTest):
         self.assertEqual(server.process.wait(WAIT_S), 10)
         server.stop()
         self.assertIn("somebody wrote to the database", json.dumps(server.log))
+        self.wait_told(1)
 
     def test_what_is_no_change_reloads_nothing(self):
         self.start()

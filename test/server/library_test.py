@@ -54,9 +54,9 @@ class Library(StoreTest):
         self.serve().stop()
         (self.store / "marque.db").write_bytes(older)
         process = self.start()
-        process.stdin.close()
-        self.assertNotEqual(process.wait(harness.WAIT_S), 0)
-        self.assertIn("the log went back", process.stderr.read())
+        _, errors = process.communicate("", harness.WAIT_S)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn("the log went back", errors)
 
     def test_no_store_is_no_answer(self):
         token = self.create("codex")
