@@ -82,12 +82,12 @@ void Recorder::run() {
             is_last = is_stopping_;
         }
         carry_out(jobs);
-        if (tampering) record_tampering(*tampering);
         const Time now = std::chrono::steady_clock::now();
         const bool is_due = is_last || now >= next_flush;
         if (is_due) next_flush = now + interval;
         unless_no_memory(
             [&] {
+                if (tampering) record_tampering(*tampering);
                 if (is_due) flush();
                 if (!is_last && now >= next_count_) {
                     count_expiring();
