@@ -8,10 +8,10 @@ namespace {
 constexpr std::uint8_t bucket_prefix = 0, node_prefix = 1;
 constexpr std::size_t all_buckets = 65536, fan_out = 16;
 
-Digest hash_of_sorted(std::span<const RowSeal> seals) {
-    if (seals.empty()) return nothing;
+Digest hash_of_sorted(std::span<const Digest> leaves) {
+    if (leaves.empty()) return nothing;
     // An array of arrays of bytes lies without gaps.
-    const ByteView bytes{seals.front().data(), seals.size() * sizeof(RowSeal)};
+    const ByteView bytes{leaves.front().data(), leaves.size() * sizeof(Digest)};
     return crypto::sha256({ByteView(&bucket_prefix, 1), bytes});
 }
 
@@ -24,9 +24,13 @@ Bucket bucket_of(std::string_view place) {
     return static_cast<Bucket>(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
 }
 
-Digest bucket_hash(std::vector<RowSeal> seals) {
-    std::ranges::sort(seals);
-    return hash_of_sorted(seals);
+Digest leaf_of(std::string_view place, const RowSeal& seal) {
+    return crypto::sha256({seal, bytes_of(place)});
+}
+
+Digest bucket_hash(std::vector<Digest> leaves) {
+    std::ranges::sort(leaves);
+    return hash_of_sorted(leaves);
 }
 
 Digest node_hash(const Children& children) {
@@ -43,12 +47,12 @@ std::array<Step, 4> path_to(Bucket bucket) {
 std::vector<std::pair<Bucket, Digest>> RowSet::buckets() {
     std::ranges::sort(rows_);
     std::vector<std::pair<Bucket, Digest>> found;
-    std::vector<RowSeal> seals;
+    std::vector<Digest> leaves;
     for (std::size_t at = 0; at < rows_.size();) {
         const Bucket bucket = rows_[at].bucket;
-        seals.clear();
-        for (; at < rows_.size() && rows_[at].bucket == bucket; ++at) seals.push_back(rows_[at].seal);
-        found.emplace_back(bucket, hash_of_sorted(seals));
+        leaves.clear();
+        for (; at < rows_.size() && rows_[at].bucket == bucket; ++at) leaves.push_back(rows_[at].leaf);
+        found.emplace_back(bucket, hash_of_sorted(leaves));
     }
     return found;
 }

@@ -8,7 +8,7 @@
 //               ┌───────┼─ … ─┐                    16 children each
 //               ●       ●     ●
 //             ┌─┼─┐   ┌─┼─┐                        4 levels of nodes, 65,536 buckets under them
-//          bucket  bucket …                        the hash of the seals of its rows, in their own order
+//          bucket  bucket …                        the hash of its rows' names and seals, in an order of their own
 //
 // What a row is called decides its bucket. One row is checked with the seals of its bucket and four nodes; all of them
 // at once with nothing but the rows. A bucket, or a subtree, without rows is 32 zero bytes, and has nothing stored.
@@ -34,8 +34,12 @@ using Bucket = std::uint16_t;
 // Of a row's name, such as "identity/default/codex".
 Bucket bucket_of(std::string_view place);
 
-// SHA-256(0x00 ‖ seals, sorted).
-Digest bucket_hash(std::vector<RowSeal> seals);
+// SHA-256(seal ‖ name): a name is as much a part of the tree as its seal, or a row could be taken away and its seal be
+// left under another name.
+Digest leaf_of(std::string_view place, const RowSeal& seal);
+
+// SHA-256(0x00 ‖ leaves, sorted).
+Digest bucket_hash(std::vector<Digest> leaves);
 
 using Children = std::array<Digest, 16>;
 inline constexpr Digest nothing{};
@@ -55,10 +59,10 @@ constexpr Step above(std::uint32_t node) {
     return {(node - 1) / 16, (node - 1) % 16};
 }
 
-// All rows there are, in any order: 18 bytes of memory each.
+// All rows there are, in any order: 34 bytes of memory each.
 class RowSet {
  public:
-    void add(std::string_view place, const RowSeal& seal) { rows_.push_back({bucket_of(place), seal}); }
+    void add(std::string_view place, const RowSeal& seal) { rows_.push_back({bucket_of(place), leaf_of(place, seal)}); }
     // Of the buckets that have rows, in their order. Sorts what was added.
     std::vector<std::pair<Bucket, Digest>> buckets();
     Digest root();
@@ -66,7 +70,7 @@ class RowSet {
  private:
     struct Row {
         Bucket bucket;
-        RowSeal seal;
+        Digest leaf;
         auto operator<=>(const Row&) const = default;
     };
     std::vector<Row> rows_;

@@ -14,6 +14,11 @@ RowSeal seal(std::uint8_t of) {
     seal.fill(of);
     return seal;
 }
+Digest leaf(std::uint8_t of) {
+    Digest leaf;
+    leaf.fill(of);
+    return leaf;
+}
 
 TEST(RowTree, NothingHasNoHash) {
     EXPECT_EQ(bucket_hash({}), nothing);
@@ -22,27 +27,26 @@ TEST(RowTree, NothingHasNoHash) {
 }
 
 TEST(RowTree, TheOrderOfRowsDoesNotCountAndEachOfThemDoes) {
-    EXPECT_EQ(bucket_hash({seal(1), seal(2)}), bucket_hash({seal(2), seal(1)}));
-    EXPECT_NE(bucket_hash({seal(1), seal(2)}), bucket_hash({seal(1)}));
-    EXPECT_NE(bucket_hash({seal(1), seal(1)}), bucket_hash({seal(1)}));
-    EXPECT_NE(bucket_hash({seal(1)}), bucket_hash({seal(2)}));
+    EXPECT_EQ(bucket_hash({leaf(1), leaf(2)}), bucket_hash({leaf(2), leaf(1)}));
+    EXPECT_NE(bucket_hash({leaf(1), leaf(2)}), bucket_hash({leaf(1)}));
+    EXPECT_NE(bucket_hash({leaf(1), leaf(1)}), bucket_hash({leaf(1)}));
+    EXPECT_NE(bucket_hash({leaf(1)}), bucket_hash({leaf(2)}));
 }
 
-// SHA-256(0x00 ‖ sixteen 0x01), and SHA-256(0x01 ‖ 512 bytes), by another program:
-// printf '\0\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1' | sha256sum
 TEST(RowTree, HashesAreOfWhatTheHeaderSays) {
-    EXPECT_EQ(bucket_hash({seal(1)}), crypto::sha256(bytes_of(std::string(1, '\0') + std::string(16, '\1'))));
+    EXPECT_EQ(bucket_hash({leaf(1)}), crypto::sha256(bytes_of(std::string(1, '\0') + std::string(32, '\1'))));
     Children children{};
     children[3].fill(7);
     const std::string bytes =
         std::string(1, '\1') + std::string(96, '\0') + std::string(32, '\7') + std::string(384, '\0');
     EXPECT_EQ(node_hash(children), crypto::sha256(bytes_of(bytes)));
-    // A bucket of 32 seals is as long as a node.
-    std::vector<RowSeal> seals(32);
-    seals[30] = seals[31] = seal(7);
+    EXPECT_EQ(leaf_of("a", seal(1)), crypto::sha256(bytes_of(std::string(16, '\1') + "a")));
+    // A bucket of 16 leaves is as long as a node.
+    std::vector<Digest> leaves(16);
+    leaves[15] = leaf(7);
     Children like_it{};
     like_it[15].fill(7);
-    EXPECT_NE(bucket_hash(seals), node_hash(like_it));
+    EXPECT_NE(bucket_hash(leaves), node_hash(like_it));
 }
 
 TEST(RowTree, EveryNodeOnAWayStandsUnderTheOneBefore) {
@@ -60,16 +64,16 @@ TEST(RowTree, EveryNodeOnAWayStandsUnderTheOneBefore) {
 // Naively: every node by its number, from the last one up.
 TEST(RowTree, TheRootIsThatOfTheNodes) {
     RowSet set;
-    std::map<Bucket, std::vector<RowSeal>> buckets;
+    std::map<Bucket, std::vector<Digest>> buckets;
     for (int i = 0; i < 500; ++i) {
         const std::string place = "identity/default/" + std::to_string(i);
         set.add(place, seal(static_cast<std::uint8_t>(i)));
-        buckets[bucket_of(place)].push_back(seal(static_cast<std::uint8_t>(i)));
+        buckets[bucket_of(place)].push_back(leaf_of(place, seal(static_cast<std::uint8_t>(i))));
     }
     std::map<std::uint32_t, Children> nodes;
-    for (const auto& [bucket, seals] : buckets) {
+    for (const auto& [bucket, leaves] : buckets) {
         const Step last = path_to(bucket).back();
-        nodes[last.node][last.child] = bucket_hash(seals);
+        nodes[last.node][last.child] = bucket_hash(leaves);
     }
     for (std::uint32_t node = 4368; node > 0; --node)
         if (nodes.contains(node)) nodes[above(node).node][above(node).child] = node_hash(nodes[node]);

@@ -81,6 +81,18 @@ bool is_only_shown(const authority::Order& order, const Error& error) {
     return !order.confirmation.is_given() && error.code == Code::NotConfirmed;
 }
 
+Result<void> require_whole_log(Shell& shell, const store::Reader& reader,
+                               const std::optional<verify::KnownLog>& known) {
+    const auto report =
+        TRY(authority::verify_log(reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell, "reading the log"),
+                                  &shell.system().owner_signatures()));
+    if (!report.is_sound())
+        return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what,
+                     "nothing is migrated; keep a copy of the folder, and look");
+    if (known) TRY(verify::require_continues(reader, *known));
+    return {};
+}
+
 // A migration runs before the store can be opened as an installation.
 Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     const auto order = TRY(shell.order(options.change));
@@ -97,11 +109,15 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     if (status.schema == status.supported_schema) TRY(TRY(shell.authority())->require_manager("store.rollback", order));
     authority::Done done;
     done.plan = migration_plan(status, to, order.reason);
-    auto migrated = maintenance->migrate(to, [&](const store::Reader& reader, int from, int target) {
-        std::optional<audit::Event> event;
-        if (from > 0) event = audit::StoreMigrated{from, target};
-        return permit_and_confirm(shell, reader, event, order, done.plan);
-    });
+    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    auto migrated = maintenance->migrate(
+        to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
+            // What goes up is sealed as it lies: no more is asked of it than that its log is this one, and whole.
+            if (from > 0 && target > from) TRY(require_whole_log(shell, reader, known));
+            std::optional<audit::Event> event;
+            if (from > 0) event = audit::StoreMigrated{from, target};
+            return permit_and_confirm(shell, reader, event, order, done.plan);
+        });
     if (!migrated && !is_only_shown(order, migrated.error())) return std::move(migrated).error();
     if (!migrated) return shell.report(done, options.change);
     shell.say(fmt::format("the store has schema {} now, and had {}", to, status.schema));
@@ -152,11 +168,10 @@ Result<int> run_rotate_key(Shell& shell, const Options& options) {
     };
     if (may) {
         store::Store& store = *TRY(shell.open_store());
-        auto permitted =
-            store::read_from(store, [&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
-                done.plan = rotation_plan(TRY(key_text(reader, root)));
-                return permit_and_confirm(shell, reader, audit::KeyRotated{}, order, done.plan);
-            });
+        auto permitted = store::read_from(store, [&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+            done.plan = rotation_plan(TRY(key_text(reader, root)));
+            return permit_and_confirm(shell, reader, audit::KeyRotated{}, order, done.plan);
+        });
         if (!permitted && is_only_shown(order, permitted.error())) return shell.report(done, options.change);
         if (!permitted) return std::move(permitted).error();
     } else if (!order.confirmation.is_given()) {

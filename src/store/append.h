@@ -14,10 +14,15 @@ struct Appended {
     audit::Frontier frontier;  // the head's, to be sealed when the rows are written
 };
 
-// An empty log has no seal yet. Errors: Corrupt when the seal is not this installation's.
+// Whether there is a head, and this key has sealed it.
+inline bool is_sealed_by(const StoredHead& head, const Secret& sealing_key) {
+    return head.frontier.size() > 0 &&
+           crypto::equal(head.seal, audit::seal_of_head(sealing_key, head.frontier, head.rows));
+}
+
+// A log without an entry has no head. Errors: Corrupt when the seal is not this installation's.
 inline Result<void> check_head(const StoredHead& head, const Secret& sealing_key) {
-    if (head.frontier.size() == 0) return {};
-    if (crypto::equal(head.seal, audit::seal_of_head(sealing_key, head.frontier, head.rows))) return {};
+    if (head.frontier.size() == 0 || is_sealed_by(head, sealing_key)) return {};
     Error error(Code::Corrupt, "the audit log's head does not carry this installation's seal",
                 "somebody wrote to the database, or the key file is another's; run marque audit verify");
     error.tampered = "log_head";

@@ -33,8 +33,8 @@ class Maintenance {
     // such version); StateRefuses when the log would be lost; Unavailable; those of `decide`.
     virtual Result<void> migrate(int to, const DecideMigration& decide) = 0;
 
-    // Everything under another sealing key, all or nothing (store/sql/reseal.h); `decide` brings the event of it, or why
-    // not, and its entry is the first under the new key. False: it was under that key already. Errors: those of
+    // Everything under another sealing key, all or nothing (store/sql/reseal.h); `decide` brings the event of it, or
+    // why not, and its entry is the first under the new key. False: it was under that key already. Errors: those of
     // `decide`; Corrupt when something is not what the old key sealed; OutcomeUnknown, Unavailable.
     virtual Result<bool> reseal(SealingKey new_key, const Decide& decide) = 0;
 

@@ -73,6 +73,18 @@ struct CredentialFacts {
 };
 template <class Facts>
 using Visit = std::function<Result<void>(const Facts&)>;
+// All of them, in this order of kinds and in any within one.
+struct Visitor {
+    Visit<domain::Workspace> workspace;
+    Visit<domain::Environment> environment;
+    Visit<IdentityFacts> identity;
+    Visit<CredentialFacts> credential;
+};
+
+inline Visitor nothing_to_visit() {
+    const auto nothing = [](const auto&) -> Result<void> { return {}; };
+    return {nothing, nothing, nothing, nothing};
+}
 
 // One consistent view. Every call may fail with Unavailable (the store can't be read now) or
 // Corrupt (what is stored makes no sense, or somebody wrote to it: Error::tampered); an absent thing is no error but an
@@ -107,11 +119,9 @@ class Reader {
     // `before` or older; `count` is how many uses that are.
     virtual Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const = 0;
 
-    // Every identity and then every credential of all workspaces, in any order. What was visited counts only when this
-    // has returned: only then is it known that they are all there, and each the newest. Errors: those of the visits
-    // too.
-    virtual Result<void> visit_all(const Visit<IdentityFacts>& identity,
-                                   const Visit<CredentialFacts>& credential) const = 0;
+    // Everything that a verdict rests on. What was visited counts only when this has returned: only then is it known
+    // that they are all there, and each the newest. Errors: those of the visits too.
+    virtual Result<void> visit_all(const Visitor& visitor) const = 0;
     // Which rows are not as this installation wrote them, or are missing, in words. All of them are read. Errors: those
     // of the store.
     virtual Result<std::vector<std::string>> examine_rows() const = 0;

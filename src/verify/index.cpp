@@ -125,7 +125,8 @@ Result<void> Index::put(const store::IdentityFacts& identity) {
         identities_[number].scopes = scopes;
     } else {
         if (identities_.size() >= most_rows || names_.size() >= most_rows - 64) return too_many();
-        CHECK(identity.name.size() < 64);
+        if (identity.name.size() >= 64)
+            return Error(Code::Corrupt, "an identity's name is longer than any", "run marque audit verify");
         char text[64];
         text[0] = static_cast<char>(identity.name.size());
         std::ranges::copy(identity.name, text + 1);

@@ -196,19 +196,22 @@ Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& read
 
 Result<std::unique_ptr<Index>> Verifier::load(const store::Reader& reader) {
     auto index = std::make_unique<Index>();
-    for (const Workspace& workspace : TRY(reader.workspaces())) {
-        index->put(workspace);
-        for (const Environment& environment : TRY(reader.environments(workspace.name))) TRY(index->put(environment));
-    }
     CredentialRows rows;
-    TRY(reader.visit_all([&](const store::IdentityFacts& identity) { return index->put(identity); },
-                         [&](const store::CredentialFacts& credential) -> Result<void> {
-                             rows.add(credential);
-                             if (!rows.is_full()) return {};
-                             TRY(index->put(rows.rows()));
-                             rows.clear();
-                             return {};
-                         }));
+    store::Visitor visitor;
+    visitor.workspace = [&](const Workspace& workspace) -> Result<void> {
+        index->put(workspace);
+        return {};
+    };
+    visitor.environment = [&](const Environment& environment) { return index->put(environment); };
+    visitor.identity = [&](const store::IdentityFacts& identity) { return index->put(identity); };
+    visitor.credential = [&](const store::CredentialFacts& credential) -> Result<void> {
+        rows.add(credential);
+        if (!rows.is_full()) return {};
+        TRY(index->put(rows.rows()));
+        rows.clear();
+        return {};
+    };
+    TRY(reader.visit_all(visitor));
     TRY(index->put(rows.rows()));
     return index;
 }

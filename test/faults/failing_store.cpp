@@ -63,10 +63,9 @@ class FailingReader final : public store::Reader {
         TRY(plan_.at_call());
         return inner_.untold_refused_uses(before, limit);
     }
-    Result<void> visit_all(const store::Visit<store::IdentityFacts>& identity,
-                           const store::Visit<store::CredentialFacts>& credential) const override {
+    Result<void> visit_all(const store::Visitor& visitor) const override {
         TRY(plan_.at_call());
-        return inner_.visit_all(identity, credential);
+        return inner_.visit_all(visitor);
     }
     Result<std::vector<std::string>> examine_rows() const override {
         TRY(plan_.at_call());

@@ -81,9 +81,8 @@ class FaultyReader final : public store::Reader {
     Result<std::vector<store::RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override {
         return ask([&] { return inner_.untold_refused_uses(before, limit); });
     }
-    Result<void> visit_all(const store::Visit<store::IdentityFacts>& identity,
-                           const store::Visit<store::CredentialFacts>& credential) const override {
-        return ask([&] { return inner_.visit_all(identity, credential); });
+    Result<void> visit_all(const store::Visitor& visitor) const override {
+        return ask([&] { return inner_.visit_all(visitor); });
     }
     Result<std::vector<std::string>> examine_rows() const override {
         return ask([&] { return inner_.examine_rows(); });

@@ -405,12 +405,13 @@ class Life {
         if (outcome && outcome->exit && outcome->exit != Exit::Done) return made;
         std::map<std::string, std::string> credentials;  // by identity
         (void)installation_.disk().read([&](const store::Reader& reader) -> Result<void> {
-            TRY(reader.visit_all([](const store::IdentityFacts&) -> Result<void> { return {}; },
-                                 [&](const store::CredentialFacts& facts) -> Result<void> {
-                                     if (!model_.credentials.contains(facts.id.string()))
-                                         credentials[std::string(facts.identity)] = facts.id.string();
-                                     return {};
-                                 }));
+            store::Visitor visitor = store::nothing_to_visit();
+            visitor.credential = [&](const store::CredentialFacts& facts) -> Result<void> {
+                if (!model_.credentials.contains(facts.id.string()))
+                    credentials[std::string(facts.identity)] = facts.id.string();
+                return {};
+            };
+            TRY(reader.visit_all(visitor));
             for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000)))
                 if (!model_.requests.contains(one.id.string()) && credentials.empty()) made = {one.id.string()};
             return {};

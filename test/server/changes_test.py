@@ -154,6 +154,20 @@ class Changes(FreshTest):
                 self.wait_status(200)
                 self.wait_status(200, self.other)
 
+    def test_a_row_that_makes_no_sense(self):
+        """What no command could have written is refused like the rest, and is nobody's end."""
+        self.start()
+        self.sql("CREATE TABLE kept AS SELECT * FROM identity")
+        self.sql("INSERT INTO identity SELECT workspace, printf('%0100d', 1), environment, kind, scopes, contact, labels,"
+                 " state, paused_until, created_at, revision FROM identity WHERE name = 'codex'")
+        self.assert_status(503)
+        self.wait_told(1)
+        self.sql("DELETE FROM identity WHERE length(name) > 63")
+        self.wait_status(200)
+        self.sql("UPDATE identity SET scopes = 'no scopes at all' WHERE name = 'hermes'")
+        self.assert_status(503)
+        self.wait_told(2)
+
     def wait_told(self, count):
         """The log has that many entries of what was found, written by the server."""
         deadline = time.monotonic() + WAIT_S

@@ -425,19 +425,29 @@ TEST_P(StoreContract, VisitsEveryRowThatAVerdictRestsOn) {
     add_codex();
     std::vector<std::string> seen;
     ASSERT_TRUE(store().read([&](const Reader& r) -> Result<void> {
-        return r.visit_all(
-            [&](const IdentityFacts& i) -> Result<void> {
-                seen.push_back(fmt::format("{} {} {} {}", i.workspace, i.name, i.environment, i.scopes));
-                return {};
-            },
-            [&](const CredentialFacts& c) -> Result<void> {
-                seen.push_back(fmt::format("{} {} {}", c.id.text(), c.identity, name_of(c.term.stored)));
-                return {};
-            });
+        Visitor visitor = nothing_to_visit();
+        visitor.workspace = [&](const Workspace& w) -> Result<void> {
+            seen.push_back(w.name.text());
+            return {};
+        };
+        visitor.environment = [&](const Environment& e) -> Result<void> {
+            seen.push_back(e.name.text());
+            return {};
+        };
+        visitor.identity = [&](const IdentityFacts& i) -> Result<void> {
+            seen.push_back(fmt::format("{} {} {} {}", i.workspace, i.name, i.environment, i.scopes));
+            return {};
+        };
+        visitor.credential = [&](const CredentialFacts& c) -> Result<void> {
+            seen.push_back(fmt::format("{} {} {}", c.id.text(), c.identity, name_of(c.term.stored)));
+            return {};
+        };
+        return r.visit_all(visitor);
     }));
-    ASSERT_EQ(seen.size(), 2u);
-    EXPECT_NE(seen[0].find("codex"), std::string::npos);
-    EXPECT_NE(seen[1].find("codex pending"), std::string::npos) << seen[1];
+    ASSERT_EQ(seen.size(), 4u);
+    EXPECT_EQ(seen[0] + " " + seen[1], "default dev");
+    EXPECT_NE(seen[2].find("codex"), std::string::npos);
+    EXPECT_NE(seen[3].find("codex pending"), std::string::npos) << seen[3];
 }
 
 TEST_P(StoreContract, AMarkShowsEveryCommitAndNothingElse) {

@@ -51,10 +51,7 @@ class Seals : public testing::TestWithParam<Kind> {
             << name << " in: " << fmt::format("{}", fmt::join(*found, "; "));
     }
     Result<void> load() {
-        return store().read([](const Reader& r) {
-            return r.visit_all([](const IdentityFacts&) -> Result<void> { return {}; },
-                               [](const CredentialFacts&) -> Result<void> { return {}; });
-        });
+        return store().read([](const Reader& r) { return r.visit_all(nothing_to_visit()); });
     }
     // What a verifier loads, what a command reads, and what an auditor sees.
     void expect_kept_out(const std::string& name) {
@@ -250,6 +247,75 @@ TEST_P(Seals, Invariant12_WhatIsWellCanStillBeTakenAway) {
     expect_kept_out("credential 0123456789ac");
 }
 
+// A head of size 0 would be under every key's seal.
+TEST_P(Seals, Invariant12_ALogWithoutAnEntryHasNoHead) {
+    const int before = keep();
+    ASSERT_TRUE(commit({audit::Revoked{ref, "active"}}));
+    put_back(before, {"credential"}, "WHERE id = '0123456789ab'");
+    put_back(before, {"row_seal", "row_tree"});
+    execute(
+        fmt::format("UPDATE log_head SET size = 0, frontier = substr(frontier, 1, 0),"
+                    " row_root = (SELECT row_root FROM kept_{}_log_head)",
+                    before));
+    execute("DELETE FROM entry");
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "an older row");
+    EXPECT_FALSE(commit({audit::StoreBackedUp{"/b"}}));
+    execute("DELETE FROM log_head");
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "a row without a log");
+    EXPECT_FALSE(commit({audit::Paused{ref, "active", {}}}));
+}
+
+// Its seal would be left in the bucket, under a name that nobody looks for.
+TEST_P(Seals, Invariant12_ASealKeepsItsName) {
+    execute("DELETE FROM credential WHERE identity = 'board'");
+    execute("DELETE FROM identity WHERE name = 'board'");
+    execute("DELETE FROM environment WHERE name = 'production'");
+    execute("UPDATE row_seal SET place = 'x' WHERE place = 'environment/default/production'");
+    expect_refused([&](const Reader& r) { return r.environment(workspace, production); }, "a protected environment");
+    EXPECT_FALSE(commit({audit::EnvironmentAdded{{workspace, production, Protection::Open, {}, {}, t0}}}));
+}
+
+// What is sealed is what the event makes of the row, not what the database gives back.
+TEST_P(Seals, Invariant12_WhatATriggerMakesOfARowIsSealedByNobody) {
+    if (std::string(GetParam().name) == "sqlite") {
+        execute(
+            "CREATE TRIGGER mine AFTER UPDATE ON credential WHEN new.state = 'revoked'"
+            " BEGIN UPDATE credential SET state = 'active' WHERE id = new.id; END");
+        execute(
+            "CREATE TRIGGER mine_too AFTER INSERT ON owner WHEN new.fingerprint <> 'SHA256:mine' BEGIN"
+            " INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES ('SHA256:mine', 'x', '', 1); END");
+    } else {
+        execute(
+            "CREATE FUNCTION mine() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN NEW.state := 'active'; RETURN NEW; END $$;"
+            "CREATE TRIGGER mine BEFORE UPDATE ON credential FOR EACH ROW EXECUTE FUNCTION mine();"
+            "CREATE FUNCTION mine_too() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.fingerprint <> "
+            "'SHA256:mine'"
+            " THEN INSERT INTO owner (fingerprint, public_key, comment, revision) VALUES ('SHA256:mine', 'x', '', 1);"
+            " END IF; RETURN NEW; END $$;"
+            "CREATE TRIGGER mine_too AFTER INSERT ON owner FOR EACH ROW EXECUTE FUNCTION mine_too()");
+    }
+    ASSERT_TRUE(commit({audit::Revoked{ref, "active"}}));
+    expect_refused([&](const Reader& r) { return r.credential(id); }, "what is said to be revoked");
+    expect_kept_out("credential 0123456789ab");
+    ASSERT_TRUE(commit({audit::OwnerAdded{owner("SHA256:two")}}));
+    expect_refused([](const Reader& r) { return r.owners(); }, "one owner more");
+}
+
+// A column that holds another kind of value is read as what it is not, and compared as what it is.
+TEST_P(Seals, Invariant12_AValueOfAnotherKindIsRefused) {
+    if (std::string(GetParam().name) == "sqlite")
+        execute(
+            "CREATE TABLE other AS SELECT * FROM permission; DROP TABLE permission;"
+            "ALTER TABLE other RENAME TO permission; UPDATE permission SET operator = CAST(operator AS BLOB)");
+    else
+        execute("ALTER TABLE permission ALTER COLUMN operator TYPE varchar(63)");
+    const auto later = backend_->open(sealing_key);
+    const auto loaded = later->read([](const Reader& r) { return r.visit_all(nothing_to_visit()); });
+    ASSERT_FALSE(loaded);
+    EXPECT_FALSE(loaded.error().tampered.empty()) << loaded.error().message;
+}
+
 Secret next_key() {
     return Secret::copy_of(Bytes(32, 8));
 }
@@ -265,10 +331,7 @@ TEST_P(Seals, AnotherKeySealsEverythingOrNothing) {
     ASSERT_EQ(*maintenance->reseal(SealingKey(next_key), because), true);
     EXPECT_FALSE(load()) << "the old key opens nothing";
     const auto renewed = backend_->open(next_key);
-    const auto loaded = renewed->read([](const Reader& r) {
-        return r.visit_all([](const IdentityFacts&) -> Result<void> { return {}; },
-                           [](const CredentialFacts&) -> Result<void> { return {}; });
-    });
+    const auto loaded = renewed->read([](const Reader& r) { return r.visit_all(nothing_to_visit()); });
     EXPECT_TRUE(loaded) << loaded.error().message;
     const auto head = read_from(*renewed, [](const Reader& r) { return r.head(); });
     EXPECT_EQ(head->frontier.size(), 12u) << "with its entry";
@@ -290,6 +353,12 @@ TEST_P(Seals, Invariant12_AnotherKeySealsNothingThatThisOneDidNot) {
     execute("UPDATE entry SET bytes = replace(bytes, 'codex', 'codec') WHERE seq = 7");
     EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
     execute("UPDATE entry SET bytes = replace(bytes, 'codec', 'codex') WHERE seq = 7");
+    execute("CREATE TABLE kept_head AS SELECT * FROM log_head");
+    execute("UPDATE log_head SET size = 0, frontier = substr(frontier, 1, 0)");
+    EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
+    execute("DELETE FROM log_head");
+    EXPECT_FALSE(maintenance->reseal(SealingKey(next_key), because)) << "nor is nothing said to be sealed";
+    execute("INSERT INTO log_head SELECT * FROM kept_head");
     EXPECT_TRUE(maintenance->reseal(SealingKey(next_key), because));
 }
 

@@ -78,13 +78,16 @@ class MemoryReader final : public Reader {
             }
         return all;
     }
-    Result<void> visit_all(const Visit<IdentityFacts>& identity,
-                           const Visit<CredentialFacts>& credential) const override {
+    Result<void> visit_all(const Visitor& visitor) const override {
+        for (const auto& [name, workspace] : rows_.workspaces) TRY(visitor.workspace(workspace));
+        for (const auto& [key, environment] : rows_.environments) TRY(visitor.environment(environment));
         for (const auto& [key, i] : rows_.identities)
-            TRY(identity({i.workspace.text(), i.name.text(), i.environment.text(), i.scopes.text(), i.condition}));
+            TRY(visitor.identity(
+                {i.workspace.text(), i.name.text(), i.environment.text(), i.scopes.text(), i.condition}));
         for (const auto& [id, c] : rows_.credentials) {
             const bool ends = c.succession && c.succession->old_credential == OldCredential::RetiresWhenNewIsUsed;
-            TRY(credential({id, c.workspace.text(), c.identity.text(), c.scopes.text(), c.hash, term_of(c), ends}));
+            TRY(visitor.credential(
+                {id, c.workspace.text(), c.identity.text(), c.scopes.text(), c.hash, term_of(c), ends}));
         }
         return {};
     }

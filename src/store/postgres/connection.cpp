@@ -132,6 +132,20 @@ class PgCursor final : public sql::Cursor {
         return Bytes(all.begin(), all.end());
     }
     bool is_null(int column) const override { return pq().is_null(answer_.get(), row_, column) == 1; }
+    char kind(int column) const override {
+        // Of types that come with every server: pg_type.dat.
+        constexpr Oid bytea = 17, int8 = 20, text = 25;
+        switch (pq().type(answer_.get(), column)) {
+            case text:
+                return 't';
+            case int8:
+                return 'n';
+            case bytea:
+                return 'b';
+            default:
+                return '?';
+        }
+    }
 
  private:
     struct Value {

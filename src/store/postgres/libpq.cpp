@@ -34,9 +34,9 @@ const Loaded& loaded() {
             find(library, "PQerrorMessage", f.error_message) && find(library, "PQexec", f.exec) &&
             find(library, "PQexecPrepared", f.exec_prepared) && find(library, "PQfinish", f.finish) &&
             find(library, "PQfreemem", f.free) && find(library, "PQgetResult", f.get_result) &&
-            find(library, "PQgetisnull", f.is_null) && find(library, "PQgetlength", f.length) &&
-            find(library, "PQgetvalue", f.value) && find(library, "PQhost", f.host) &&
-            find(library, "PQntuples", f.rows) && find(library, "PQport", f.port) &&
+            find(library, "PQftype", f.type) && find(library, "PQgetisnull", f.is_null) &&
+            find(library, "PQgetlength", f.length) && find(library, "PQgetvalue", f.value) &&
+            find(library, "PQhost", f.host) && find(library, "PQntuples", f.rows) && find(library, "PQport", f.port) &&
             find(library, "PQprepare", f.prepare) && find(library, "PQresultErrorField", f.result_error_field) &&
             find(library, "PQresultStatus", f.result_status) &&
             find(library, "PQsendQueryPrepared", f.send_query_prepared) &&

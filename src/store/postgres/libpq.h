@@ -26,6 +26,7 @@ struct Libpq {
     decltype(&::PQfinish) finish;
     decltype(&::PQfreemem) free;
     decltype(&::PQgetResult) get_result;
+    decltype(&::PQftype) type;
     decltype(&::PQgetisnull) is_null;
     decltype(&::PQgetlength) length;
     decltype(&::PQnotifies) notifies;

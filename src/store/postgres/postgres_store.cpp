@@ -82,7 +82,7 @@ class PostgresMaintenance final : public Maintenance {
     Result<bool> reseal_inside(SealingKey& new_key, const Decide& decide) {
         TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         TRY(require_newest_schema(*connection_));
-        if (check_head(TRY(sql::SqlReader::head_of(*connection_)), new_key.get())) return false;
+        if (is_sealed_by(TRY(sql::SqlReader::head_of(*connection_)), new_key.get())) return false;
         const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
         TRY(sql::reseal(*connection_, sealing_key_, new_key));
         TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, new_key), drafts, new_key.get()));

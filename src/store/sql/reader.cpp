@@ -24,6 +24,11 @@ auto one_row(Statement statement, Decode decode)
     return TRY(decode(statement));
 }
 
+Error not_what_was_asked_for(SealedKind kind) {
+    const std::string name = sealed_table(kind).name;
+    return tampered(name, "another " + name + " came than was asked for");
+}
+
 }  // namespace
 
 Result<void> SqlReader::check(SealedKind kind, const Statement& row) const {
@@ -31,10 +36,14 @@ Result<void> SqlReader::check(SealedKind kind, const Statement& row) const {
     return checks_->check(sealed_table(kind), row);
 }
 
+// A condition and what is read need not see the same value, when somebody has put something else in a table's place.
 template <class Decode>
-auto SqlReader::all(SealedKind kind, Statement statement, Decode decode) const {
+auto SqlReader::all(SealedKind kind, Statement statement, Decode decode, std::initializer_list<Asked> asked) const {
     return all_rows(std::move(statement), [&](const Statement& row) -> std::invoke_result_t<Decode, const Statement&> {
         TRY(check(kind, row));
+        if (checks_ != nullptr)
+            for (const auto& [column, text] : asked)
+                if (row.view(column) != text) return not_what_was_asked_for(kind);
         return decode(row);
     });
 }
@@ -49,6 +58,8 @@ auto SqlReader::one(const Place& place, Decode decode) const {
             using Decoded = std::invoke_result_t<Decode, const Statement&>;
             return [&]() -> Decoded {
                 TRY(check(place.table->kind, row));
+                if (checks_ != nullptr && place_of(*place.table, row) != place)
+                    return not_what_was_asked_for(place.table->kind);
                 return decode(row);
             }();
         }));
@@ -81,7 +92,7 @@ Result<std::vector<Environment>> SqlReader::environments(const WorkspaceName& wo
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
                                                   " FROM environment WHERE workspace = ? ORDER BY name"));
     statement.bind(workspace.text());
-    return all(SealedKind::Environment, std::move(statement), environment_from);
+    return all(SealedKind::Environment, std::move(statement), environment_from, {{0, workspace.text()}});
 }
 
 Result<std::optional<Identity>> SqlReader::identity(const WorkspaceName& workspace, const IdentityName& name) const {
@@ -93,7 +104,7 @@ Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspa
     Statement statement = TRY(connection_.prepare(
         "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
-    return all(SealedKind::Identity, std::move(statement), identity_from);
+    return all(SealedKind::Identity, std::move(statement), identity_from, {{0, workspace.text()}});
 }
 
 Result<std::optional<Credential>> SqlReader::credential(const CredentialId& id) const {
@@ -106,7 +117,8 @@ Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& work
                                                   " FROM credential WHERE workspace = ? AND identity = ?"
                                                   " ORDER BY created_at, id"));
     statement.bind(workspace.text()).bind(identity.text());
-    return all(SealedKind::Credential, std::move(statement), credential_from);
+    return all(SealedKind::Credential, std::move(statement), credential_from,
+               {{1, workspace.text()}, {2, identity.text()}});
 }
 
 Result<std::optional<LastUse>> SqlReader::last_use(const CredentialId& id) const {
@@ -137,8 +149,7 @@ Result<std::vector<RefusedUse>> SqlReader::untold_refused_uses(Instant before, s
 }
 
 // Not each by itself: all of them together are what the head is sealed over, or none of it counts.
-Result<void> SqlReader::visit_all(const Visit<IdentityFacts>& identity,
-                                  const Visit<CredentialFacts>& credential) const {
+Result<void> SqlReader::visit_all(const Visitor& visitor) const {
     std::optional<RowSeals::Whole> whole;
     if (checks_ != nullptr) whole.emplace(*checks_);
     const auto walk = [&](SealedKind kind, const char* sql, const auto& visit) -> Result<void> {
@@ -149,15 +160,29 @@ Result<void> SqlReader::visit_all(const Visit<IdentityFacts>& identity,
         }
         return {};
     };
-    TRY(walk(SealedKind::Identity, "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity",
-             [&](const Statement& row) -> Result<void> {
-                 const Condition condition = TRY(condition_from(row, 7));
-                 return identity({row.view(0), row.view(1), row.view(2), row.view(4), condition});
-             }));
-    TRY(walk(SealedKind::Credential, "SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential",
-             [&](const Statement& row) -> Result<void> { return credential(TRY(facts_from(row))); }));
-    if (whole) TRY(whole->finish({SealedKind::Identity, SealedKind::Credential}));
-    return {};
+    const auto walk_all = [&]() -> Result<void> {
+        TRY(walk(SealedKind::Workspace, "SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace",
+                 [&](const Statement& row) -> Result<void> { return visitor.workspace(TRY(workspace_from(row))); }));
+        TRY(walk(
+            SealedKind::Environment, "SELECT " MARQUE_ENVIRONMENT_COLUMNS " FROM environment",
+            [&](const Statement& row) -> Result<void> { return visitor.environment(TRY(environment_from(row))); }));
+        TRY(walk(SealedKind::Identity, "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity",
+                 [&](const Statement& row) -> Result<void> {
+                     const Condition condition = TRY(condition_from(row, 7));
+                     return visitor.identity({row.view(0), row.view(1), row.view(2), row.view(4), condition});
+                 }));
+        TRY(walk(SealedKind::Credential, "SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential",
+                 [&](const Statement& row) -> Result<void> { return visitor.credential(TRY(facts_from(row))); }));
+        if (whole)
+            TRY(whole->finish(
+                {SealedKind::Workspace, SealedKind::Environment, SealedKind::Identity, SealedKind::Credential}));
+        return {};
+    };
+    auto walked = walk_all();
+    if (walked || checks_ == nullptr || walked.error().code != Code::Corrupt) return walked;
+    // What makes no sense may be what somebody wrote: then that is what is said.
+    TRY(RowSeals::Whole(*checks_).finish({}));
+    return walked;
 }
 
 Result<std::vector<std::string>> SqlReader::examine_rows() const {
@@ -169,7 +194,7 @@ Result<void> SqlReader::add_grants(Operator& operator_) const {
     Statement statement =
         TRY(connection_.prepare("SELECT " MARQUE_PERMISSION_COLUMNS " FROM permission WHERE operator = ?"));
     statement.bind(operator_.name.text());
-    operator_.grants = TRY(all(SealedKind::Permission, std::move(statement), grant_from));
+    operator_.grants = TRY(all(SealedKind::Permission, std::move(statement), grant_from, {{0, operator_.name.text()}}));
     std::ranges::sort(operator_.grants);
     return {};
 }
@@ -187,7 +212,9 @@ Result<std::optional<Operator>> SqlReader::operator_with_uid(std::uint32_t uid) 
     statement.bind(uid);
     return with_grants(one_row(std::move(statement), [&](const Statement& row) -> Result<Operator> {
         TRY(check(SealedKind::Operator, row));
-        return operator_from(row);
+        const Operator found = TRY(operator_from(row));
+        if (found.uid != uid || found.is_removed) return not_what_was_asked_for(SealedKind::Operator);
+        return found;
     }));
 }
 
@@ -195,27 +222,30 @@ Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& na
     return with_grants(one(place(SealedKind::Operator, {name.text()}), operator_from));
 }
 
-// That none is missing, the row of the installation says.
+// That none is missing, the row of the installation says; it was sealed over what this same statement gives.
 Result<std::vector<Operator>> SqlReader::operators() const {
     TRY(installation());
-    auto operators = TRY(all(SealedKind::Operator,
-                             TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator ORDER BY name")),
-                             operator_from));
+    auto operators =
+        TRY(all(SealedKind::Operator, TRY(connection_.prepare(sealed_table(SealedKind::Operator).select_all.c_str())),
+                operator_from));
     for (Operator& operator_ : operators) TRY(add_grants(operator_));
     return operators;
 }
 
 Result<std::vector<Owner>> SqlReader::owners() const {
     TRY(installation());
-    return all(SealedKind::Owner,
-               TRY(connection_.prepare("SELECT " MARQUE_OWNER_COLUMNS " FROM owner ORDER BY revision")), owner_from);
+    auto owners = TRY(all(SealedKind::Owner,
+                          TRY(connection_.prepare(sealed_table(SealedKind::Owner).select_all.c_str())), owner_from));
+    std::ranges::sort(owners, {}, &Owner::revision);
+    return owners;
 }
 
 Result<void> SqlReader::add_signatures(Approval& approval) const {
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_SIGNATURE_COLUMNS
                                                   " FROM approval_signature WHERE approval = ? ORDER BY revision"));
     statement.bind(approval.id.text());
-    approval.signatures = TRY(all(SealedKind::ApprovalSignature, std::move(statement), signature_from));
+    approval.signatures =
+        TRY(all(SealedKind::ApprovalSignature, std::move(statement), signature_from, {{0, approval.id.text()}}));
     return {};
 }
 
@@ -257,7 +287,11 @@ Result<StoredHead> head_from(const Statement& row) {
     head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(row.number(0)), row.bytes(1)));
     const Bytes seal = row.bytes(2);
     if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
-    return head;
+    if (head.frontier.size() > 0) return head;
+    // Never written: without an entry there is no head.
+    Error error(Code::Corrupt, "the log's head says that there is no entry: somebody wrote to the database");
+    error.tampered = "log_head";
+    return error;
 }
 
 }  // namespace
@@ -292,7 +326,13 @@ Result<std::vector<StoredEntry>> SqlReader::entries(std::uint64_t after, std::si
     Statement statement =
         TRY(connection_.prepare("SELECT seq, bytes, seal FROM entry WHERE seq > ? ORDER BY seq LIMIT ?"));
     statement.bind(after).bind(std::uint64_t{limit});
-    return all_rows(std::move(statement), entry_from);
+    std::uint64_t last = after;
+    return all_rows(std::move(statement), [&](const Statement& row) -> Result<StoredEntry> {
+        StoredEntry entry = TRY(entry_from(row));
+        if (entry.seq <= last) return tampered("entry", "the log's entries are in no order");
+        last = entry.seq;
+        return entry;
+    });
 }
 
 Result<std::vector<StoredEntry>> SqlReader::entries_of(const IdentityRef& identity, std::size_t limit) const {

@@ -47,8 +47,7 @@ class SqlReader final : public Reader {
     Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override;
     Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const override;
     Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override;
-    Result<void> visit_all(const Visit<IdentityFacts>& identity,
-                           const Visit<CredentialFacts>& credential) const override;
+    Result<void> visit_all(const Visitor& visitor) const override;
     Result<std::vector<std::string>> examine_rows() const override;
     Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const override;
     Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const override;
@@ -64,8 +63,13 @@ class SqlReader final : public Reader {
     Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;
 
  private:
+    // What was asked for: a column and what it has to hold.
+    struct Asked {
+        int column;
+        std::string_view text;
+    };
     template <class Decode>
-    auto all(SealedKind kind, Statement statement, Decode decode) const;
+    auto all(SealedKind kind, Statement statement, Decode decode, std::initializer_list<Asked> asked = {}) const;
     template <class Decode>
     auto one(const Place& place, Decode decode) const;
     Result<void> check(SealedKind kind, const Statement& row) const;

@@ -32,11 +32,12 @@ Result<void> reseal_entries(Connection& connection, const SqlReader& reader, con
 Result<void> reseal(Connection& connection, SealingKey& old_key, SealingKey& new_key) {
     StoredHead head = TRY(SqlReader::head_of(connection));
     TRY(check_head(head, old_key.get()));
+    if (head.frontier.size() == 0)
+        return Error(Code::Corrupt, "there is no log, and so nothing that could be sealed", "run marque audit verify");
     const SqlReader reader(connection, old_key);
-    RowSeals::Whole whole(*reader.seals());
-    TRY(whole.finish({}));
+    const auto rows = TRY(reader.seals()->seals_under(new_key));
     TRY(reseal_entries(connection, reader, head.frontier, new_key.get()));
-    head.rows = TRY(RowSeals(connection, new_key).seal_everything());
+    head.rows = TRY(RowSeals(connection, new_key).seal_everything(rows));
     return write_head_seal(connection, head, new_key.get());
 }
 

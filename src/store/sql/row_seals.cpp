@@ -15,12 +15,6 @@ namespace {
 using audit::Bucket;
 using audit::RowSeal;
 
-Error tampered(const std::string& place, const std::string& what) {
-    Error error(Code::Corrupt, what + ": somebody wrote to the database", "marque audit verify names what was changed");
-    error.tampered = place;
-    return error;
-}
-
 std::string named(const Place& place) {
     return escaped(describe(place));
 }
@@ -46,6 +40,21 @@ Result<audit::Children> children_from(const Bytes& bytes) {
     return children;
 }
 
+Result<void> for_each_row(Connection& connection,
+                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
+    for (const SealedTable& table : sealed_tables()) {
+        Statement statement = TRY(connection.prepare(table.select_all.c_str()));
+        while (TRY(statement.step())) TRY(each(table, statement));
+    }
+    return {};
+}
+
+std::string joined(const std::map<std::string, RowSeal>& seals) {
+    std::string all;
+    for (const auto& [place, seal] : seals) all.append(text_of(seal));
+    return all;
+}
+
 ByteView bytes_of(const audit::Children& children) {
     return {children.front().data(), sizeof children};
 }
@@ -64,20 +73,33 @@ audit::RowSealer& RowSeals::sealer() {
 }
 
 Result<RowSeal> RowSeals::seal_of(const SealedTable& table, std::string_view place, const Statement& row) {
-    canonical_row(canonical_, table, place, row);
-    if (table.kind == SealedKind::Installation) {
-        Bytes whole = canonical_;
-        for (const SealedKind kind : counted_kinds) {
-            const SealedTable& counted = sealed_table(kind);
-            Statement rows = TRY(connection_.prepare(counted.select_all.c_str()));
-            while (TRY(rows.step())) {
-                const RowSeal seal = TRY(seal_of(counted, place_of(counted, rows).text(), rows));
-                whole.insert(whole.end(), seal.begin(), seal.end());
-            }
-        }
-        return sealer()(whole);
-    }
+    TRY(canonical_row(canonical_, table, place, row));
+    if (table.kind != SealedKind::Installation) return sealer()(canonical_);
+    Bytes whole = canonical_;
+    const std::string theirs = TRY(counted());
+    whole.insert(whole.end(), theirs.begin(), theirs.end());
+    return sealer()(whole);
+}
+
+RowSeal RowSeals::seal_of(const Place& place, const Row& row, std::string_view theirs) {
+    canonical_row(canonical_, *place.table, place.text(), row);
+    canonical_.insert(canonical_.end(), theirs.begin(), theirs.end());
     return sealer()(canonical_);
+}
+
+// The seals of those that the installation's row speaks for, as the database has them.
+Result<std::string> RowSeals::counted() {
+    std::map<std::string, RowSeal> found;
+    for (const SealedKind kind : counted_kinds) {
+        const SealedTable& table = sealed_table(kind);
+        Statement rows = TRY(connection_.prepare(table.select_all.c_str()));
+        while (TRY(rows.step())) {
+            const std::string place = place_of(table, rows).text();
+            found.emplace(place, TRY(seal_of(table, place, rows)));
+        }
+    }
+    counted_ = std::move(found);
+    return joined(counted_);
 }
 
 // What the head of the log is sealed over; nothing while there is no entry.
@@ -119,14 +141,15 @@ Result<RowSeals::Seals*> RowSeals::seals_in(Bucket bucket) {
     const audit::Digest& expected = nodes_.at(last.node).children[last.child];
     Seals seals;
     if (expected != audit::nothing) {
-        std::vector<RowSeal> all;
+        std::vector<audit::Digest> leaves;
         Statement statement = TRY(connection_.prepare("SELECT place, seal FROM row_seal WHERE bucket = ?"));
         statement.bind(std::uint32_t{bucket});
         while (TRY(statement.step())) {
-            all.push_back(TRY(seal_from(statement.bytes(1))));
-            seals.emplace(statement.text(0), all.back());
+            const RowSeal seal = TRY(seal_from(statement.bytes(1)));
+            leaves.push_back(audit::leaf_of(statement.view(0), seal));
+            seals.emplace(statement.text(0), seal);
         }
-        if (audit::bucket_hash(all) != expected) return nullptr;
+        if (audit::bucket_hash(std::move(leaves)) != expected) return nullptr;
     }
     return &buckets_.emplace(bucket, std::move(seals)).first->second;
 }
@@ -150,24 +173,45 @@ Result<void> RowSeals::check_absent(const Place& place) {
     return tampered(text, named(place) + " was taken away");
 }
 
-Result<std::optional<RowSeal>> RowSeals::current_seal(const Place& place) {
+Result<RowSeals::Current> RowSeals::current(const Place& place) {
     Statement statement = TRY(connection_.prepare(place.table->select_one.c_str()));
     for (const std::string& key : place.keys) statement.bind(key);
-    if (!TRY(statement.step())) return std::nullopt;
-    return TRY(seal_of(*place.table, place.text(), statement));
+    if (!TRY(statement.step())) {
+        if (place.table->kind == SealedKind::Installation) TRY(counted());
+        return Current();
+    }
+    if (place_of(*place.table, statement) != place)
+        return tampered(place.text(), named(place) + " was asked for, and another came");
+    Current found;
+    found.row = TRY(row_of(*place.table, statement));
+    const bool counts = place.table->kind == SealedKind::Installation;
+    found.seal = seal_of(place, *found.row, counts ? TRY(counted()) : std::string());
+    return found;
 }
 
 Result<void> RowSeals::before_writing(const Place& place) {
     if (written_.contains(place)) return {};
     const std::string text = place.text();
-    const auto current = TRY(current_seal(place));
+    Current found = TRY(current(place));
     const Seals* const seals = TRY(seals_in(audit::bucket_of(text)));
-    const auto found = seals == nullptr ? Seals::const_iterator() : seals->find(text);
-    const bool is_sealed = seals != nullptr && found != seals->end();
-    if (seals == nullptr || is_sealed != current.has_value() || (is_sealed && !equal(found->second, *current)))
+    const auto sealed = seals == nullptr ? Seals::const_iterator() : seals->find(text);
+    const bool is_sealed = seals != nullptr && sealed != seals->end();
+    if (seals == nullptr || is_sealed != found.seal.has_value() || (is_sealed && !equal(sealed->second, *found.seal)))
         return tampered(text, named(place) + " is not as it was written, so it is not written again");
-    written_.insert(place);
+    written_.emplace(place, std::move(found.row));
     return {};
+}
+
+Result<void> RowSeals::before(const audit::Event& event, domain::Revision revision) {
+    for (const Place& place : places_of(event, revision)) TRY(before_writing(place));
+    return {};
+}
+
+void RowSeals::after(const audit::Event& event, domain::Revision revision) {
+    for (const Place& place : places_of(event, revision)) {
+        std::optional<Row>& row = written_.at(place);
+        row = sql::after(event, revision, place, std::move(row));
+    }
 }
 
 Result<void> RowSeals::write_seal(Bucket bucket, const std::string& place, const std::optional<RowSeal>& seal) {
@@ -216,50 +260,107 @@ Result<void> RowSeals::write_nodes() {
 }
 
 Result<audit::Digest> RowSeals::seal() {
-    std::set<Bucket> changed;
-    for (const Place& place : written_) {
+    // Those that the installation's row speaks for before that row.
+    std::map<std::string, std::optional<RowSeal>> sealed;
+    const Place* installation = nullptr;
+    for (const auto& [place, row] : written_) {
+        if (place.table->kind == SealedKind::Installation) {
+            installation = &place;
+            continue;
+        }
         const std::string text = place.text();
-        const Bucket bucket = audit::bucket_of(text);
-        Seals& seals = *TRY(seals_in(bucket));  // before_writing has seen it
-        const auto current = TRY(current_seal(place));
-        if (current)
-            seals[text] = *current;
+        std::optional<RowSeal>& seal = sealed[text];
+        if (row) seal = seal_of(place, *row, {});
+        if (std::ranges::find(counted_kinds, place.table->kind) == std::end(counted_kinds)) continue;
+        if (seal)
+            counted_[text] = *seal;
         else
-            seals.erase(text);
-        TRY(write_seal(bucket, text, current));
+            counted_.erase(text);
+    }
+    if (installation != nullptr)
+        if (const auto& row = written_.at(*installation))
+            sealed[installation->text()] = seal_of(*installation, *row, joined(counted_));
+    written_.clear();
+    std::set<Bucket> changed;
+    for (const auto& [place, seal] : sealed) {
+        const Bucket bucket = audit::bucket_of(place);
+        Seals& seals = *TRY(seals_in(bucket));  // before_writing has seen it
+        if (seal)
+            seals[place] = *seal;
+        else
+            seals.erase(place);
+        TRY(write_seal(bucket, place, seal));
         changed.insert(bucket);
     }
-    written_.clear();
     for (const Bucket bucket : changed) {
-        std::vector<RowSeal> all;
-        for (const auto& [place, seal] : buckets_.at(bucket)) all.push_back(seal);
-        put(bucket, audit::bucket_hash(std::move(all)));
+        std::vector<audit::Digest> leaves;
+        for (const auto& [place, seal] : buckets_.at(bucket)) leaves.push_back(audit::leaf_of(place, seal));
+        put(bucket, audit::bucket_hash(std::move(leaves)));
     }
     TRY(write_nodes());
     return root();
 }
 
 Result<audit::Digest> RowSeals::seal_everything() {
+    std::vector<Sealed> rows;
+    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
+        std::string place = place_of(table, row).text();
+        const RowSeal seal = TRY(seal_of(table, place, row));
+        rows.push_back({std::move(place), seal});
+        return {};
+    }));
+    return seal_everything(rows);
+}
+
+Result<audit::Digest> RowSeals::seal_everything(const std::vector<Sealed>& rows) {
     buckets_.clear();
     nodes_.clear();
     for (const char* clear : {"DELETE FROM row_seal", "DELETE FROM row_tree"}) {
         Statement statement = TRY(connection_.prepare(clear));
         TRY(statement.run());
     }
-    audit::RowSet rows;
-    for (const SealedTable& table : sealed_tables()) {
-        Statement statement = TRY(connection_.prepare(table.select_all.c_str()));
-        while (TRY(statement.step())) {
-            const std::string place = place_of(table, statement).text();
-            const RowSeal seal = TRY(seal_of(table, place, statement));
-            rows.add(place, seal);
-            TRY(write_seal(audit::bucket_of(place), place, seal));
-        }
+    audit::RowSet set;
+    for (const auto& [place, seal] : rows) {
+        set.add(place, seal);
+        TRY(write_seal(audit::bucket_of(place), place, seal));
     }
     root_ = audit::nothing;
-    for (const auto& [bucket, hash] : rows.buckets()) put(bucket, hash);
+    for (const auto& [bucket, hash] : set.buckets()) put(bucket, hash);
     TRY(write_nodes());
     return root();
+}
+
+// Both seals are of what one reading gave: nothing can change in between.
+Result<std::vector<RowSeals::Sealed>> RowSeals::seals_under(SealingKey& other) {
+    RowSeals another(connection_, other);
+    audit::RowSet mine;
+    std::vector<Sealed> rows;
+    std::map<std::string, RowSeal> my_counted, their_counted;
+    std::optional<std::pair<Place, Row>> installation;
+    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& statement) -> Result<void> {
+        const Place place = place_of(table, statement);
+        Row row = TRY(row_of(table, statement));
+        if (table.kind == SealedKind::Installation) {
+            installation.emplace(place, std::move(row));
+            return {};
+        }
+        const std::string text = place.text();
+        const RowSeal my_seal = seal_of(place, row, {}), their_seal = another.seal_of(place, row, {});
+        mine.add(text, my_seal);
+        rows.push_back({text, their_seal});
+        if (std::ranges::find(counted_kinds, table.kind) != std::end(counted_kinds)) {
+            my_counted[text] = my_seal;
+            their_counted[text] = their_seal;
+        }
+        return {};
+    }));
+    if (installation) {
+        const auto& [place, row] = *installation;
+        mine.add(place.text(), seal_of(place, row, joined(my_counted)));
+        rows.push_back({place.text(), another.seal_of(place, row, joined(their_counted))});
+    }
+    if (mine.root() == TRY(root())) return rows;
+    return tampered("store", "the rows are not those that the log's head is sealed over");
 }
 
 Result<void> RowSeals::Whole::add(const SealedTable& table, const Statement& row) {
@@ -304,15 +405,6 @@ Result<void> find_newest_entries(const SqlReader& reader, Suspects& suspects) {
         }
         if (entries.size() < at_a_time) return {};
     }
-}
-
-Result<void> for_each_row(Connection& connection,
-                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
-    for (const SealedTable& table : sealed_tables()) {
-        Statement statement = TRY(connection.prepare(table.select_all.c_str()));
-        while (TRY(statement.step())) TRY(each(table, statement));
-    }
-    return {};
 }
 
 Result<void> for_each_seal(Connection& connection,

@@ -19,7 +19,7 @@
 
 #include "audit/seal.h"
 #include "store/sealing_key.h"
-#include "store/sql/sealed_table.h"
+#include "store/sql/sealed_event.h"
 #include "store/store.h"
 
 namespace marque::store::sql {
@@ -35,12 +35,22 @@ class RowSeals {
     // That there is no row of that name.
     Result<void> check_absent(const Place& place);
 
-    // Before a row is written or removed: it is what it was. May be called again, and then does nothing.
-    Result<void> before_writing(const Place& place);
-    // Seals all those as they are now. The root.
+    // Before `event` is applied as entry `revision`: the rows that it writes are what they were.
+    Result<void> before(const audit::Event& event, domain::Revision revision);
+    // When it is applied: what they have to be now (sealed_event.h).
+    void after(const audit::Event& event, domain::Revision revision);
+    // Seals that. The root.
     Result<audit::Digest> seal();
-    // Seals every row there is, whatever it says: for a store whose rows had no seals, or others.
+    // Seals every row there is, whatever it says: for a store whose rows had no seals.
     Result<audit::Digest> seal_everything();
+    // Seals these rows, which are all that there are.
+    struct Sealed {
+        std::string place;
+        audit::RowSeal seal;
+    };
+    Result<audit::Digest> seal_everything(const std::vector<Sealed>& rows);
+    // What the head says of all rows, under this key and, computed of the same rows, under another.
+    Result<std::vector<Sealed>> seals_under(SealingKey& other);
 
     // For reading everything: rows are taken as they come, and `finish` says whether they are, all together, what the
     // head is sealed over.
@@ -70,10 +80,17 @@ class RowSeals {
     Result<bool> is_sound();
     audit::RowSealer& sealer();
     Result<audit::RowSeal> seal_of(const SealedTable& table, std::string_view place, const Statement& row);
+    audit::RowSeal seal_of(const Place& place, const Row& row, std::string_view counted);
+    Result<std::string> counted();
     Result<audit::Digest> root();
     Result<void> fetch_path(audit::Bucket bucket);
     Result<Seals*> seals_in(audit::Bucket bucket);
-    Result<std::optional<audit::RowSeal>> current_seal(const Place& place);
+    struct Current {
+        std::optional<Row> row;
+        std::optional<audit::RowSeal> seal;
+    };
+    Result<Current> current(const Place& place);
+    Result<void> before_writing(const Place& place);
     Result<void> write_seal(audit::Bucket bucket, const std::string& place, const std::optional<audit::RowSeal>& seal);
     Result<void> write_nodes();
     void put(audit::Bucket bucket, const audit::Digest& hash);
@@ -84,7 +101,9 @@ class RowSeals {
     std::optional<audit::Digest> root_;
     std::unordered_map<std::uint32_t, Node> nodes_;  // each found under its parent
     std::unordered_map<audit::Bucket, Seals> buckets_;
-    std::set<Place> written_;
+    std::map<Place, std::optional<Row>> written_;  // what they are to be
+    std::map<std::string, audit::RowSeal>
+        counted_;  // of the operators and owners, by place, when the installation is written
     Bytes canonical_;
 };
 

@@ -1,7 +1,8 @@
 #include "store/sql/sealed_table.h"
 
-#include <bit>
 #include <fmt/format.h>
+
+#include <bit>
 
 #include "base/check.h"
 #include "base/overloaded.h"
@@ -15,30 +16,10 @@ using Kind = SealedKind;
 
 SealedTable make(Kind kind, const char* name, const char* columns, const char* types, const char* key,
                  std::size_t key_columns, const char* where) {
-    SealedTable table{kind, name, columns, types, key, key_columns, {}, {}};
+    SealedTable table{kind, name, columns, types, key_columns, {}, {}};
     table.select_one = fmt::format("SELECT {} FROM {}{}", columns, name, where);
     table.select_all = fmt::format("SELECT {} FROM {}{}{}", columns, name, key_columns == 0 ? "" : " ORDER BY ", key);
     return table;
-}
-
-Place place_of_subject(const Subject& subject) {
-    const auto place = place_of(subject);
-    CHECK(place.has_value());
-    return *place;
-}
-
-Place place_of(const OperatorName& name, const domain::Grant& grant) {
-    return place(Kind::Permission, {name.text(), workspace_text(grant), name_of(grant.permission)});
-}
-
-Place installation() {
-    return place(Kind::Installation, {});
-}
-
-std::vector<Place> with_grants(const domain::Operator& one) {
-    std::vector<Place> places{installation(), place(Kind::Operator, {one.name.text()})};
-    for (const domain::Grant& grant : one.grants) places.push_back(place_of(one.name, grant));
-    return places;
 }
 
 // Big-endian. At once, not byte by byte: a server that starts does this for every column of every row.
@@ -52,6 +33,31 @@ void append_number(Bytes& to, Number number) {
 void append_text(Bytes& to, std::string_view text) {
     append_number(to, static_cast<std::uint32_t>(text.size()));
     to.insert(to.end(), text.begin(), text.end());
+}
+
+void begin_canonical(Bytes& to, std::string_view place) {
+    static_assert(std::endian::native == std::endian::little);
+    to.assign(1, 'r');
+    append_text(to, place);
+}
+
+void append_null(Bytes& to) {
+    to.push_back('-');
+}
+
+void append_cell(Bytes& to, char type, std::int64_t number) {
+    to.push_back(static_cast<std::uint8_t>(type));
+    append_number(to, static_cast<std::uint64_t>(number));
+}
+
+void append_cell(Bytes& to, char type, std::string_view text) {
+    to.push_back(static_cast<std::uint8_t>(type));
+    append_text(to, text);
+}
+
+Result<void> check_kind(const SealedTable& table, const Statement& row, int column) {
+    if (row.is_null(column) || row.kind(column) == table.types[column]) return {};
+    return tampered(table.name, fmt::format("a row of {} holds a value of another kind than it can", table.name));
 }
 
 }  // namespace
@@ -107,7 +113,7 @@ std::optional<Place> place_of(const Subject& subject) {
     using Found = std::optional<Place>;
     return std::visit(
         Overloaded{
-            [](const InstallationRef&) -> Found { return installation(); },
+            [](const InstallationRef&) -> Found { return place(Kind::Installation, {}); },
             [](const StoreRef&) -> Found { return std::nullopt; },
             [](const WorkspaceRef& r) -> Found { return place(Kind::Workspace, {r.name.text()}); },
             [](const EnvironmentRef& r) -> Found {
@@ -134,83 +140,49 @@ void append_place(std::string& to, const SealedTable& table, const Statement& ro
     }
 }
 
-void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row) {
-    static_assert(std::endian::native == std::endian::little);
-    to.assign(1, 'r');
-    append_text(to, place);
+Result<Row> row_of(const SealedTable& table, const Statement& row) {
+    Row cells;
     for (int column = 0; table.types[column] != '\0'; ++column) {
-        if (row.is_null(column)) {
-            to.push_back('-');
-            continue;
-        }
-        const char type = table.types[column];
-        to.push_back(static_cast<std::uint8_t>(type));
-        if (type == 'n')
-            append_number(to, static_cast<std::uint64_t>(row.number(column)));
+        TRY(check_kind(table, row, column));
+        if (row.is_null(column))
+            cells.emplace_back();
+        else if (table.types[column] == 'n')
+            cells.emplace_back(row.number(column));
         else
-            append_text(to, row.view(column));
+            cells.emplace_back(row.text(column));
     }
+    return cells;
 }
 
-std::vector<Place> places_of(const audit::Event& event, Revision revision) {
-    const auto of_credential = [](const CredentialRef& ref) { return std::vector{place_of_subject(ref)}; };
-    const auto of_approval = [](const ApprovalId& id) { return place(Kind::Approval, {id.string()}); };
-    const auto of_owner = [](const domain::Owner& owner) {
-        return std::vector{installation(), place(Kind::Owner, {owner.fingerprint})};
-    };
-    return std::visit(
-        Overloaded{
-            [](const audit::InstallationCreated&) { return std::vector{installation()}; },
-            [](const audit::WorkspaceAdded& e) {
-                return std::vector{place_of_subject(WorkspaceRef{e.workspace.name})};
-            },
-            [](const audit::EnvironmentAdded& e) {
-                return std::vector{place_of_subject(EnvironmentRef{e.environment.workspace, e.environment.name})};
-            },
-            [](const audit::IdentityCreated& e) {
-                return std::vector{place_of_subject(IdentityRef{e.identity.workspace, e.identity.name})};
-            },
-            [](const audit::CredentialIssued& e) {
-                return std::vector{place(Kind::Credential, {e.credential.id.string()})};
-            },
-            [&](const audit::CredentialActivated& e) { return of_credential(e.credential); },
-            [&](const audit::CredentialRetiring& e) { return of_credential(e.credential); },
-            [&](const audit::CredentialUndelivered& e) { return of_credential(e.credential); },
-            [](const audit::Paused& e) { return std::vector{place_of_subject(e.subject)}; },
-            [](const audit::Resumed& e) { return std::vector{place_of_subject(e.subject)}; },
-            [](const audit::Revoked& e) { return std::vector{place_of_subject(e.subject)}; },
-            [](const audit::OperatorAdded& e) { return with_grants(e.operator_); },
-            [](const audit::OperatorRemoved& e) {
-                return std::vector{installation(), place(Kind::Operator, {e.name.text()})};
-            },
-            [](const audit::PermissionGranted& e) {
-                return std::vector{installation(), place(Kind::Operator, {e.name.text()}), place_of(e.name, e.grant)};
-            },
-            [](const audit::PermissionWithdrawn& e) {
-                return std::vector{installation(), place(Kind::Operator, {e.name.text()}), place_of(e.name, e.grant)};
-            },
-            [&](const audit::OwnerAdded& e) { return of_owner(e.owner); },
-            [&](const audit::OwnerRemoved& e) { return of_owner(e.owner); },
-            [](const audit::ApprovalPolicyChanged&) { return std::vector{installation()}; },
-            [](const audit::ProtectionChanged& e) { return std::vector{place_of_subject(e.environment)}; },
-            [&](const audit::ApprovalRequested& e) { return std::vector{of_approval(e.approval.id)}; },
-            [&](const audit::ApprovalSigned& e) {
-                return std::vector{of_approval(e.id),
-                                   place(Kind::ApprovalSignature, {e.id.string(), std::to_string(revision)})};
-            },
-            [&](const audit::ApprovalDenied& e) { return std::vector{of_approval(e.id)}; },
-            [&](const audit::ApprovalWithdrawn& e) { return std::vector{of_approval(e.id)}; },
-            [&](const audit::ApprovalRedeemed& e) { return std::vector{of_approval(e.id)}; },
-            [](const audit::CredentialRefused&) { return std::vector<Place>(); },
-            [](const audit::StoreMigrated&) { return std::vector<Place>(); },
-            [](const audit::StoreBackedUp&) { return std::vector<Place>(); },
-            [](const audit::StoreCopied&) { return std::vector<Place>(); },
-            [](const audit::KeyRotated&) { return std::vector<Place>(); },
-            [](const audit::LogAccepted&) { return std::vector<Place>(); },
-            [](const audit::VerifierRemoved&) { return std::vector<Place>(); },
-            [](const audit::Refused&) { return std::vector<Place>(); },
-        },
-        event);
+Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row) {
+    begin_canonical(to, place);
+    for (int column = 0; table.types[column] != '\0'; ++column) {
+        TRY(check_kind(table, row, column));
+        if (row.is_null(column))
+            append_null(to);
+        else if (table.types[column] == 'n')
+            append_cell(to, 'n', row.number(column));
+        else
+            append_cell(to, table.types[column], row.view(column));
+    }
+    return {};
+}
+
+void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Row& row) {
+    begin_canonical(to, place);
+    for (std::size_t column = 0; column < row.size(); ++column)
+        std::visit(Overloaded{
+                       [&](std::monostate) { append_null(to); },
+                       [&](std::int64_t number) { append_cell(to, 'n', number); },
+                       [&](const std::string& text) { append_cell(to, table.types[column], std::string_view(text)); },
+                   },
+                   row[column]);
+}
+
+Error tampered(const std::string& place, const std::string& what) {
+    Error error(Code::Corrupt, what + ": somebody wrote to the database", "marque audit verify names what was changed");
+    error.tampered = place;
+    return error;
 }
 
 std::string describe(const Place& place) {

@@ -1,18 +1,15 @@
-// store/sql/sealed_table.h: the tables whose rows are sealed, what of a row its seal covers, and which rows an event
-// writes.
-//
-// All columns are covered, and the row's name: "identity/default/codex", "permission/ana/*/workspace:manage". What
-// matters in lists, that none is missing, is covered by the row of the installation: its seal goes over the operators'
-// and the owners' too.
+// store/sql/sealed_table.h: the tables whose rows are sealed, and what of a row its seal covers: all its columns, and
+// its name, "identity/default/codex" or "permission/ana/*/workspace:manage".
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "audit/event.h"
-#include "domain/entities.h"
+#include "domain/subject.h"
 #include "store/sql/statement.h"
 
 namespace marque::store::sql {
@@ -33,10 +30,9 @@ enum class SealedKind {
 struct SealedTable {
     SealedKind kind;
     const char* name;
-    const char* columns;  // as rows.h has them
-    const char* types;    // of each: t text, n number, b bytes
-    const char* key;      // the columns that name a row, the first ones
-    std::size_t key_columns;
+    const char* columns;      // as rows.h has them
+    const char* types;        // of each: t text, n number, b bytes
+    std::size_t key_columns;  // the first ones name a row
     // Statements are known by their address: these live for ever.
     std::string select_one, select_all;  // the latter in the order of the key
 };
@@ -55,16 +51,25 @@ struct Place {
 Place place(SealedKind kind, std::vector<std::string> keys);
 // Of a row that was selected with the table's columns.
 Place place_of(const SealedTable& table, const Statement& row);
+void append_place(std::string& to, const SealedTable& table, const Statement& row);
 // The row of what an entry is about; the store as a whole has none.
 std::optional<Place> place_of(const domain::Subject& subject);
-void append_place(std::string& to, const SealedTable& table, const Statement& row);
 
+// A row's values, as the table's columns are.
+using Cell = std::variant<std::monostate, std::int64_t, std::string>;  // bytes are a string too
+using Row = std::vector<Cell>;
+
+// Errors of both: Corrupt, which is tampering, when a column holds another kind of value than the table has: what a
+// condition compares would not be what is read.
+Result<Row> row_of(const SealedTable& table, const Statement& row);
 // What is sealed of a row, so that no other row looks the same; `to` is emptied first.
-void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row);
+Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row);
+void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Row& row);
 
-// The rows that applying `event` (apply.h) as entry `revision` writes or removes.
-std::vector<Place> places_of(const audit::Event& event, domain::Revision revision);
 // What a row is called where people read it: "identity codex".
 std::string describe(const Place& place);
+
+// That somebody wrote to `place`; `what` says how that shows.
+Error tampered(const std::string& place, const std::string& what);
 
 }  // namespace marque::store::sql

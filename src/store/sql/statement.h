@@ -35,6 +35,8 @@ class Cursor {
     virtual std::int64_t number(int column) const = 0;
     virtual Bytes bytes(int column) const = 0;
     virtual bool is_null(int column) const = 0;
+    // t text, n number, b bytes, as it is stored, or of another kind: ?
+    virtual char kind(int column) const = 0;
 };
 
 class Statement {
@@ -65,6 +67,7 @@ class Statement {
     std::int64_t number(int column) const { return cursor_->number(column); }
     Bytes bytes(int column) const { return cursor_->bytes(column); }
     bool is_null(int column) const { return cursor_->is_null(column); }
+    char kind(int column) const { return cursor_->kind(column); }
     Instant instant(int column) const { return Instant(Duration(number(column))); }
     std::optional<Instant> maybe_instant(int column) const {
         if (is_null(column)) return std::nullopt;

@@ -42,9 +42,9 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
         const audit::Event& event = drafts[i].event;
         const domain::Revision revision = appended.entries[i].seq;
         TRY(insert_entry(connection, appended.entries[i], event));
-        if (reader.seals() != nullptr)
-            for (const Place& place : places_of(event, revision)) TRY(reader.seals()->before_writing(place));
+        if (reader.seals() != nullptr) TRY(reader.seals()->before(event, revision));
         TRY(apply(connection, event, revision));
+        if (reader.seals() != nullptr) reader.seals()->after(event, revision);
     }
     StoredHead head;
     head.frontier = std::move(appended.frontier);

@@ -130,7 +130,10 @@ class SqliteCursor final : public sql::Cursor {
     }
 
     std::string_view view(int column) const override {
-        const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
+        // Bytes asked for as text become text, and then `kind` would say so.
+        const bool is_blob = sqlite3_column_type(statement_, column) == SQLITE_BLOB;
+        const auto* text = is_blob ? static_cast<const char*>(sqlite3_column_blob(statement_, column))
+                                   : reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
         if (text == nullptr) return {};
         return {text, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
     }
@@ -141,6 +144,18 @@ class SqliteCursor final : public sql::Cursor {
         return data == nullptr ? Bytes() : Bytes(data, data + size);
     }
     bool is_null(int column) const override { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+    char kind(int column) const override {
+        switch (sqlite3_column_type(statement_, column)) {
+            case SQLITE_TEXT:
+                return 't';
+            case SQLITE_INTEGER:
+                return 'n';
+            case SQLITE_BLOB:
+                return 'b';
+            default:
+                return '?';
+        }
+    }
 
  private:
     sqlite3* db_;

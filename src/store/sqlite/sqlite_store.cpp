@@ -95,7 +95,7 @@ class SqliteMaintenance final : public Maintenance {
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
         return database_.write([&]() -> Result<bool> {
             TRY(require_newest_schema(database_));
-            if (check_head(TRY(sql::SqlReader::head_of(database_)), new_key.get())) return false;
+            if (is_sealed_by(TRY(sql::SqlReader::head_of(database_)), new_key.get())) return false;
             const auto drafts = TRY(decide(sql::SqlReader(database_, sealing_key_)));
             const auto writes_before = TRY(count_row_writes(database_));
             TRY(sql::reseal(database_, sealing_key_, new_key));
