@@ -37,8 +37,8 @@ Result<void> ensure_root_key(const std::string& folder, Random& random);
 // stays. Errors: as of read_root_key; StateRefuses when another key is there.
 Result<void> copy_root_key(const std::string& from, const std::string& to);
 
-// Rotation. The next key, made and durable if there is none yet. Errors: as above; StateRefuses when the key does not lie
-// in the folder, and so is not ours to exchange.
+// Rotation. The next key, made and durable if there is none yet. Errors: as above; StateRefuses when the key does not
+// lie in the folder, and so is not ours to exchange.
 Result<Secret> next_root_key(const std::string& folder, Random& random);
 // It is the key from now on, and the old one is gone. Errors: Unavailable.
 Result<void> adopt_next_root_key(const std::string& folder);

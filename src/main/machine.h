@@ -23,8 +23,7 @@ class Machine final : public cli::System {
     Result<void> create_store(const std::string& folder, const std::string& conninfo) override;
     Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
                                                                  store::SealingKey sealing_key) override;
-    Result<std::unique_ptr<store::Store>> open_backup(const std::string& file,
-                                                      store::SealingKey sealing_key) override;
+    Result<std::unique_ptr<store::Store>> open_backup(const std::string& file, store::SealingKey sealing_key) override;
     Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string& file) override;
     Result<store::Moved> move_store(const cli::MoveRequest& request, store::SealingKey sealing_key,
                                     const store::MoveSteps& steps) override;

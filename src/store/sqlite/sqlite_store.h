@@ -58,8 +58,8 @@ class SqliteStore final : public Store {
 Result<FileIdentity> require_file(const std::string& path);
 
 // Appends the drafts and applies them, inside the caller's transaction.
-Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader, const std::vector<audit::Draft>& drafts,
-                                      const Secret& sealing_key);
+Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader,
+                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
 
 // A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key);
