@@ -15,10 +15,6 @@ namespace {
 using audit::Bucket;
 using audit::RowSeal;
 
-std::string named(const Place& place) {
-    return escaped(describe(place));
-}
-
 // The installation's row speaks for these too.
 constexpr SealedKind counted_kinds[] = {SealedKind::Operator, SealedKind::Owner};
 
@@ -26,27 +22,11 @@ bool equal(const RowSeal& a, const RowSeal& b) {
     return a == b;  // no secret: both are of rows that whoever asks can read, and one is stored beside them
 }
 
-Result<RowSeal> seal_from(const Bytes& bytes) {
-    RowSeal seal{};
-    if (bytes.size() != seal.size()) return tampered("row_seal", "a stored seal has a wrong length");
-    std::ranges::copy(bytes, seal.begin());
-    return seal;
-}
-
 Result<audit::Children> children_from(const Bytes& bytes) {
     audit::Children children{};
     if (bytes.size() != sizeof children) return tampered("row_tree", "a node of the tree of seals has a wrong length");
     std::copy(bytes.begin(), bytes.end(), children.front().begin());
     return children;
-}
-
-Result<void> for_each_row(Connection& connection,
-                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
-    for (const SealedTable& table : sealed_tables()) {
-        Statement statement = TRY(connection.prepare(table.select_all.c_str()));
-        while (TRY(statement.step())) TRY(each(table, statement));
-    }
-    return {};
 }
 
 std::string joined(const std::map<std::string, RowSeal>& seals) {
@@ -59,13 +39,27 @@ ByteView bytes_of(const audit::Children& children) {
     return {children.front().data(), sizeof children};
 }
 
-// Of tables that have one, it is the last column.
-std::uint64_t revision_of(const SealedTable& table, const Statement& row) {
-    if (table.kind == SealedKind::Installation || table.kind == SealedKind::ApprovalSignature) return ~std::uint64_t{0};
-    return static_cast<std::uint64_t>(row.number(static_cast<int>(std::string_view(table.types).size()) - 1));
+}  // namespace
+
+std::string named(const Place& place) {
+    return escaped(describe(place));
 }
 
-}  // namespace
+Result<RowSeal> seal_from(const Bytes& bytes) {
+    RowSeal seal{};
+    if (bytes.size() != seal.size()) return tampered("row_seal", "a stored seal has a wrong length");
+    std::ranges::copy(bytes, seal.begin());
+    return seal;
+}
+
+Result<void> for_each_row(Connection& connection,
+                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
+    for (const SealedTable& table : sealed_tables()) {
+        Statement statement = TRY(connection.prepare(table.select_all.c_str()));
+        while (TRY(statement.step())) TRY(each(table, statement));
+    }
+    return {};
+}
 
 audit::RowSealer& RowSeals::sealer() {
     if (!sealer_) sealer_.emplace(key_.get());
@@ -378,103 +372,6 @@ Result<void> RowSeals::Whole::finish(std::set<SealedKind> added) {
     }
     if (rows_.root() == TRY(seals_.root())) return {};
     return tampered("store", "the rows are not those that the log's head is sealed over");
-}
-
-namespace {
-
-// A row that is what its seal says, in a bucket that is not what the tree says.
-struct Suspect {
-    std::string name;
-    std::uint64_t revision;
-    std::uint64_t newest = 0;  // entry about it
-};
-using Suspects = std::map<std::string, Suspect>;
-
-// The log's revision of a subject gives an older row away.
-Result<void> find_newest_entries(const SqlReader& reader, Suspects& suspects) {
-    constexpr std::size_t at_a_time = 1000;
-    for (std::uint64_t after = 0;;) {
-        const auto entries = TRY(reader.entries(after, at_a_time));
-        for (const StoredEntry& entry : entries) {
-            after = entry.seq;
-            const auto decoded = audit::decode(entry.bytes);
-            if (!decoded || decoded->outcome == name_of(audit::Outcome::Refused)) continue;
-            if (const auto place = place_of(decoded->subject))
-                if (const auto found = suspects.find(place->text()); found != suspects.end())
-                    found->second.newest = entry.seq;
-        }
-        if (entries.size() < at_a_time) return {};
-    }
-}
-
-Result<void> for_each_seal(Connection& connection,
-                           const std::function<Result<void>(std::string_view place, const RowSeal&)>& each) {
-    Statement statement = TRY(connection.prepare("SELECT place, seal FROM row_seal ORDER BY bucket, place"));
-    while (TRY(statement.step())) TRY(each(statement.view(0), TRY(seal_from(statement.bytes(1)))));
-    return {};
-}
-
-}  // namespace
-
-// By three ways: the rows, the seals that are stored, and the tree over them.
-Result<bool> RowSeals::is_sound() {
-    Whole whole(*this);
-    TRY(whole.finish({}));
-    audit::RowSet stored;
-    TRY(for_each_seal(connection_, [&](std::string_view place, const RowSeal& seal) -> Result<void> {
-        stored.add(place, seal);
-        return {};
-    }));
-    for (const auto& [bucket, hash] : stored.buckets())
-        if (TRY(seals_in(bucket)) == nullptr) return false;
-    return stored.root() == TRY(root());
-}
-
-Result<std::vector<std::string>> RowSeals::examine() {
-    const auto is_well = is_sound();
-    if (is_well && *is_well) return std::vector<std::string>();
-    if (!is_well && is_well.error().tampered.empty()) return is_well.error();
-    std::vector<std::string> findings;
-    std::map<std::string, RowSeal, std::less<>> stored;
-    TRY(for_each_seal(connection_, [&](std::string_view place, const RowSeal& seal) -> Result<void> {
-        stored.emplace(place, seal);
-        return {};
-    }));
-    Suspects suspects;
-    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
-        const Place place = place_of(table, row);
-        const std::string text = place.text();
-        const auto found = stored.find(text);
-        if (found == stored.end()) {
-            findings.push_back(named(place) + " was not written by this installation");
-            return {};
-        }
-        const bool is_as_sealed = equal(found->second, TRY(seal_of(table, text, row)));
-        stored.erase(found);
-        if (!is_as_sealed) {
-            findings.push_back(named(place) + " is not as it was written");
-            return {};
-        }
-        const auto seals = seals_in(audit::bucket_of(text));
-        if (!seals && seals.error().tampered.empty()) return seals.error();
-        if (!seals || *seals == nullptr) suspects.emplace(text, Suspect{named(place), revision_of(table, row)});
-        return {};
-    }));
-    for (const auto& [text, seal] : stored)
-        findings.push_back(escaped(text) + " was taken away, and its seal is there");
-    TRY(find_newest_entries(SqlReader(connection_), suspects));
-    std::string others;
-    for (const auto& [text, suspect] : suspects) {
-        if (suspect.newest > suspect.revision)
-            findings.push_back(fmt::format("{} is as it was at entry {}: entry {} wrote it since", suspect.name,
-                                           suspect.revision, suspect.newest));
-        else
-            others += (others.empty() ? "" : ", ") + suspect.name;
-    }
-    if (findings.empty())
-        findings.push_back("the seals are not those that the log's head is sealed over" +
-                           (others.empty() ? "" : "; those of " + quote(others, 400)));
-    return findings;
 }
 
 Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key) {

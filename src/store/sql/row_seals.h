@@ -107,6 +107,12 @@ class RowSeals {
     Bytes canonical_;
 };
 
+// For those who look through all of them: a row's name for people, a stored seal, every row there is.
+std::string named(const Place& place);
+Result<audit::RowSeal> seal_from(const Bytes& bytes);
+Result<void> for_each_row(Connection& connection,
+                          const std::function<Result<void>(const SealedTable&, const Statement&)>& each);
+
 // The seal over what is in `head`, and the root of its rows, in place of the stored ones.
 Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key);
 
