@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -92,6 +93,10 @@ inline Visitor nothing_to_visit() {
 class Reader {
  public:
     virtual ~Reader() = default;
+
+    // That the rows of all these will be asked for, one after the other: what it takes to check them can be fetched at
+    // once. A hint.
+    virtual Result<void> prepare_for(const std::set<domain::Subject>&) const { return {}; }
 
     virtual Result<std::optional<domain::Installation>> installation() const = 0;
 

@@ -171,6 +171,7 @@ Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& read
         rows.emplace_back(std::move(*found));
         return {};
     };
+    TRY(reader.prepare_for(touched));
     for (const Subject& subject : touched)
         TRY(std::visit(
             Overloaded{

@@ -31,6 +31,14 @@ Error not_what_was_asked_for(SealedKind kind) {
 
 }  // namespace
 
+Result<void> SqlReader::prepare_for(const std::set<Subject>& subjects) const {
+    if (checks_ == nullptr) return {};
+    std::set<audit::Bucket> buckets;
+    for (const Subject& subject : subjects)
+        if (const auto place = place_of(subject)) buckets.insert(audit::bucket_of(place->text()));
+    return checks_->fetch(buckets);
+}
+
 Result<void> SqlReader::check(SealedKind kind, const Statement& row) const {
     if (checks_ == nullptr) return {};
     return checks_->check(sealed_table(kind), row);

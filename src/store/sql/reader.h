@@ -25,6 +25,8 @@ class SqlReader final : public Reader {
     // Of a schema without seals, or of nothing but what needs none: entries, a name.
     explicit SqlReader(Connection& connection) : connection_(connection) {}
 
+    Result<void> prepare_for(const std::set<domain::Subject>& subjects) const override;
+
     // Null: the schema has none.
     RowSeals* seals() const { return sealing_.get(); }
     // Of a schema with seals.

@@ -29,6 +29,24 @@ Result<audit::Children> children_from(const Bytes& bytes) {
     return children;
 }
 
+// So many at a time: each statement is a message to a server.
+constexpr std::size_t at_a_time = 32;
+#define MARQUE_IN_32 "IN (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+// Fewer buckets are not worth it.
+constexpr std::size_t few_buckets = 4;
+
+template <class Each>
+Result<void> for_each_of(Connection& connection, const char* sql, const std::vector<std::uint32_t>& numbers,
+                         const Each& each) {
+    for (std::size_t at = 0; at < numbers.size(); at += at_a_time) {
+        Statement statement = TRY(connection.prepare(sql));
+        // The last one stands in for those that there are not.
+        for (std::size_t i = at; i < at + at_a_time; ++i) statement.bind(numbers[std::min(i, numbers.size() - 1)]);
+        while (TRY(statement.step())) TRY(each(statement));
+    }
+    return {};
+}
+
 std::string joined(const std::map<std::string, RowSeal>& seals) {
     std::string all;
     for (const auto& [place, seal] : seals) all.append(text_of(seal));
@@ -105,16 +123,9 @@ Result<audit::Digest> RowSeals::root() {
     return *root_;
 }
 
-Result<void> RowSeals::fetch_path(Bucket bucket) {
-    const auto path = audit::path_to(bucket);
-    if (nodes_.contains(path.back().node)) return {};
-    std::map<std::uint32_t, audit::Children> stored;
-    Statement statement = TRY(connection_.prepare("SELECT node, children FROM row_tree WHERE node IN (?, ?, ?, ?)"));
-    for (const audit::Step& step : path) statement.bind(step.node);
-    while (TRY(statement.step()))
-        stored.emplace(static_cast<std::uint32_t>(statement.number(0)), TRY(children_from(statement.bytes(1))));
+Result<void> RowSeals::check_path(Bucket bucket, Stored& stored) {
     audit::Digest expected = TRY(root());
-    for (const audit::Step& step : path) {
+    for (const audit::Step& step : audit::path_to(bucket)) {
         auto found = nodes_.find(step.node);
         if (found == nodes_.end()) {
             const audit::Children& children = stored[step.node];
@@ -127,25 +138,66 @@ Result<void> RowSeals::fetch_path(Bucket bucket) {
     return {};
 }
 
+Result<void> RowSeals::fetch_path(Bucket bucket) {
+    const auto path = audit::path_to(bucket);
+    if (nodes_.contains(path.back().node)) return {};
+    Stored stored;
+    Statement statement = TRY(connection_.prepare("SELECT node, children FROM row_tree WHERE node IN (?, ?, ?, ?)"));
+    for (const audit::Step& step : path) statement.bind(step.node);
+    while (TRY(statement.step()))
+        stored.emplace(static_cast<std::uint32_t>(statement.number(0)), TRY(children_from(statement.bytes(1))));
+    return check_path(bucket, stored);
+}
+
+Result<void> RowSeals::fetch(const std::set<Bucket>& buckets) {
+    if (buckets.size() <= few_buckets) return {};
+    std::set<std::uint32_t> nodes;
+    for (const Bucket bucket : buckets)
+        for (const audit::Step& step : audit::path_to(bucket))
+            if (!nodes_.contains(step.node)) nodes.insert(step.node);
+    Stored stored;
+    TRY(for_each_of(connection_, "SELECT node, children FROM row_tree WHERE node " MARQUE_IN_32,
+                    {nodes.begin(), nodes.end()}, [&](const Statement& row) -> Result<void> {
+                        stored.emplace(static_cast<std::uint32_t>(row.number(0)), TRY(children_from(row.bytes(1))));
+                        return {};
+                    }));
+    std::vector<std::uint32_t> wanted;
+    for (const Bucket bucket : buckets) {
+        if (buckets_.contains(bucket)) continue;
+        TRY(check_path(bucket, stored));
+        wanted.push_back(bucket);
+    }
+    std::map<std::uint32_t, Seals> found;
+    TRY(for_each_of(connection_, "SELECT bucket, place, seal FROM row_seal WHERE bucket " MARQUE_IN_32, wanted,
+                    [&](const Statement& row) -> Result<void> {
+                        found[static_cast<std::uint32_t>(row.number(0))].emplace(row.text(1),
+                                                                                 TRY(seal_from(row.bytes(2))));
+                        return {};
+                    }));
+    for (const std::uint32_t bucket : wanted) take_if_right(static_cast<Bucket>(bucket), std::move(found[bucket]));
+    return {};
+}
+
+// Whether they are those that the tree has.
+bool RowSeals::take_if_right(Bucket bucket, Seals seals) {
+    std::vector<audit::Digest> leaves;
+    for (const auto& [place, seal] : seals) leaves.push_back(audit::leaf_of(place, seal));
+    const audit::Step last = audit::path_to(bucket).back();
+    if (audit::bucket_hash(std::move(leaves)) != nodes_.at(last.node).children[last.child]) return false;
+    buckets_.emplace(bucket, std::move(seals));
+    return true;
+}
+
 // Null: they are not those that the tree has.
 Result<RowSeals::Seals*> RowSeals::seals_in(Bucket bucket) {
     if (const auto found = buckets_.find(bucket); found != buckets_.end()) return &found->second;
     TRY(fetch_path(bucket));
-    const audit::Step last = audit::path_to(bucket).back();
-    const audit::Digest& expected = nodes_.at(last.node).children[last.child];
     Seals seals;
-    if (expected != audit::nothing) {
-        std::vector<audit::Digest> leaves;
-        Statement statement = TRY(connection_.prepare("SELECT place, seal FROM row_seal WHERE bucket = ?"));
-        statement.bind(std::uint32_t{bucket});
-        while (TRY(statement.step())) {
-            const RowSeal seal = TRY(seal_from(statement.bytes(1)));
-            leaves.push_back(audit::leaf_of(statement.view(0), seal));
-            seals.emplace(statement.text(0), seal);
-        }
-        if (audit::bucket_hash(std::move(leaves)) != expected) return nullptr;
-    }
-    return &buckets_.emplace(bucket, std::move(seals)).first->second;
+    Statement statement = TRY(connection_.prepare("SELECT place, seal FROM row_seal WHERE bucket = ?"));
+    statement.bind(std::uint32_t{bucket});
+    while (TRY(statement.step())) seals.emplace(statement.text(0), TRY(seal_from(statement.bytes(1))));
+    if (!take_if_right(bucket, std::move(seals))) return nullptr;
+    return &buckets_.at(bucket);
 }
 
 Result<void> RowSeals::check(const SealedTable& table, const Statement& row) {

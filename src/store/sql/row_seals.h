@@ -35,6 +35,10 @@ class RowSeals {
     // That there is no row of that name.
     Result<void> check_absent(const Place& place);
 
+    // What it takes to check rows of these buckets, in few statements: each is a message to a server. What is wrong
+    // with them is said when a row is checked.
+    Result<void> fetch(const std::set<audit::Bucket>& buckets);
+
     // Before `event` is applied as entry `revision`: the rows that it writes are what they were.
     Result<void> before(const audit::Event& event, domain::Revision revision);
     // When it is applied: what they have to be now (sealed_event.h).
@@ -83,8 +87,11 @@ class RowSeals {
     audit::RowSeal seal_of(const Place& place, const Row& row, std::string_view counted);
     Result<std::string> counted();
     Result<audit::Digest> root();
+    using Stored = std::map<std::uint32_t, audit::Children>;  // nodes
+    Result<void> check_path(audit::Bucket bucket, Stored& stored);
     Result<void> fetch_path(audit::Bucket bucket);
     Result<Seals*> seals_in(audit::Bucket bucket);
+    bool take_if_right(audit::Bucket bucket, Seals seals);
     struct Current {
         std::optional<Row> row;
         std::optional<audit::RowSeal> seal;

@@ -38,6 +38,13 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
 Result<Written> write_events(Connection& connection, const SqlReader& reader, const std::vector<audit::Draft>& drafts,
                              const Secret& sealing_key) {
     Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
+    if (reader.seals() != nullptr) {
+        std::set<audit::Bucket> buckets;
+        for (std::size_t i = 0; i < drafts.size(); ++i)
+            for (const Place& place : places_of(drafts[i].event, appended.entries[i].seq))
+                buckets.insert(audit::bucket_of(place.text()));
+        TRY(reader.seals()->fetch(buckets));
+    }
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         const audit::Event& event = drafts[i].event;
         const domain::Revision revision = appended.entries[i].seq;
