@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "store/postgres/conninfo.h"
 
 namespace marque::store::postgres {
 
@@ -62,24 +63,6 @@ std::string first_line(const char* text) {
 void note_warning(void* was_warned, const PGresult* notice) {
     const char* state = pq().result_error_field(notice, PG_DIAG_SQLSTATE);
     if (state != nullptr && std::strcmp(state, "01000") == 0) *static_cast<bool*>(was_warned) = true;
-}
-
-Result<void> check_conninfo(const std::string& conninfo) {
-    struct Free {
-        void operator()(PQconninfoOption* options) const { pq().conninfo_free(options); }
-    };
-    char* why = nullptr;
-    const std::unique_ptr<PQconninfoOption, Free> options(pq().conninfo_parse(conninfo.c_str(), &why));
-    if (!options) {
-        const std::string said = why == nullptr ? "out of memory" : first_line(why);
-        if (why != nullptr) pq().free(why);
-        return Error(Code::InvalidRequest, "the connection string makes no sense: " + said);
-    }
-    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option)
-        if (option->val != nullptr && std::strstr(option->keyword, "password") != nullptr)
-            return Error(Code::InvalidRequest, fmt::format("the connection string holds a {}", option->keyword),
-                         "put it into a password file (~/.pgpass), or name a service: service=marque");
-    return {};
 }
 
 }  // namespace
@@ -203,7 +186,6 @@ class PgCursor final : public sql::Cursor {
 };
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& conninfo, const TimeOuts& time_outs) {
-    TRY(load_libpq());
     TRY(check_conninfo(conninfo));
     // A link that is cut without a word is noticed after some seconds, not after the system's hours. What the string
     // says comes last, and so wins, but for the client's encoding.

@@ -1,7 +1,7 @@
 // store/postgres/connection.h: libpq with owners, Results and no more.
 //
-// The connection string is libpq's; passwords come from where libpq looks for them (service and password file,
-// environment) and are refused in the string itself. Every session has its time-outs, waits for its commits to be
+// The connection string is libpq's, as far as store/postgres/conninfo.h lets it; passwords come from a password file or
+// PGPASSWORD. Every session has its time-outs, waits for its commits to be
 // durable wherever the server is told to make them so, and is with a primary: a standby may be behind.
 #pragma once
 
@@ -23,7 +23,7 @@ struct TimeOuts {
 
 class Connection final : public sql::Connection {
  public:
-    // Errors: InvalidRequest (the string makes no sense, or holds a password), Unavailable, PermissionDenied.
+    // Errors: InvalidRequest (the string is refused), Unavailable, PermissionDenied.
     static Result<std::unique_ptr<Connection>> open(const std::string& conninfo, const TimeOuts& time_outs);
     Connection(const Connection&) = delete;
 
