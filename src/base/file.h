@@ -27,8 +27,4 @@ class File {
 // `what`, and why, from errno: PermissionDenied when the system refused, Unavailable otherwise.
 Error system_error(const std::string& what);
 
-// A new file's name, or a changed one, in the folder of `path` is durable when this returns. Errors: Unavailable,
-// PermissionDenied.
-Result<void> sync_folder_of(const std::string& path);
-
 }  // namespace marque

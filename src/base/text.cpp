@@ -5,30 +5,10 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/utf8.h"
+
 namespace marque {
 namespace {
-
-struct Decoded {
-    char32_t point;      // meaningless when length is 0
-    std::size_t length;  // 0: not valid UTF-8 here
-};
-
-// One code point, RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
-Decoded decode(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char lead = byte(0);
-    if (lead < 0x80) return {lead, 1};
-    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 0;
-    if (length == 0 || lead > 0xF4 || text.size() < length) return {0, 0};
-    char32_t point = lead & (0xFFu >> (length + 1));
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return {0, 0};
-        point = point << 6 | (byte(i) & 0x3F);
-    }
-    const bool overlong = (length == 3 && point < 0x800) || (length == 4 && point < 0x10000);
-    if (overlong || (point >= 0xD800 && point <= 0xDFFF) || point > 0x10FFFF) return {0, 0};
-    return {point, length};
-}
 
 // An allow-list: what is not known to be a plain visible letter or sign is escaped.
 bool is_plain(char32_t point) {
@@ -47,7 +27,7 @@ bool is_plain(char32_t point) {
 std::string escaped(std::string_view text) {
     std::string out;
     while (!text.empty()) {
-        const auto [point, length] = decode(text);
+        const auto [point, length] = decode_utf8(text);
         if (length == 0) {
             out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
             text.remove_prefix(1);
@@ -70,7 +50,7 @@ std::string escaped(std::string_view text) {
 
 bool is_plain_text(std::string_view text) {
     while (!text.empty()) {
-        const auto [point, length] = decode(text);
+        const auto [point, length] = decode_utf8(text);
         if (length == 0 || (point != '\n' && !is_plain(point))) return false;
         text.remove_prefix(length);
     }
@@ -86,12 +66,8 @@ Result<std::string> parse_free_text(std::string_view what, std::string_view text
     if (text.size() > limit_bytes)
         return Error(Code::InvalidRequest,
                      fmt::format("the {} has {} bytes; at most {} are kept", what, text.size(), limit_bytes));
-    for (std::string_view rest = text; !rest.empty();) {
-        const auto [point, length] = decode(rest);
-        if (length == 0 || point == 0)
-            return Error(Code::InvalidRequest, fmt::format("the {} is not valid UTF-8 text", what));
-        rest.remove_prefix(length);
-    }
+    if (!is_utf8(text) || text.find('\0') != std::string_view::npos)
+        return Error(Code::InvalidRequest, fmt::format("the {} is not valid UTF-8 text", what));
     return std::string(text);
 }
 

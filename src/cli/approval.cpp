@@ -5,9 +5,9 @@
 #include <map>
 #include <thread>
 
+#include "base/small_file.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "cli/small_file.h"
 #include "crypto/digest.h"
 
 namespace marque::cli {
@@ -207,8 +207,7 @@ Result<int> run_sign(Shell& shell, const Options& options) {
 Result<int> run_import(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     const ApprovalId id = TRY(ApprovalId::parse(options.id));
-    std::string signature = TRY(read_small_file(options.file));
-    std::erase(signature, '\r');  // as mail leaves it
+    const std::string signature = TRY(read_text(options.file, {}));
     return shell.report(TRY(TRY(shell.authority())->sign_approval(id, signature, order)), options.change);
 }
 

@@ -6,11 +6,11 @@
 
 #include "authority/log.h"
 #include "authority/resolve.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
 #include "cli/log_progress.h"
-#include "cli/small_file.h"
 #include "crypto/base64.h"
 
 namespace marque::cli {
@@ -166,7 +166,7 @@ Result<std::optional<audit::Checkpoint>> earlier_checkpoint(const VerifyOptions&
                                                             const audit::VerifierKey& own) {
     if (options.checkpoint.empty()) return std::nullopt;
     const audit::VerifierKey key = options.key.empty() ? own : TRY(audit::VerifierKey::parse(options.key));
-    const std::string text = TRY(audit::open_note(TRY(read_small_file(options.checkpoint)), key));
+    const std::string text = TRY(audit::open_note(TRY(read_text(options.checkpoint, {})), key));
     return TRY(audit::Checkpoint::parse(text));
 }
 

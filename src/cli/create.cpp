@@ -1,10 +1,7 @@
 // marque create: one identity with its first credential, or many from a file.
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-
+#include "base/small_file.h"
 #include "base/text.h"
 #include "cli/issue_options.h"
 #include "cli/roster.h"
@@ -20,7 +17,7 @@ struct Options {
     std::string from, token_dir;
 };
 
-constexpr std::uintmax_t largest_roster = 64 * 1024 * 1024;
+constexpr std::size_t largest_roster = 64 * 1024 * 1024;
 
 Result<RosterDefaults> defaults_of(const Options& options) {
     const auto environment = TRY(domain::EnvironmentName::parse(options.environment));
@@ -37,26 +34,13 @@ Result<RosterDefaults> defaults_of(const Options& options) {
     return defaults;
 }
 
-Result<std::string> read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file)
-        return Error(Code::InvalidRequest, fmt::format("cannot read {}: {}", quote(path, 200), std::strerror(errno)));
-    std::string text;
-    char buffer[16 * 1024];
-    while (file.read(buffer, sizeof buffer) || file.gcount() > 0) {
-        text.append(buffer, static_cast<std::size_t>(file.gcount()));
-        if (text.size() > largest_roster) return Error(Code::InvalidRequest, quote(path, 200) + " is too large");
-    }
-    return text;
-}
-
 Result<std::vector<authority::CreateRequest>> requests_of(const Options& options) {
     const RosterDefaults defaults = TRY(defaults_of(options));
     if (!options.from.empty()) {
         if (!options.name.empty()) return Error(Code::InvalidRequest, "give a name or --from, not both");
         if (options.token_dir.empty())
             return Error(Code::InvalidRequest, "--from needs --token-dir", "one file per token is written there");
-        return parse_roster(TRY(read_file(options.from)), defaults);
+        return parse_roster(TRY(read_text(options.from, {largest_roster})), defaults);
     }
     if (options.name.empty()) return Error(Code::InvalidRequest, "say who is to be created: a name, or --from FILE");
     const auto name = TRY(domain::IdentityName::parse(options.name));
@@ -72,6 +56,8 @@ Result<int> run_create(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
     if (!options.token_dir.empty() && !options.issue.token_file.empty())
         return Error(Code::InvalidRequest, "give --token-dir or --token-file, not both");
+    if (names_standard_output(options.token_dir))
+        return Error(Code::InvalidRequest, "--token-dir is a folder, and many tokens don't go to standard output");
     std::unique_ptr<authority::Delivery> delivery = options.token_dir.empty()
                                                         ? delivery_for(shell, options.issue)
                                                         : std::make_unique<FolderDelivery>(options.token_dir);

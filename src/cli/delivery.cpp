@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -10,13 +11,15 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "base/file.h"
+#include "base/bytes.h"
+#include "base/small_file.h"
 #include "base/text.h"
 
 namespace marque::cli {
 namespace {
 
 constexpr std::size_t longest_input = 4096;
+constexpr std::string_view never_overwritten = "a token file is never overwritten";
 
 Error failed(const std::string& what) {
     return Error(Code::Unavailable, fmt::format("{}: {}", what, std::strerror(errno)));
@@ -30,79 +33,6 @@ Result<void> write_all(int fd, std::string_view text, const std::string& what) {
         text.remove_prefix(static_cast<std::size_t>(written));
     }
     return {};
-}
-
-// A folder and the names of the files that are to appear in it, all or, at a failure, none.
-class NewFiles {
- public:
-    NewFiles(std::string folder, int fd) : folder_(std::move(folder)), fd_(fd) {}
-    NewFiles(const NewFiles&) = delete;
-    NewFiles& operator=(const NewFiles&) = delete;
-    ~NewFiles() {
-        for (const std::string& part : parts_) ::unlinkat(fd_.fd(), part.c_str(), 0);
-    }
-
-    static Result<std::unique_ptr<NewFiles>> in(const std::string& folder) {
-        const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) return failed("cannot open folder " + quote(folder, 200));
-        return std::make_unique<NewFiles>(folder, fd);
-    }
-
-    // Under a temporary name.
-    Result<void> write(const std::string& name, std::string_view text) {
-        const std::string part = fmt::format(".{}.marque-{}", name, ::getpid());
-        const File file(::openat(fd_.fd(), part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-        if (!file.is_open()) return failed("cannot create a file in " + quote(folder_, 200));
-        parts_.push_back(part);
-        names_.push_back(name);
-        const std::string what = quote(folder_ + "/" + name, 200);
-        TRY(write_all(file.fd(), text, what));
-        TRY(write_all(file.fd(), "\n", what));
-        // One file is synced by itself, many by one call for their file system.
-        if (parts_.size() == 1 && ::fsync(file.fd()) != 0) return failed("cannot sync " + what);
-        return {};
-    }
-
-    Result<void> publish() {
-        if (parts_.size() > 1 && ::syncfs(fd_.fd()) != 0) return failed("cannot sync " + quote(folder_, 200));
-        std::size_t renamed = 0;
-        Result<void> result;
-        for (; renamed < parts_.size() && result; ++renamed)
-            if (::renameat2(fd_.fd(), parts_[renamed].c_str(), fd_.fd(), names_[renamed].c_str(), RENAME_NOREPLACE) !=
-                0) {
-                result = failed("cannot create " + quote(folder_ + "/" + names_[renamed], 200));
-                break;
-            }
-        if (result && ::fsync(fd_.fd()) != 0) result = failed("cannot sync " + quote(folder_, 200));
-        if (!result) {  // take back what was published: these tokens never come into force
-            for (std::size_t i = 0; i < renamed; ++i) ::unlinkat(fd_.fd(), names_[i].c_str(), 0);
-            return result;
-        }
-        parts_.clear();
-        return {};
-    }
-
- private:
-    std::string folder_;
-    File fd_;
-    std::vector<std::string> parts_, names_;
-};
-
-Result<void> require_absent(const std::filesystem::path& path) {
-    struct stat info{};
-    if (::lstat(path.c_str(), &info) == 0)
-        return Error(Code::StateRefuses, quote(path.string(), 200) + " exists; a token file is never overwritten");
-    return {};
-}
-
-std::filesystem::path folder_of(const std::filesystem::path& path) {
-    return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-}
-
-Result<void> require_folder(const std::filesystem::path& folder) {
-    std::error_code error;
-    if (std::filesystem::is_directory(folder, error)) return {};
-    return Error(Code::InvalidRequest, quote(folder.string(), 200) + " is not a folder");
 }
 
 class QuietTerminal {
@@ -123,6 +53,43 @@ class QuietTerminal {
     termios before_{};
     bool is_on_;
 };
+
+// Cuts `end` off both ends of `text`, as people quote a token in a shell, a file or a mail.
+bool remove_around(std::string_view& text, std::string_view begin, std::string_view end) {
+    if (text.size() < begin.size() + end.size() || !text.starts_with(begin) || !text.ends_with(end)) return false;
+    text.remove_prefix(begin.size());
+    text.remove_suffix(end.size());
+    return true;
+}
+
+bool remove_bearer(std::string_view& text) {
+    constexpr std::string_view word = "bearer ";
+    if (text.size() < word.size()) return false;
+    for (std::size_t i = 0; i < word.size(); ++i)
+        if ((text[i] == '\t' ? ' ' : text[i] | 0x20) != word[i]) return false;
+    text.remove_prefix(word.size());
+    return true;
+}
+
+// The one token in what was typed, pasted or piped. Errors: InvalidRequest, without a part of the text.
+Result<std::string_view> token_in(std::string_view text) {
+    const std::string name = "standard input";
+    const Error none(Code::InvalidRequest, "there is no token on standard input");
+    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return none;
+    std::string_view token = TRY(only_line(text, name, Code::InvalidRequest));
+    const auto trim = [&] {
+        const std::size_t begin = std::min(token.find_first_not_of(" \t"), token.size());
+        token.remove_prefix(begin);
+        token = token.substr(0, token.find_last_not_of(" \t") + 1);
+    };
+    while (remove_around(token, "\"", "\"") || remove_around(token, "'", "'") || remove_around(token, "`", "`") ||
+           remove_around(token, "“", "”") || remove_around(token, "‘", "’") || remove_bearer(token))
+        trim();
+    if (token.empty()) return none;
+    if (token.find_first_of(" \t") != std::string_view::npos)
+        return Error(Code::InvalidRequest, "there is more than one word on standard input, and one token is expected");
+    return token;
+}
 
 }  // namespace
 
@@ -155,52 +122,65 @@ Result<void> StdoutDelivery::deliver(std::span<const authority::IssuedToken> tok
     return {};
 }
 
+Result<void> NewFileDelivery::begin(const std::string& folder, std::size_t count) {
+    auto files = NewFiles::in(folder, FileOwner::Caller);
+    auto tried = files ? files->try_out(count) : Result<void>(files.error());
+    if (!tried) {
+        Error error = std::move(tried).error();
+        if (error.code == Code::PermissionDenied)
+            error.hint =
+                "the account that runs marque writes it; without --token-file the token goes to standard output";
+        return error;
+    }
+    files_.emplace(files.release());
+    return {};
+}
+
+Result<void> NewFileDelivery::write(const std::string& name, const authority::IssuedToken& issued) {
+    Secret line(issued.token.size() + 1);
+    std::ranges::copy(issued.token.reveal(), line.writable().begin());
+    line.writable()[issued.token.size()] = '\n';
+    return files_->write(name, line.reveal());
+}
+
 Result<void> FileDelivery::prepare(std::span<const domain::IdentityName> names) {
     if (names.size() > 1) return Error(Code::InvalidRequest, "one file takes one token", "say where with --token-dir");
-    TRY(require_folder(folder_of(path_)));
-    return require_absent(path_);
+    TRY(begin(folder_of(path_), 1));
+    return require_absent(path_, never_overwritten);
 }
 
 Result<void> FileDelivery::deliver(std::span<const authority::IssuedToken> tokens) {
-    const std::filesystem::path path = path_;
-    const auto files = TRY(NewFiles::in(folder_of(path)));
-    TRY(files->write(path.filename(), tokens.front().token.reveal_text()));
-    return files->publish();
+    TRY(write(std::filesystem::path(path_).filename(), tokens.front()));
+    return publish();
 }
 
 Result<void> FolderDelivery::prepare(std::span<const domain::IdentityName> names) {
-    TRY(require_folder(folder_));
-    for (const domain::IdentityName& name : names) TRY(require_absent(std::filesystem::path(folder_) / name.text()));
+    TRY(begin(folder_, names.size()));
+    for (const domain::IdentityName& name : names)
+        TRY(require_absent(std::filesystem::path(folder_) / name.text(), never_overwritten));
     return {};
 }
 
 Result<void> FolderDelivery::deliver(std::span<const authority::IssuedToken> tokens) {
-    const auto files = TRY(NewFiles::in(folder_));
-    for (const authority::IssuedToken& issued : tokens)
-        TRY(files->write(issued.credential.identity.text(), issued.token.reveal_text()));
-    return files->publish();
+    for (const authority::IssuedToken& issued : tokens) TRY(write(issued.credential.identity.text(), issued));
+    return publish();
+}
+
+bool names_standard_output(const std::string& path) {
+    return path == "-" || path == "/dev/stdout" || path == "/dev/fd/1" || path == "/proc/self/fd/1";
 }
 
 Result<Secret> read_token_from_stdin() {
     const bool is_terminal = ::isatty(STDIN_FILENO) == 1;
-    const QuietTerminal quiet(is_terminal);
-    if (is_terminal) TRY(write_all(STDERR_FILENO, "Token (not shown): ", "the terminal"));
-    Secret text(longest_input);
-    std::size_t size = 0;
-    while (size < longest_input) {
-        const ssize_t got = ::read(STDIN_FILENO, text.writable().data() + size, longest_input - size);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return failed("cannot read standard input");
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-        if (is_terminal && text.reveal()[size - 1] == '\n') break;
+    Secret text;
+    {
+        const QuietTerminal quiet(is_terminal);
+        if (is_terminal) TRY(write_all(STDERR_FILENO, "Token (not shown): ", "the terminal"));
+        text = TRY(is_terminal ? read_secret_from_terminal(longest_input) : read_secret("-", {longest_input}));
+        if (is_terminal) TRY(write_all(STDERR_FILENO, "\n", "the terminal"));
     }
-    if (is_terminal) TRY(write_all(STDERR_FILENO, "\n", "the terminal"));
-    if (size > 0 && text.reveal()[size - 1] == '\n') --size;
-    if (size > 0 && text.reveal()[size - 1] == '\r') --size;
-    text.truncate(size);
-    if (size == 0) return Error(Code::InvalidRequest, "there is no token on standard input");
-    return text;
+    const std::string_view token = TRY(token_in(text.reveal_text()));
+    return Secret::copy_of(bytes_of(token));
 }
 
 }  // namespace marque::cli

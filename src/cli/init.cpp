@@ -80,8 +80,9 @@ void add_init(const Command& root, Shell& shell, Exit& exit) {
                      "An owner's OpenSSH public key, and the operator whose it is; may be repeated");
     command.flag("--sole-owner", options->has_sole_owner,
                  "There is one person only: the caller, whose keys these are, may approve what they asked for");
-    command.option("--postgresql", options->conninfo, "CONNINFO",
-                   "Keep the store in this PostgreSQL database, such as service=marque; without a password");
+    command.option(
+        "--postgresql", options->conninfo, "CONNINFO",
+        "Keep the store in this PostgreSQL database, such as 'host=db.example.org dbname=marque'; without a password");
     add_change_options(command, options->change, Reason::None);
     on_run(command, shell, exit, options, run_init);
 }

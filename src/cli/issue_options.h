@@ -20,7 +20,8 @@ inline void add_issue_options(const Command& command, IssueOptions& options) {
 }
 
 inline std::unique_ptr<authority::Delivery> delivery_for(const Shell& shell, const IssueOptions& options) {
-    if (options.token_file.empty()) return std::make_unique<StdoutDelivery>(shell.is_json());
+    if (options.token_file.empty() || names_standard_output(options.token_file))
+        return std::make_unique<StdoutDelivery>(shell.is_json());
     return std::make_unique<FileDelivery>(options.token_file);
 }
 
@@ -33,7 +34,7 @@ inline Result<std::optional<domain::Ending>> ending_of(const std::string& text) 
 inline int report_issued(Shell& shell, const authority::Done& done, const ChangeOptions& change,
                          const std::string& where) {
     const int code = shell.report(done, change);
-    if (done.progress != authority::Progress::Applied || where.empty()) return code;
+    if (done.progress != authority::Progress::Applied || where.empty() || names_standard_output(where)) return code;
     if (shell.is_json()) {
         audit::JsonArray issued;
         for (const domain::CredentialRef& ref : done.issued)

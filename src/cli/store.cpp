@@ -339,7 +339,8 @@ void add_store(const Command& root, Shell& shell, Exit& exit) {
     command.option("from", copy->from, "FROM", "The folder of the store", Presence::Required);
     command.option("to", copy->to, "TO", "The folder that it is to have: new, or empty", Presence::Required);
     command.option("--postgresql", copy->conninfo, "CONNINFO",
-                   "Keep the new store in this PostgreSQL database, such as service=marque; without a password");
+                   "Keep the new store in this PostgreSQL database, such as 'host=db.example.org dbname=marque'; "
+                   "without a password");
     add_change_options(command, copy->change, Reason::Optional);
     on_run(command, shell, exit, copy, run_copy);
 

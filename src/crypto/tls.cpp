@@ -2,11 +2,14 @@
 
 #include <climits>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
+#include "base/small_file.h"
 #include "base/text.h"
 
 namespace marque::crypto {
@@ -18,6 +21,67 @@ Error cannot_use(const char* what, const std::string& path) {
     const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
     return Error(Code::InvalidRequest, std::string(what) + " " + quote(path, 200) + " can't be used" +
                                            (reason ? ": " : "") + (reason ? reason : ""));
+}
+
+constexpr std::size_t longest_pem_file = 512 * 1024;
+
+// By the same rules as every other small file: OpenSSL would read a device without end.
+Result<Secret> read_pem(const std::string& path) {
+    return read_secret(path, {longest_pem_file});
+}
+
+struct Free {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+    void operator()(X509* certificate) const { X509_free(certificate); }
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+
+std::unique_ptr<BIO, Free> open_pem(const Secret& text) {
+    std::string_view pem = text.reveal_text();
+    if (pem.starts_with("\xEF\xBB\xBF")) pem.remove_prefix(3);  // a byte order mark, which OpenSSL does not know
+    std::unique_ptr<BIO, Free> bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    if (!bio) throw std::bad_alloc();
+    return bio;
+}
+
+// A key that needs a passphrase is refused: nobody sits at the server's terminal.
+int no_passphrase(char*, int, int, void*) {
+    return -1;
+}
+
+// Calls `take` with each certificate; it returns false to stop. Returns false if it did, if there is none, or if one is
+// broken.
+template <class Take>
+bool each_certificate(const Secret& text, const Take& take) {
+    const auto pem = open_pem(text);
+    bool has_any = false;
+    while (const std::unique_ptr<X509, Free> one{PEM_read_bio_X509_AUX(pem.get(), nullptr, no_passphrase, nullptr)}) {
+        if (!take(one.get())) return false;
+        has_any = true;
+    }
+    const unsigned long why = ERR_peek_last_error();
+    if (!has_any || ERR_GET_LIB(why) != ERR_LIB_PEM || ERR_GET_REASON(why) != PEM_R_NO_START_LINE) return false;
+    ERR_clear_error();  // the end of the text
+    return true;
+}
+
+bool use_chain(SSL_CTX* context, const Secret& text) {
+    bool is_first = true;
+    return each_certificate(text, [&](X509* one) {
+        if (std::exchange(is_first, false)) return SSL_CTX_use_certificate(context, one) == 1;
+        return SSL_CTX_add1_chain_cert(context, one) == 1;
+    });
+}
+
+bool use_key(SSL_CTX* context, const Secret& text) {
+    const auto pem = open_pem(text);
+    const std::unique_ptr<EVP_PKEY, Free> key(PEM_read_bio_PrivateKey(pem.get(), nullptr, no_passphrase, nullptr));
+    return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
+}
+
+bool trust(SSL_CTX* context, const Secret& text) {
+    X509_STORE* const store = SSL_CTX_get_cert_store(context);
+    return each_certificate(text, [&](X509* one) { return X509_STORE_add_cert(store, one) == 1; });
 }
 
 // The process begins without OpenSSL's tables of all algorithms (crypto/digest.cpp); judging a certificate looks the
@@ -46,14 +110,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     static constexpr unsigned char session_context[] = "marque";
     SSL_CTX_set_session_id_context(context, session_context, sizeof session_context - 1);
     ERR_clear_error();
-    if (SSL_CTX_use_certificate_chain_file(context, files.certificate.c_str()) != 1)
-        return cannot_use("the certificate", files.certificate);
-    if (SSL_CTX_use_PrivateKey_file(context, files.key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(context) != 1)
-        return cannot_use("the key", files.key);
+    const Secret chain = TRY(read_pem(files.certificate)), key = TRY(read_pem(files.key));
+    if (!use_chain(context, chain)) return cannot_use("the certificate", files.certificate);
+    if (!use_key(context, key)) return cannot_use("the key", files.key);
     if (!files.client_ca.empty()) {
-        if (SSL_CTX_load_verify_file(context, files.client_ca.c_str()) != 1)
-            return cannot_use("the client CA", files.client_ca);
+        const Secret authorities = TRY(read_pem(files.client_ca));
+        if (!trust(context, authorities)) return cannot_use("the client CA", files.client_ca);
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
     return owner;

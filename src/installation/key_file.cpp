@@ -6,36 +6,35 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
-#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "authority/keys.h"
-#include "base/file.h"
+#include "base/new_file.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "installation/subprocess.h"
+#include "installation/trusted_folder.h"
 
 namespace marque {
 namespace {
 
 constexpr std::size_t short_hex = authority::root_key_bytes * 2, long_hex = authority::rotated_root_key_bytes * 2;
+constexpr std::size_t longest_key_file = 1024, longest_command = 4096;
 
-int digit(std::uint8_t c) {
+int digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return -1;
 }
 
 // Through Secrets only: the key's text is as secret as the key.
-Result<Secret> decode(const Secret& text, std::size_t size, const std::string& path) {
-    const Error malformed(Code::Corrupt, quote(path, 200) + " is not a root key",
-                          "it holds 64 hexadecimal characters, or 128, and a newline");
-    const ByteView bytes = text.reveal();
-    if ((size != short_hex + 1 && size != long_hex + 1) || bytes[size - 1] != '\n') return malformed;
-    Secret key(size / 2);
+Result<Secret> decode(std::string_view hex, const std::string& name) {
+    const Error malformed(Code::Corrupt, name + " is not a root key", "it is 64 hexadecimal characters, or 128");
+    if (hex.size() != short_hex && hex.size() != long_hex) return malformed;
+    Secret key(hex.size() / 2);
     for (std::size_t i = 0; i < key.size(); ++i) {
-        const int high = digit(bytes[2 * i]), low = digit(bytes[2 * i + 1]);
+        const int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
         if (high < 0 || low < 0) return malformed;
         key.writable()[i] = static_cast<std::uint8_t>(high << 4 | low);
     }
@@ -59,54 +58,26 @@ Secret hex_of(const Secret& key) {
     return text;
 }
 
-// Written whole under another name, so that an interruption leaves no half of a key.
 Result<void> write_key(const std::string& path, const Secret& key) {
-    const Secret text = hex_of(key);
-    const std::string part = path + ".part";
-    ::unlink(part.c_str());
-    const File file(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file.is_open()) return system_error("cannot create " + quote(part, 200));
-    const auto written = ::write(file.fd(), text.reveal().data(), text.size());
-    if (written != static_cast<ssize_t>(text.size()) || ::fsync(file.fd()) != 0)
-        return system_error("cannot write " + quote(part, 200));
-    if (::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
-        return system_error("cannot create " + quote(path, 200));
-    return sync_folder_of(path);
+    return create_file(path, hex_of(key).reveal(), FileOwner::FolderOwner);
 }
 
 constexpr mode_t others = 077;
 
 // `forbidden`: what others may not be allowed.
 Result<Secret> read_key_file(const std::string& path, mode_t forbidden) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.is_open()) return system_error("cannot read " + quote(path, 200));
-    struct stat info{};
-    if (::fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode))
-        return Error(Code::Corrupt, quote(path, 200) + " is not a file");
-    if ((info.st_mode & forbidden) != 0)
-        return Error(Code::StateRefuses,
-                     fmt::format("{} can be used by others (mode {:04o})", quote(path, 200), info.st_mode & 07777),
-                     "chmod 600 it, and think about who may have read it");
-    Secret text(long_hex + 2);
-    const auto got = ::read(file.fd(), text.writable().data(), text.size());
-    if (got < 0) return system_error("cannot read " + quote(path, 200));
-    return decode(text, static_cast<std::size_t>(got), path);
+    const ReadRules rules{longest_key_file, ReadRules::Origin::Own, forbidden};
+    const Secret hex = TRY(read_secret_line(path, rules));
+    return decode(hex.reveal_text(), quote(path, 200));
 }
 
 // One line: the program, an absolute path, and its arguments, with blanks between them. Nothing is inherited that could
 // make it another program.
 Result<Secret> key_from_command(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    struct stat info{};
-    if (!file.is_open() || ::fstat(file.fd(), &info) != 0) return system_error("cannot read " + quote(path, 200));
-    if (!S_ISREG(info.st_mode) || (info.st_mode & 022) != 0 || (info.st_uid != ::geteuid() && info.st_uid != 0))
-        return Error(Code::StateRefuses, quote(path, 200) + " could be written by others", "chmod 600 it");
-    std::string line(4096, '\0');
-    const ssize_t got = ::read(file.fd(), line.data(), line.size());
-    line.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    if (!line.ends_with('\n') || line.find('\n') != line.size() - 1 || !line.starts_with('/'))
+    const ReadRules rules{longest_command, ReadRules::Origin::Own, 022, ReadRules::Writer::UsOrRoot};
+    const std::string line = TRY(read_line(path, rules));
+    if (!line.starts_with('/'))
         return Error(Code::Corrupt, quote(path, 200) + " is not a line that begins with an absolute path");
-    line.pop_back();
     Subprocess command;
     for (const std::string_view word : split(line, ' ')) {
         if (word.empty()) continue;
@@ -122,7 +93,8 @@ Result<Secret> key_from_command(const std::string& path) {
         return Error(Code::Unavailable,
                      fmt::format("{} did not print the root key: {}", quote(command.program, 200),
                                  ended.is_out_of_time ? "it took too long" : quote(ended.errors, 200)));
-    return decode(text, text.size(), command.program);
+    const std::string name = "what " + quote(command.program, 200) + " printed";
+    return decode(TRY(only_line(text.reveal_text(), name, Code::Corrupt)), name);
 }
 
 // What can't be looked at is there: reading it says why.
@@ -154,6 +126,7 @@ std::optional<KeySource> key_source_of(const std::string& folder) {
 }
 
 Result<Secret> read_root_key(const std::string& folder) {
+    TRY(installation::require_trusted(folder));
     const auto source = key_source_of(folder);
     if (!source)
         return Error(Code::Unavailable, "there is no root key at " + quote(key_file_in(folder), 200),
@@ -199,9 +172,7 @@ Result<Secret> next_root_key(const std::string& folder, Random& random) {
 }
 
 Result<void> adopt_next_root_key(const std::string& folder) {
-    if (::rename(next_in(folder).c_str(), key_file_in(folder).c_str()) != 0)
-        return system_error("cannot rename " + quote(next_in(folder), 200));
-    return sync_folder_of(key_file_in(folder));
+    return rename_over(next_in(folder), key_file_in(folder));
 }
 
 }  // namespace marque

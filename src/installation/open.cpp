@@ -1,14 +1,13 @@
 #include "installation/open.h"
 
-#include <cerrno>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "authority/keys.h"
-#include "base/file.h"
-#include "base/text.h"
+#include "base/bytes.h"
+#include "base/new_file.h"
+#include "base/small_file.h"
 #include "installation/key_file.h"
+#include "installation/trusted_folder.h"
 #include "store/maintenance.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/move.h"
@@ -37,18 +36,9 @@ Result<std::optional<std::string>> conninfo_in(const std::string& folder) {
     return read_conninfo(conninfo_file_in(folder));
 }
 
+// The file names the server that gets the account's password.
 Result<std::optional<std::string>> read_conninfo(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.is_open() && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-    struct stat info{};
-    if (!file.is_open() || ::fstat(file.fd(), &info) != 0) return system_error("cannot read " + quote(path, 200));
-    if ((info.st_mode & 022) != 0)
-        return Error(Code::StateRefuses, quote(path, 200) + " could be written by others", "chmod 600 it");
-    std::string text(4096, '\0');
-    const ssize_t got = ::read(file.fd(), text.data(), text.size());
-    if (got < 0) return system_error("cannot read " + quote(path, 200));
-    text.resize(static_cast<std::size_t>(got));
-    return text.substr(0, text.find('\n'));
+    return read_line_if_there(path, {4096, ReadRules::Origin::Own, 022, ReadRules::Writer::UsOrRoot});
 }
 
 Result<void> require_no_move(const std::string& folder) {
@@ -62,19 +52,12 @@ Result<void> require_no_move(const std::string& folder) {
 }
 
 Result<void> write_conninfo(const std::string& folder, const std::string& conninfo) {
-    const std::string path = conninfo_file_in(folder), fresh = path + ".new", text = conninfo + "\n";
-    {
-        const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-            ::fsync(file.fd()) != 0)
-            return system_error("cannot write " + quote(fresh, 200));
-    }
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return system_error("cannot create " + quote(path, 200));
-    return sync_folder_of(path);
+    return replace_file(conninfo_file_in(folder), bytes_of(conninfo + "\n"), FileOwner::FolderOwner);
 }
 
 Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
                                                  Duration longest_wait) {
+    TRY(require_trusted(folder));
     if (const auto conninfo = TRY(conninfo_in(folder))) {
         store::postgres::TimeOuts time_outs;
         time_outs.lock = longest_wait;

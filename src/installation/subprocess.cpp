@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,9 +45,20 @@ class Pipe {
     int ends_[2];
 };
 
+// Where the kernel or a sandbox has no files in memory. Inherited, too.
+int nameless_file() {
+    char path[] = "/tmp/marque-XXXXXX";
+    const int fd = ::mkostemp(path, 0);
+    if (fd >= 0) ::unlink(path);
+    return fd;
+}
+
 // Its content under a path that only a process with the descriptor has.
 Result<int> memory_file(const std::string& content) {
-    const int fd = ::memfd_create("marque", 0);  // inherited: the child opens it by its number
+    constexpr unsigned no_exec = 0x0008;  // MFD_NOEXEC_SEAL, which vm.memfd_noexec may demand and Linux 6.2 refuses
+    int fd = ::memfd_create("marque", no_exec);  // inherited: the child opens it by its number
+    if (fd < 0) fd = ::memfd_create("marque", 0);
+    if (fd < 0) fd = nameless_file();
     if (fd < 0) return system_error("cannot make a file in memory");
     for (std::string_view rest = content; !rest.empty();) {
         const ssize_t written = ::write(fd, rest.data(), rest.size());
@@ -148,7 +160,7 @@ Result<Ended> run(const Subprocess& what) {
     ::posix_spawnattr_init(&attributes);
     sigset_t defaults;
     sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
+    for (const int ignored : {SIGPIPE, SIGXFSZ}) sigaddset(&defaults, ignored);
     ::posix_spawnattr_setsigdefault(&attributes, &defaults);
     ::posix_spawnattr_setpgroup(&attributes, 0);
     ::posix_spawnattr_setflags(

@@ -3,13 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/file.h"
+#include "base/new_file.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "installation/subprocess.h"
 
@@ -42,20 +44,6 @@ Result<std::string> require_ours_all_the_way(const std::string& path) {
     }
 }
 
-// Empty: there is no such file.
-Result<std::string> read_private(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!file.is_open() && errno == ENOENT) return std::string();
-    struct stat info{};
-    if (!file.is_open() || ::fstat(file.fd(), &info) != 0) return system_error("cannot read " + quote(path, 200));
-    TRY(require_ours(path, info));
-    std::string text(longest_file, '\0');
-    const ssize_t got = ::read(file.fd(), text.data(), text.size());
-    if (got < 0) return system_error("cannot read " + quote(path, 200));
-    text.resize(static_cast<std::size_t>(got));
-    return text;
-}
-
 }  // namespace
 
 Result<std::string> hook_for(const std::string& folder, const std::string& event) {
@@ -63,10 +51,13 @@ Result<std::string> hook_for(const std::string& folder, const std::string& event
     const auto wrong = [&](const std::string& what) {
         return Error(Code::InvalidRequest, fmt::format("{}: {}", quote(path, 200), what));
     };
-    const std::string text = TRY(read_private(path));
+    // Whoever may write it could have anything run in the operator's name.
+    const ReadRules rules{longest_file, ReadRules::Origin::Own, 022, ReadRules::Writer::UsOrRoot};
+    const auto text = TRY(read_text_if_there(path, rules));
+    if (!text) return std::string();
     std::string program;
     try {
-        const toml::table file = toml::parse(text);
+        const toml::table file = toml::parse(*text);
         for (const auto& [name, node] : file)
             if (name != "hooks" || !node.is_table()) return wrong(quote(name.str()) + " is no table of it; [hooks] is");
         const toml::table* hooks = file["hooks"].as_table();
@@ -105,21 +96,16 @@ Result<bool> run_hook(const std::string& folder, const std::string& event, const
 }
 
 Result<std::optional<Instant>> last_notice(const std::string& folder) {
-    const std::string text = TRY(read_private(folder + "/notified"));
-    if (text.empty()) return std::nullopt;
-    const auto at = parse_rfc3339(text.substr(0, text.find('\n')));
-    if (!at)
-        return Error(Code::Corrupt, quote(folder, 200) + "/notified makes no sense", "remove it; all is told again");
+    const std::string path = folder + "/notified";
+    const auto line = TRY(read_line_if_there(path, {512, ReadRules::Origin::Own, 022}));
+    if (!line) return std::nullopt;
+    const auto at = parse_rfc3339(*line);
+    if (!at) return Error(Code::Corrupt, quote(path, 200) + " makes no sense", "remove it; all is told again");
     return *at;
 }
 
 Result<void> set_last_notice(const std::string& folder, Instant at) {
-    const std::string path = folder + "/notified", text = to_rfc3339(at) + "\n", fresh = path + ".new";
-    const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        ::fsync(file.fd()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)
-        return system_error("cannot write " + quote(path, 200));
-    return {};
+    return replace_file(folder + "/notified", bytes_of(to_rfc3339(at) + "\n"), FileOwner::FolderOwner);
 }
 
 }  // namespace marque

@@ -9,7 +9,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -18,17 +17,20 @@
 
 #include "base/decimal.h"
 #include "base/file.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "crypto/system_random.h"
 #include "installation/key_file.h"
 #include "installation/known_log_file.h"
 #include "installation/machine_clock.h"
 #include "installation/open.h"
+#include "installation/trusted_folder.h"
 #include "main/hooks.h"
 #include "main/move_store.h"
 #include "main/sandbox.h"
 #include "main/ssh_key.h"
 #include "server/server.h"
+#include "store/postgres/conninfo.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -46,10 +48,8 @@ std::string link_target(const std::string& path) {
 
 // Who logged in, before any su or sudo; unset is 2^32 − 1.
 std::optional<std::uint32_t> login_uid() {
-    std::ifstream file("/proc/self/loginuid");
-    std::string text;
-    file >> text;
-    const auto uid = parse_decimal(text);
+    const auto line = read_line("/proc/self/loginuid", {64, ReadRules::Origin::Regular});
+    const auto uid = line ? parse_decimal(*line) : std::nullopt;
     if (!uid || *uid >= 0xFFFFFFFF) return std::nullopt;
     return static_cast<std::uint32_t>(*uid);
 }
@@ -62,6 +62,39 @@ std::string terminal() {
     return {};
 }
 
+// Where packaging/systemd keeps the store of the service, in a folder of the service's account.
+constexpr const char* installed_folder = "/var/lib/marque";
+constexpr const char* installed_store = "/var/lib/marque/store";
+
+bool is_there(const std::string& path) {
+    std::error_code error;
+    return std::filesystem::exists(path, error);
+}
+
+// The caller's own store, in their home folder.
+std::string own_store() {
+    // An XDG folder that is not absolute is to be ignored, says the specification.
+    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
+        return std::string(data) + "/marque";
+    const char* home = std::getenv("HOME");
+    if (home == nullptr || *home != '/') {
+        const passwd* entry = ::getpwuid(::getuid());
+        home = entry == nullptr ? "/" : entry->pw_dir;
+    }
+    return std::string(home) + "/.local/share/marque";
+}
+
+// What to type when there is no store: nobody is to make a second one beside the service's by following a hint.
+std::string hint_without_store() {
+    struct stat info{};
+    if (::stat(installed_folder, &info) != 0 || info.st_uid == 0 || info.st_uid == ::geteuid() || ::geteuid() == 0)
+        return {};
+    const passwd* entry = ::getpwuid(info.st_uid);
+    const std::string account = entry == nullptr ? fmt::format("'#{}'", info.st_uid) : entry->pw_name;
+    return fmt::format("this machine's store is {}: sudo -u {} marque …; another one is named with --store",
+                       installed_store, account);
+}
+
 cli::FileFinding examine(const std::string& path, mode_t allowed) {
     struct stat info{};
     if (::stat(path.c_str(), &info) != 0) return {false, path + ": " + std::strerror(errno)};
@@ -71,6 +104,20 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
     if (info.st_uid != ::geteuid() && ::geteuid() != 0)
         return {false, fmt::format("{} belongs to uid {}", path, info.st_uid)};
     return {true, fmt::format("{} is for its owner alone", path)};
+}
+
+// What fails leaves no key behind, but one that anything may be sealed with.
+Result<void> make_store_in(const std::string& folder, const std::string& conninfo, Random& random) {
+    // Tables come first: a database that is in use is found before there is a key, and a file that names a database
+    // names one that is there.
+    if (!conninfo.empty()) TRY(store::postgres::PostgresStore::create(conninfo));
+    const bool had_key = key_source_of(folder).has_value();
+    TRY(ensure_root_key(folder, random));
+    auto made = conninfo.empty() ? store::sqlite::SqliteStore::create(database_in(folder))
+                                 : installation::write_conninfo(folder, conninfo);
+    const bool has_store = is_there(database_in(folder)) || is_there(installation::conninfo_file_in(folder));
+    if (!made && !had_key && !has_store) ::unlink(key_file_in(folder).c_str());
+    return made;
 }
 
 }  // namespace
@@ -115,15 +162,14 @@ Result<std::uint32_t> Machine::uid_of(const std::string& login_name) {
 }
 
 std::string Machine::default_store() {
-    // An XDG folder that is not absolute is to be ignored, says the specification.
-    if (const char* data = std::getenv("XDG_DATA_HOME"); data != nullptr && *data == '/')
-        return std::string(data) + "/marque";
-    const char* home = std::getenv("HOME");
-    if (home == nullptr || *home != '/') {
-        const passwd* entry = ::getpwuid(::getuid());
-        home = entry == nullptr ? "/" : entry->pw_dir;
-    }
-    return std::string(home) + "/.local/share/marque";
+    const std::string own = own_store();
+    if (is_there(own)) return own;
+    struct stat info{};
+    const bool is_installed = ::stat(installed_folder, &info) == 0 && S_ISDIR(info.st_mode);
+    if (!is_installed) return own;
+    // The service's account makes its store where the service looks for it. Root finds the one that is there.
+    const bool is_ours = info.st_uid == ::geteuid() && info.st_uid != 0;
+    return is_ours || (::geteuid() == 0 && is_there(installed_store)) ? installed_store : own;
 }
 
 Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
@@ -138,11 +184,10 @@ Result<void> Machine::check_folder(const std::string& folder) {
         return Error(Code::StateRefuses,
                      fmt::format("{} is open to others (mode {:04o})", quote(folder, 200), info.st_mode & 07777),
                      "chmod 700 it, or choose another folder with --store");
+    TRY(installation::require_trusted(folder));
     TRY(installation::require_no_move(folder));
     // The key is made before the database: a database without one has lost it, and a new key would not fit.
-    std::error_code error;
-    const bool is_made = std::filesystem::exists(database_in(folder), error) ||
-                         std::filesystem::exists(installation::conninfo_file_in(folder), error);
+    const bool is_made = is_there(database_in(folder)) || is_there(installation::conninfo_file_in(folder));
     if (is_made && !key_source_of(folder))
         return Error(Code::StateRefuses, "there is a store in " + quote(folder, 200) + ", but its root.key is gone",
                      "put root.key back; a new one could not check a single token");
@@ -150,22 +195,21 @@ Result<void> Machine::check_folder(const std::string& folder) {
 }
 
 Result<void> Machine::create_store(const std::string& folder, const std::string& conninfo) {
+    if (!conninfo.empty()) TRY(store::postgres::check_conninfo(conninfo));
     const std::filesystem::path path = folder;
     std::error_code error;
     if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
-    if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-        return Error(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
-                     fmt::format("cannot create {}: {}", quote(folder, 200), std::strerror(errno)));
+    const bool is_folder_new = ::mkdir(path.c_str(), 0700) == 0;
+    if (!is_folder_new && errno != EEXIST) return system_error("cannot create " + quote(folder, 200));
     TRY(check_folder(folder));
-    TRY(ensure_root_key(folder, random()));
-    if (conninfo.empty()) return store::sqlite::SqliteStore::create(database_in(folder));
-    // The tables first: a file that names a database names one that is there.
-    TRY(store::postgres::PostgresStore::create(conninfo));
-    return installation::write_conninfo(folder, conninfo);
+    auto made = make_store_in(folder, conninfo, random());
+    if (!made && is_folder_new) ::rmdir(path.c_str());  // unless something is in it
+    return made;
 }
 
 Result<std::unique_ptr<store::Maintenance>> Machine::open_maintenance(const std::string& folder,
                                                                       store::SealingKey sealing_key) {
+    TRY(installation::require_trusted(folder));
     if (const auto conninfo = TRY(installation::conninfo_in(folder)))
         return store::postgres::open_maintenance(*conninfo, std::move(sealing_key));
     TRY(installation::require_no_move(folder));
@@ -186,7 +230,10 @@ Result<store::Moved> Machine::move_store(const cli::MoveRequest& request, store:
 }
 
 Result<Secret> Machine::read_root_key(const std::string& folder) {
-    return marque::read_root_key(folder);
+    auto key = marque::read_root_key(folder);
+    if (!key && !key_source_of(folder) && folder == own_store())
+        if (std::string hint = hint_without_store(); !hint.empty()) key.error().hint = std::move(hint);
+    return key;
 }
 
 Result<Secret> Machine::next_root_key(const std::string& folder) {
@@ -198,18 +245,19 @@ Result<void> Machine::adopt_next_root_key(const std::string& folder) {
 }
 
 std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) {
-    std::error_code error;
     const std::string conninfo = installation::conninfo_file_in(folder);
-    const std::string store = std::filesystem::exists(conninfo, error) ? conninfo : database_in(folder);
+    const std::string store = is_there(conninfo) ? conninfo : database_in(folder);
     std::vector<cli::FileFinding> findings{examine(folder, 0700), examine(store, 0600)};
     const auto key = key_source_of(folder);
     if (key && key->kind == KeySource::Kind::Credential)
         findings.push_back({true, "the root key is a credential of the service manager"});
     else
         findings.push_back(examine(key ? key->path : key_file_in(folder), 0600));
-    if (const std::string next = key_file_in(folder) + ".next"; std::filesystem::exists(next, error))
+    if (const std::string next = key_file_in(folder) + ".next"; is_there(next))
         findings.push_back({false, next + " is there: a rotation of the key was cut short; marque store rotate-key "
                                           "finishes it"});
+    for (const Error& error : installation::distrusted(folder))
+        findings.push_back({false, error.message + "; " + error.hint});
     return findings;
 }
 
@@ -266,6 +314,8 @@ void harden_process() {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is an error, as a full disk is
+    store::postgres::forget_environment_of_libpq();
     // A closed stdin, stdout or stderr must not become the number of the next file opened.
     // Opened the wrong way round, so that using them still fails.
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})

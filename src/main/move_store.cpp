@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "installation/key_file.h"
 #include "installation/open.h"
@@ -45,7 +46,7 @@ class NewFolder {
         const auto known = leftovers();
         std::error_code error;
         for (const auto& entry : std::filesystem::directory_iterator(path_, error))
-            if (std::ranges::find(known, entry.path().string()) == known.end())
+            if (std::ranges::find(known, entry.path().string()) == known.end() && !is_temporary(entry.path()))
                 return Error(Code::StateRefuses,
                              fmt::format("{} is not empty: there is {}", quote(path_, 200),
                                          quote(entry.path().filename().string())),
@@ -73,15 +74,22 @@ class NewFolder {
     void remove() const {
         if (!is_prepared_) return;
         for (const std::string& file : leftovers()) ::unlink(file.c_str());
+        std::error_code error;
+        for (const auto& entry : std::filesystem::directory_iterator(path_, error))
+            if (is_temporary(entry.path())) ::unlink(entry.path().c_str());
         if (is_made_) ::rmdir(path_.c_str());
     }
 
  private:
     std::vector<std::string> leftovers() const {
         const std::string key = key_file_in(path_), conninfo = conninfo_file_in(path_);
-        if (!request_.conninfo.empty()) return {key, key + ".part", conninfo, conninfo + ".new"};
+        if (!request_.conninfo.empty()) return {key, conninfo};
         const std::string part = store::sqlite::part_path(database_in(path_));
-        return {key, key + ".part", part, part + "-journal"};
+        return {key, part, part + "-journal"};
+    }
+    // What a call leaves that is killed while it makes a file.
+    static bool is_temporary(const std::filesystem::path& path) {
+        return path.filename().string().starts_with(temporary_prefix);
     }
     // One that is there names the same database.
     Result<void> check_conninfo() const {
@@ -112,9 +120,8 @@ Result<std::unique_ptr<store::sql::Target>> open_target(const cli::MoveRequest& 
 // The old folder no longer says where its store was.
 Result<void> put_away_conninfo(const std::string& folder) {
     const std::string from = conninfo_file_in(folder), to = moved_conninfo_file_in(folder);
-    if (::rename(from.c_str(), to.c_str()) == 0) return sync_folder_of(to);
-    if (errno == ENOENT) return {};
-    return system_error("cannot rename " + quote(from, 200));
+    if (::access(from.c_str(), F_OK) != 0 && errno == ENOENT) return {};
+    return rename_over(from, to);
 }
 
 }  // namespace

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/decimal.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "installation/subprocess.h"
 
@@ -44,17 +44,16 @@ std::string_view without_comment(std::string_view line) {
 }
 
 Result<domain::Owner> read_ssh_public_key(const std::string& path) {
-    std::ifstream file(path);
-    std::string line(longest_key_line + 1, '\0');
-    file.read(line.data(), static_cast<std::streamsize>(line.size()));
-    line.resize(static_cast<std::size_t>(file.gcount()));
-    const bool is_read = file.is_open() && !file.bad() && !line.empty();
-    const bool is_too_long = line.size() > longest_key_line && line.find('\n') == std::string::npos;
-    line = line.substr(0, line.find('\n'));
-    if (!is_read) return Error(Code::InvalidRequest, "cannot read " + quote(path, 200));
-    const Error malformed(Code::InvalidRequest, quote(path, 200) + " is not an OpenSSH public key",
+    auto read = read_line(path, {longest_key_line});
+    if (!read) {
+        if (read.error().hint.empty())
+            read.error().hint = "an owner key is the one line of a .pub file; - is standard input";
+        return read.error();
+    }
+    const std::string line = read.release();
+    const std::string name = path == "-" ? "standard input" : quote(path, 200);
+    const Error malformed(Code::InvalidRequest, name + " is not an OpenSSH public key",
                           "an owner key is the .pub file of ssh-ed25519, ecdsa, rsa (3072 bits or more) or sk-");
-    if (is_too_long) return malformed;
     // type base64 [comment]; options before the type, as authorized_keys has them, are refused.
     const std::size_t type_end = line.find(' ');
     const std::string type = line.substr(0, type_end);

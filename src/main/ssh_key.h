@@ -19,9 +19,9 @@ bool is_public_key(std::string_view text);
 // A key's line without its comment: its first two words.
 std::string_view without_comment(std::string_view line);
 
-// The one key in `path`, an id_….pub file: Ed25519, ECDSA, RSA of at least 3072 bits, or a
+// The one key in `path`, an id_….pub file, or "-" for standard input: Ed25519, ECDSA, RSA of at least 3072 bits, or a
 // hardware key (sk-). Runs /usr/bin/ssh-keygen -l, with an empty environment. Errors:
-// InvalidRequest (not such a key), Unavailable (no ssh-keygen).
+// InvalidRequest (not such a key), Unavailable (no ssh-keygen), and those of read_line().
 Result<domain::Owner> read_ssh_public_key(const std::string& path);
 
 }  // namespace marque

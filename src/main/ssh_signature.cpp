@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "base/small_file.h"
 #include "base/text.h"
 #include "installation/subprocess.h"
 #include "main/ssh_key.h"
@@ -69,10 +69,8 @@ std::string expand_home(const char* below) {
 
 // The public key beside a private one, or in the file itself.
 std::string public_key_in(const std::string& path) {
-    std::ifstream file(path);
-    std::string line;
-    if (!file || !std::getline(file, line)) return {};
-    return std::string(without_comment(line));
+    const auto line = read_line(path, {longest_signature, ReadRules::Origin::Regular});
+    return line ? std::string(without_comment(*line)) : std::string();
 }
 
 bool is_one_of(const std::string& key, std::span<const Owner> owners) {

@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/decimal.h"
+#include "base/small_file.h"
+#include "base/text.h"
 
 namespace marque::server {
 namespace {
@@ -57,9 +60,9 @@ double sum(std::span<const Counters* const> counters, const Get& get) {
 }
 
 double resident_bytes() {
-    std::ifstream file("/proc/self/statm");
-    double size = 0, resident = 0;
-    file >> size >> resident;
+    const auto line = read_line("/proc/self/statm", {4096, ReadRules::Origin::Regular});
+    const auto words = split(line ? std::string_view(*line) : std::string_view(), ' ');
+    const double resident = words.size() < 2 ? 0 : static_cast<double>(parse_decimal(words[1]).value_or(0));
     return resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
 }
 

@@ -6,21 +6,21 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <grp.h>
-#include <iterator>
 #include <thread>
 #include <toml++/toml.h>
 #include <variant>
 
 #include "base/decimal.h"
+#include "base/small_file.h"
 #include "base/text.h"
 #include "domain/span_of_time.h"
 #include "store/verifiers.h"
 
 namespace marque::server {
 namespace {
+
+constexpr std::size_t longest_file = 256 * 1024;
 
 using Field = std::variant<std::string Settings::*, std::vector<std::string> Settings::*, std::uint64_t Settings::*,
                            Duration Settings::*>;
@@ -270,13 +270,7 @@ Result<Settings> read_settings(const std::string& file, const Overrides& overrid
     Settings settings;
     settings.unix_path = default_unix_path();
     if (!file.empty()) {
-        std::error_code ignored;
-        std::ifstream stream(file, std::ios::binary);
-        if (std::filesystem::is_directory(file, ignored)) stream.setstate(std::ios::failbit);
-        std::string text;
-        if (stream) text.assign(std::istreambuf_iterator<char>(stream), {});
-        if (!stream || stream.bad())
-            return Error(Code::InvalidRequest, "cannot read the settings in " + quote(file, 200));
+        const std::string text = TRY(read_text(file, {longest_file}));
         try {
             const toml::table table = toml::parse(text);
             TRY(read_table(settings, table, ""));

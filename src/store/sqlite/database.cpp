@@ -76,12 +76,6 @@ Error error_from(sqlite3* db) {
     return Error(code_for(result), fmt::format("the store: {}{}", sqlite3_errmsg(db), cause), advice_for(result));
 }
 
-Result<void> ensure_private_file(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) return system_error("cannot create " + quote(path, 200));
-    return {};
-}
-
 Result<void> keep_log_file(Database& database) {
     int persist = 1;
     sqlite3_file_control(database.handle(), nullptr, SQLITE_FCNTL_PERSIST_WAL, &persist);

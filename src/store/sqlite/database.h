@@ -77,9 +77,6 @@ class Database final : public sql::Connection {
     std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };
 
-// Creates the file with its final mode, before SQLite could make it with another.
-Result<void> ensure_private_file(const std::string& path);
-
 // The write-ahead log's file is kept, but emptied when the last process leaves: or the next one would read it through
 // again.
 Result<void> keep_log_file(Database& database);

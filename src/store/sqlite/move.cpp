@@ -1,11 +1,11 @@
 #include "store/sqlite/move.h"
 
-#include <fcntl.h>
 #include <filesystem>
 #include <optional>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "store/sql/reader.h"
 #include "store/sqlite/schema.h"
@@ -17,12 +17,6 @@ namespace {
 bool exists(const std::string& path) {
     std::error_code error;
     return std::filesystem::exists(path, error);
-}
-
-Result<void> rename_new(const std::string& from, const std::string& to) {
-    if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
-        return system_error("cannot rename " + quote(from, 200) + " to " + quote(to, 200));
-    return sync_folder_of(to);
 }
 
 class SqliteSource final : public sql::Source {
@@ -74,7 +68,7 @@ class SqliteSource final : public sql::Source {
                 return Error(Code::Unavailable, "another process reads " + quote(path_, 200));
         }
         database_.reset();
-        TRY(rename_new(path_, moved_path(path_)));
+        TRY(rename_to_new(path_, moved_path(path_)));
         for (const char* beside : {"-wal", "-shm"}) ::unlink((path_ + beside).c_str());
         return {};
     }
@@ -123,7 +117,7 @@ class SqliteTarget final : public sql::Target {
     Result<void> open() override {
         database_.reset();
         if (exists(path_)) return {};
-        return rename_new(part_, path_);
+        return rename_to_new(part_, path_);
     }
     Result<void> remove() override {
         database_.reset();

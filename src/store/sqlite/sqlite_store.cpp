@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "store/append.h"
 #include "store/sql/reader.h"
@@ -161,11 +162,9 @@ Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(dou
 
 // Written under another name, synced, and only then given its own: a backup that is there is whole.
 Result<void> SqliteMaintenance::backup(const std::string& to, const std::function<void(double)>& progress) {
-    if (std::filesystem::exists(to))
-        return Error(Code::StateRefuses, quote(to, 200) + " exists; backups are never overwritten");
-    const std::string part = to + ".part";
-    ::unlink(part.c_str());
-    TRY(ensure_private_file(part));
+    TRY(require_absent(to, "backups are never overwritten"));
+    NewFiles files = TRY(NewFiles::in(folder_of(to), FileOwner::Caller));
+    const std::string part = TRY(files.reserve(std::filesystem::path(to).filename()));
     const auto copy = [&]() -> Result<void> {
         Database target = TRY(Database::open(part));
         // One file, no write-ahead log beside it: a backup can be copied and read as it is.
@@ -173,14 +172,10 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
         TRY(copy_pages(database_.handle(), target.handle(), progress));
         return target.execute("PRAGMA journal_mode = DELETE");
     };
-    auto result = copy();
-    if (result && ::renameat2(AT_FDCWD, part.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) != 0)
-        result = system_error("cannot create " + quote(to, 200));
-    if (!result) {
-        ::unlink(part.c_str());
-        return result;
-    }
-    return sync_folder_of(std::filesystem::absolute(to));
+    auto copied = copy();
+    for (const char* beside : {"-journal", "-wal", "-shm"}) ::unlink((part + beside).c_str());
+    if (!copied) return copied;
+    return files.publish();
 }
 
 }  // namespace
