@@ -21,7 +21,18 @@ CODE_RULES = [
     (r"\bs?rand\s*\(", r"", "take a Random (base/random.h)"),
     (r"(?<![\w.>])time\s*\(\s*(nullptr|NULL|0)?\s*\)", r"", "take `now` as an argument (base/time.h)"),
     (r"\bsystem_clock\b", r"main/", "take a Clock or `now` (base/time.h); only main/ asks the machine"),
+    (r"\bstd::(basic_)?[io]?fstream\b", r"", "read with base/small_file.h, make files with base/new_file.h"),
+    # Descriptors that are no files: signals, wake-ups, a child's output.
+    (r"(?<!\w)::p?read\s*\(", r"base/(small|new)_file\.cpp$|server/(server|worker)\.cpp$|installation/subprocess\.cpp$",
+     "read files with base/small_file.h: it knows limits, errors and how people's editors leave a file"),
+    # /dev/null in the place of a closed standard stream.
+    (r"(?<!\w)::open(at2?)?\s*\(", r"base/(small|new)_file\.cpp$|main/machine\.cpp$",
+     "read with base/small_file.h, make files with base/new_file.h"),
+    (r"(?<!\w)::(rename|link)(at2?)?\s*\(|\bfilesystem::(rename|copy_file)\b", r"base/new_file\.cpp$",
+     "give files their names with base/new_file.h, which knows what file systems lack"),
 ]
+# A test may make the files that it is about.
+NOT_FOR_TESTS = ("base/small_file.h", "base/new_file.h")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
 # Put together, so that this file does not contain what it looks for.
@@ -67,6 +78,8 @@ def findings_in_source(name, text):
             yield number, f"{mark[0]}: do it, or write it down outside the code"
         for pattern, exempt, instead in CODE_RULES:
             if exempt and re.match(exempt, name):
+                continue
+            if name.endswith("_test.cpp") and any(place in instead for place in NOT_FOR_TESTS):
                 continue
             if found := re.search(pattern, without_comment(line)):
                 yield number, f"{found[0]}: {instead}"
@@ -117,6 +130,15 @@ CASES = [
     ("src/base/q.cpp", "return event.time();\n", False),
     ("src/base/r.cpp", "std::chrono::system_clock::now();\n", True),
     ("src/main/s.cpp", "std::chrono::system_clock::now();\n", False),
+    ("src/cli/t.cpp", "std::ifstream file(path);\n", True),
+    ("src/cli/u.cpp", "const ssize_t got = ::read(fd, buffer, size);\n", True),
+    ("src/server/worker.cpp", "::read(wakeup, &ignored, 8);\n", False),
+    ("src/cli/v.cpp", "const File file(::open(path, O_WRONLY | O_CREAT, 0600));\n", True),
+    ("src/base/new_file.cpp", "::openat(fd, name, O_WRONLY | O_CREAT, 0600);\n", False),
+    ("src/cli/w.cpp", "::renameat2(a, b, c, d, RENAME_NOREPLACE);\n", True),
+    ("src/cli/x.cpp", "std::filesystem::rename(from, to);\n", True),
+    ("src/cli/y.cpp", "TRY(CredentialId::read(text));\n", False),
+    ("src/cli/z_test.cpp", "std::ifstream file(path);\n", False),
     ("docs/a.md", f"see {SOMEBODYS_FOLDER}notes\n", True),
     ("docs/b.md", "see notes\n", False),
     ("build/c.md", f"see {SOMEBODYS_FOLDER}notes\n", False),
