@@ -24,7 +24,7 @@ Result<int> run_serve(Shell& shell, const Options& options) {
     for (const std::string& address : options.tcp) tcp += (tcp.empty() ? "" : ",") + address;
     set("tcp.listen", tcp);
     if (options.is_check) {
-        shell.print(TRY(shell.system().check_settings(request)));
+        shell.print(TRY(shell.system().check_settings(request, shell.store_folder())));
         return 0;
     }
     auto served = shell.system().serve(request, shell.store_folder());

@@ -71,8 +71,8 @@ class System {
     // Owners and modes of the store's folder and files.
     virtual std::vector<FileFinding> examine_files(const std::string& folder) = 0;
 
-    // The settings in force, as text. Errors: InvalidRequest.
-    virtual Result<std::string> check_settings(const ServeRequest& request) = 0;
+    // The settings in force for the store in `folder`, as text. Errors: InvalidRequest.
+    virtual Result<std::string> check_settings(const ServeRequest& request, const std::string& folder) = 0;
     // Serves the store in `folder` until asked to stop. Errors: InvalidRequest, and those of the store.
     virtual Result<void> serve(const ServeRequest& request, const std::string& folder) = 0;
 

@@ -261,14 +261,14 @@ std::vector<cli::FileFinding> Machine::examine_files(const std::string& folder) 
     return findings;
 }
 
-Result<std::string> Machine::check_settings(const cli::ServeRequest& request) {
-    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+Result<std::string> Machine::check_settings(const cli::ServeRequest& request, const std::string& folder) {
+    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides, folder));
     TRY(server::check_files(settings));
     return server::to_toml(settings);
 }
 
 Result<void> Machine::serve(const cli::ServeRequest& request, const std::string& folder) {
-    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides));
+    const server::Settings settings = TRY(server::read_settings(request.config, request.overrides, folder));
     TRY(give_up_privileges());
     installation::Keys keys = TRY(installation::read_keys(folder));
     installation::KnownLogFile memory(folder);

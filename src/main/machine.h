@@ -31,7 +31,7 @@ class Machine final : public cli::System {
     Result<Secret> next_root_key(const std::string& folder) override;
     Result<void> adopt_next_root_key(const std::string& folder) override;
     std::vector<cli::FileFinding> examine_files(const std::string& folder) override;
-    Result<std::string> check_settings(const cli::ServeRequest& request) override;
+    Result<std::string> check_settings(const cli::ServeRequest& request, const std::string& folder) override;
     Result<void> serve(const cli::ServeRequest& request, const std::string& folder) override;
     Result<domain::Owner> read_owner_key(const std::string& path) override;
     const authority::OwnerSignatures& owner_signatures() override { return signatures_; }

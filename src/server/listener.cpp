@@ -51,6 +51,11 @@ Result<void> clear_path(const std::string& path, const sockaddr_un& address) {
     return {};
 }
 
+Error with_hint(Error error, std::string hint) {
+    error.hint = std::move(hint);
+    return error;
+}
+
 Result<Listener> listen_unix(const Settings& settings) {
     const std::string& path = settings.unix_path;
     const sockaddr_un address = TRY(unix_address(path));
@@ -65,7 +70,8 @@ Result<Listener> listen_unix(const Settings& settings) {
     auto socket = new_socket(AF_UNIX);
     // The process' umask leaves it to its owner alone until mode and group are set.
     if (!socket->is_open() || ::bind(socket->fd(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return system_error("cannot listen on " + quote(path, 200));
+        return with_hint(system_error("cannot listen on " + quote(path, 200)),
+                         "choose another place: marque serve --unix PATH, or --tcp 127.0.0.1:8480");
     Listener listener(Transport::Unix, std::move(socket), path);
     const auto mode = static_cast<mode_t>(std::strtoul(settings.unix_mode.c_str(), nullptr, 8));
     if ((group != static_cast<gid_t>(-1) && ::chown(path.c_str(), static_cast<uid_t>(-1), group) != 0) ||
@@ -97,7 +103,8 @@ Result<Listener> listen_ip(const std::string& text, Transport transport) {
         (endpoint.is_v6 && ::setsockopt(socket->fd(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) ||
         ::bind(socket->fd(), reinterpret_cast<const sockaddr*>(&storage), length) != 0 ||
         ::listen(socket->fd(), backlog) != 0)
-        return system_error("cannot listen on " + quote(text));
+        return with_hint(system_error("cannot listen on " + quote(text)),
+                         "choose another address or port: marque serve --tcp 127.0.0.1:0 takes any that is free");
     return Listener(transport, std::move(socket), "");
 }
 
@@ -165,7 +172,8 @@ Result<std::vector<Listener>> open_listeners(const Settings& settings) {
     for (const std::string& text : settings.tcp_listen) listeners.push_back(TRY(listen_ip(text, Transport::Tcp)));
     for (const std::string& text : settings.tls_listen) listeners.push_back(TRY(listen_ip(text, Transport::Tls)));
     if (listeners.empty())
-        return Error(Code::InvalidRequest, "there is nowhere to listen", "set unix.path, tcp.listen or tls.listen");
+        return Error(Code::InvalidRequest, "there is nowhere to listen",
+                     "choose a place: marque serve --unix PATH, or --tcp 127.0.0.1:8480");
     return listeners;
 }
 

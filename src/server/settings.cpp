@@ -7,8 +7,10 @@
 #include <arpa/inet.h>
 #include <cstdlib>
 #include <grp.h>
+#include <sys/stat.h>
 #include <thread>
 #include <toml++/toml.h>
+#include <unistd.h>
 #include <variant>
 
 #include "base/decimal.h"
@@ -37,7 +39,7 @@ const std::vector<Key>& keys() {
     static const std::vector<Key> all = {
         {"issuer", &Settings::issuer, "RFC 8414 issuer, a URL; without it there is no metadata document"},
         {"workers", &Settings::workers, "threads that answer: auto (one a processor), or 1 to 64"},
-        {"unix.path", &Settings::unix_path, "unix socket; empty: none"},
+        {"unix.path", &Settings::unix_path, "unix socket; empty: none; auto: one if nothing else is said to listen"},
         {"unix.mode", &Settings::unix_mode, "its mode, octal"},
         {"unix.group", &Settings::unix_group, "the group it is given to; empty: left as it is"},
         {"unix.client_address", &Settings::unix_client_address,
@@ -199,7 +201,9 @@ Result<void> check(const Settings& settings) {
     const std::string& mode = settings.unix_mode;
     if (mode.size() != 4 || mode[0] != '0' || mode.find_first_not_of("01234567") != std::string::npos)
         return refuse("unix.mode can't be " + quote(mode) + ": it is four octal digits, such as 0660");
-    if (settings.unix_path.size() > 100) return refuse("unix.path is longer than a socket's may be");
+    if (settings.unix_path.size() > 100)
+        return refuse("unix.path is longer than a socket's may be: " + quote(settings.unix_path, 200),
+                      "choose a shorter one: marque serve --unix PATH");
     if (!settings.unix_path.empty() && settings.unix_path[0] != '/')
         return refuse("unix.path " + quote(settings.unix_path) + " is not absolute");
     if (!settings.unix_group.empty() && ::getgrnam(settings.unix_group.c_str()) == nullptr)
@@ -212,7 +216,8 @@ Result<void> check(const Settings& settings) {
     const char* const handed_over = std::getenv("LISTEN_FDS");
     if (settings.unix_path.empty() && settings.tcp_listen.empty() && settings.tls_listen.empty() &&
         handed_over == nullptr)
-        return refuse("there is nowhere to listen", "set unix.path, tcp.listen or tls.listen");
+        return refuse("there is nowhere to listen",
+                      "choose a place: marque serve --unix PATH, or --tcp 127.0.0.1:8480");
     for (const std::string& text : settings.tcp_listen) {
         const Endpoint endpoint = TRY(parse_endpoint(text));
         if (!endpoint.is_loopback && settings.tcp_off_loopback == "refused")
@@ -229,11 +234,23 @@ Result<void> check(const Settings& settings) {
     return {};
 }
 
-std::string default_unix_path() {
-    for (const char* variable : {"RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"})
-        if (const char* folder = std::getenv(variable); folder != nullptr && *folder == '/')
-            return std::string(folder) + "/marque.sock";
-    return "/run/marque/marque.sock";
+// Returns true if `folder` is this user's own. After su or sudo, XDG_RUNTIME_DIR may name another user's, or one that
+// does not exist.
+bool is_own_folder(const char* folder) {
+    struct stat info{};
+    return ::stat(folder, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid();
+}
+
+// Returns the path that unix.path = "auto" stands for, or nothing if there is to be no unix socket.
+std::string automatic_unix_path(const Settings& settings, const std::string& store_folder) {
+    if (!settings.tcp_listen.empty() || !settings.tls_listen.empty()) return "";
+    const char* const service = std::getenv("RUNTIME_DIRECTORY");
+    if (service != nullptr && *service == '/') return std::string(service) + "/marque.sock";
+    const char* const session = std::getenv("XDG_RUNTIME_DIR");
+    if (session != nullptr && *session == '/' && is_own_folder(session)) return std::string(session) + "/marque.sock";
+    if (store_folder.empty()) return "";
+    std::error_code ignored;
+    return (std::filesystem::absolute(store_folder, ignored) / "marque.sock").lexically_normal();
 }
 
 std::string value_of(const Settings& settings, const Key& key) {
@@ -266,9 +283,8 @@ unsigned Settings::worker_count() const {
     return std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
 }
 
-Result<Settings> read_settings(const std::string& file, const Overrides& overrides) {
+Result<Settings> read_settings(const std::string& file, const Overrides& overrides, const std::string& store_folder) {
     Settings settings;
-    settings.unix_path = default_unix_path();
     if (!file.empty()) {
         const std::string text = TRY(read_text(file, {longest_file}));
         try {
@@ -287,6 +303,7 @@ Result<Settings> read_settings(const std::string& file, const Overrides& overrid
         const Key* key = TRY(find_key(std::string_view(override_).substr(0, equals)));
         TRY(set(settings, *key, override_.substr(equals + 1)));
     }
+    if (settings.unix_path == "auto") settings.unix_path = automatic_unix_path(settings, store_folder);
     TRY(check(settings));
     return settings;
 }

@@ -16,7 +16,7 @@ namespace marque::server {
 struct Settings {
     std::string issuer;
     std::string workers = "auto";
-    std::string unix_path;  // the default depends on the environment: default_unix_path
+    std::string unix_path = "auto";  // read_settings puts a path, or nothing, in its place
     std::string unix_mode = "0660";
     std::string unix_group;
     std::string unix_client_address = "X-Real-IP";
@@ -46,8 +46,11 @@ struct Settings {
 // What was said beside the file: `key=value`, lists separated by commas.
 using Overrides = std::vector<std::string>;
 
-// `file` empty: the defaults. Errors: InvalidRequest, naming the key and, for an unknown one, what may have been meant.
-Result<Settings> read_settings(const std::string& file, const Overrides& overrides);
+// `file` empty: the defaults. Where nothing says where to listen, it is on a unix socket in the first folder of these
+// that there is: the service manager's, the user's for the session, the store's. Errors: InvalidRequest, naming the key
+// and, for an unknown one, what may have been meant.
+Result<Settings> read_settings(const std::string& file, const Overrides& overrides,
+                               const std::string& store_folder = "");
 
 // All settings in force as TOML, each with its meaning; read_settings reads it back.
 std::string to_toml(const Settings& settings);

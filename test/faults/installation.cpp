@@ -178,7 +178,7 @@ Result<std::unique_ptr<store::Maintenance>> Installation::check_backup(const std
 Result<store::Moved> Installation::move_store(const cli::MoveRequest&, store::SealingKey, const store::MoveSteps&) {
     return not_here();
 }
-Result<std::string> Installation::check_settings(const cli::ServeRequest&) {
+Result<std::string> Installation::check_settings(const cli::ServeRequest&, const std::string&) {
     return not_here();
 }
 Result<void> Installation::serve(const cli::ServeRequest&, const std::string&) {

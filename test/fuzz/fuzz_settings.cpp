@@ -90,7 +90,7 @@ void fuzz(std::string_view input) {
     else
         for (const std::string_view line : split(text, '\n')) overrides.emplace_back(line);
 
-    const auto settings = read_settings(file, overrides);
+    const auto settings = read_settings(file, overrides, "/store");
     if (!settings) {
         CHECK(settings.error().code == Code::InvalidRequest && !settings.error().message.empty());
         return;

@@ -1,5 +1,6 @@
 """The settings: what is taken, what is refused before anything listens, and what wins over what."""
 
+import os
 import re
 import socket
 import subprocess
@@ -224,12 +225,49 @@ class ConfigTest(StoreTest):
         self.assertEqual(server.connect().auth(token, headers=[("A", "b"), ("C", "d"), ("E", "f")]).status, 431)
         server.wait_for("request", status=200)
 
-    def test_the_socket_of_the_service_manager(self):
-        """Where the unix socket is when nobody says: RUNTIME_DIRECTORY, then XDG_RUNTIME_DIR."""
-        for name in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
-            run = subprocess.run([MARQUE, "serve", "--check-config"], env={**environment(self.store), name: "/run/x"},
-                                 capture_output=True, text=True, timeout=10)
-            self.assertIn("/run/x/marque.sock", run.stdout)
+    def test_where_it_listens_when_nothing_says_so(self):
+        session = self.folder / "session"
+        session.mkdir()
+        config = self.folder / "tcp.toml"
+        config.write_text('[tcp]\nlisten = ["127.0.0.1:0"]\n')
+        in_store, in_session = f"{self.store}/marque.sock", f"{session}/marque.sock"
+        for because, variables, options, path in [
+            ("the service manager's folder", {"RUNTIME_DIRECTORY": "/run/x", "XDG_RUNTIME_DIR": session}, [], "/run/x/marque.sock"),
+            ("the session's", {"XDG_RUNTIME_DIR": session}, [], in_session),
+            ("a session's that is not there", {"XDG_RUNTIME_DIR": "/run/user/none"}, [], in_store),
+            ("no session's", {}, [], in_store),
+            ("TCP was asked for", {"XDG_RUNTIME_DIR": session}, ["--tcp", "127.0.0.1:0"], ""),
+            ("and by the file", {"XDG_RUNTIME_DIR": session}, ["--config", str(config)], ""),
+            ("TCP and a path", {}, ["--tcp", "127.0.0.1:0", "--unix", "/run/y.sock"], "/run/y.sock"),
+            ("TCP and the default", {}, ["--tcp", "127.0.0.1:0", "--unix", "auto"], ""),
+        ]:
+            with self.subTest(because):
+                env = {**environment(self.store), **{name: str(value) for name, value in variables.items()}}
+                run = subprocess.run([MARQUE, "serve", "--check-config", *options], env=env, capture_output=True, text=True,
+                                     timeout=10)
+                self.assertIn(f'path = "{path}"', run.stdout)
+
+    @unittest.skipUnless(os.getuid() == 0, "another user's folder: only root can make one")
+    def test_the_folder_of_another_session(self):
+        session = self.folder / "session"
+        session.mkdir()
+        os.chown(session, 65534, 65534)
+        run = subprocess.run([MARQUE, "serve", "--check-config"], capture_output=True, text=True, timeout=10,
+                             env={**environment(self.store), "XDG_RUNTIME_DIR": str(session)})
+        self.assertIn(f'path = "{self.store}/marque.sock"', run.stdout)
+
+    def test_nothing_need_be_said(self):
+        """A user's first `marque serve`, from a folder that the store is named relative to."""
+        env = {**environment(self.store.name), "LANG": "C"}
+        with subprocess.Popen([MARQUE, "serve", "--log-format", "json"], env=env, cwd=self.store.parent, text=True,
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            try:
+                lines = iter(process.stderr.readline, "")
+                said = next(line for line in lines if '"listening"' in line or '"ready"' in line)
+                self.assertIn(f"unix:{self.store}/marque.sock", said)
+            finally:
+                process.terminate()
+                process.stderr.read()
 
     def test_a_port_in_use(self):
         with socket.socket() as taken:
@@ -239,6 +277,7 @@ class ConfigTest(StoreTest):
             code, _, said = self.run_serve("--unix", str(self.folder / "s.sock"), "--tcp", address)
             self.assertNotEqual(code, 0)
             self.assertIn(address, said)
+            self.assertIn("marque serve --tcp", said)
 
     def test_a_store_of_another_schema(self):
         self.marque("store", "rollback", "--confirm")

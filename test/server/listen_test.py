@@ -99,7 +99,9 @@ class UnixSocket(ListenTest):
         self.assertEqual(target.read_text(), "precious")
 
     def test_no_folder_for_it(self):
-        self.assertIn("/nowhere/", self.refuses_to_start("--unix", str(self.folder / "nowhere" / "marque.sock")))
+        said = self.refuses_to_start("--unix", str(self.folder / "nowhere" / "marque.sock"))
+        self.assertIn("/nowhere/", said)
+        self.assertIn("marque serve --unix PATH", said)
 
     def test_two_servers_of_one_store(self):
         token = self.create("codex")
