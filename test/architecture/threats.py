@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Whether every test that docs/threat-model.md names is there: unit tests, scripts and parts of their titles, Python
-files and functions, folders. A row must name one, or say `none`.
+"""Whether every test that docs/threat-model.md and docs/invariants.md name is there: unit tests, scripts and parts of
+their titles, Python files and functions, files, folders. A row must name one, or say `none`. And whether each
+invariant that code or a document cites by its number is listed.
 
     threats.py [--self-test]
 """
@@ -10,7 +11,11 @@ import re
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROW = re.compile(r"\| (\d+[a-z]?) \|.*\|([^|]*)\|$")
+CITED = re.compile(r"invariants? ?(\d+)(?:(?:,| and|, and) (\d+))*", re.I)
 UNIT = re.compile(r"TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)")
+
+SOURCES = {".cpp", ".h", ".py", ".bats", ".bash", ".toml", ".md", ".pml", ".sql"}
 
 
 class Tests:
@@ -54,7 +59,7 @@ class Tests:
 def findings(text, tests):
     rows = 0
     for line in text.splitlines():
-        match = re.match(r"\| (\d+[a-z]?) \|.*\|([^|]*)\|$", line)
+        match = ROW.match(line)
         if not match:
             continue
         rows += 1
@@ -65,7 +70,23 @@ def findings(text, tests):
         for missing in tests.judge(words, re.findall(r'"([^"]+)"', named)):
             yield f"row {number}: {missing} is no test that there is"
     if rows < 10:
-        yield "there are no rows of attacks"
+        yield "there are no rows"
+
+
+def cited(text):
+    """Numbers of invariants: of "invariants 3 and 4", 3 and 4."""
+    for match in CITED.finditer(text):
+        yield from re.findall(r"\d+", match.group())
+
+
+def unlisted(text, root):
+    """Where an invariant is cited that `text` does not list."""
+    listed = {match.group(1) for match in map(ROW.match, text.splitlines()) if match}
+    for folder in ("src", "include", "test", "docs", "bench", "examples", "packaging"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SOURCES and path != pathlib.Path(__file__).resolve():
+                for number in sorted(set(cited(path.read_text())) - listed):
+                    yield f"{path.relative_to(root)} cites invariant {number}, which is not listed"
 
 
 def self_test(tests):
@@ -85,15 +106,23 @@ def self_test(tests):
         found = list(findings(filler + "\n" + row.format(named), tests))
         if bool(found) == is_well:
             sys.exit(f"self-test: {named}: {found}")
+    for text, numbers in [("(invariants 3 and 4)", "34"), ("TEST(A, Invariant7_B)", "7"), ("an invariant", "")]:
+        if "".join(cited(text)) != numbers:
+            sys.exit(f"self-test: {text}: {list(cited(text))}")
+    if not list(unlisted("| 1 | text | none |", ROOT)):
+        sys.exit("self-test: invariants that are not listed are not found")
 
 
 def main():
     tests = Tests(ROOT)
     if "--self-test" in sys.argv[1:]:
         return self_test(tests)
-    found = list(findings((ROOT / "docs/threat-model.md").read_text(), tests))
+    found = []
+    for name in ("docs/threat-model.md", "docs/invariants.md"):
+        found += [f"{name}: {finding}" for finding in findings((ROOT / name).read_text(), tests)]
+    found += [f"docs/invariants.md: {u}" for u in unlisted((ROOT / "docs/invariants.md").read_text(), ROOT)]
     for finding in found:
-        print(f"docs/threat-model.md: {finding}")
+        print(finding)
     return sys.exit(1 if found else 0)
 
 
