@@ -1,8 +1,11 @@
 // Small secrets (a token is 71 bytes, a key 32) share locked pages in cells of one size, so
-// that ten thousand tokens in one bulk create are a few hundred pages, not ten thousand mappings.
+// that ten thousand tokens in one bulk create are a few hundred pages, not ten thousand mappings. Larger ones have
+// mappings of their own, and a few of these are kept for the next ones: a server whose address space is exhausted has
+// to read its key again before it can open its store again, and can't get a new mapping for that.
 #include "base/secret.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -18,6 +21,8 @@ namespace {
 
 constexpr std::size_t cell_size = 128;
 constexpr std::size_t slab_size = 64 * 1024;
+constexpr std::size_t page_size = 4096;
+constexpr std::size_t most_kept_bytes = 64 * 1024;  // of one mapping; larger ones are given back
 
 std::atomic<bool> are_pages_locked{true};
 
@@ -60,6 +65,47 @@ Cells& cells() {
     return *instance;
 }
 
+// Whole pages, wiped, that no secret has at the moment.
+class Mappings {
+ public:
+    struct Mapping {
+        std::uint8_t* data = nullptr;
+        std::size_t size = 0;
+    };
+    // The smallest kept one that is large enough, or else a new one.
+    Mapping take(std::size_t size) {
+        {
+            const std::lock_guard lock(mutex_);
+            Mapping* best = nullptr;
+            for (Mapping& one : kept_)
+                if (one.size >= size && (best == nullptr || one.size < best->size)) best = &one;
+            if (best != nullptr) return std::exchange(*best, {});
+        }
+        const std::size_t whole = (size + page_size - 1) / page_size * page_size;
+        return {map_guarded(whole), whole};
+    }
+    void give_back(Mapping mapping) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            Mapping* const free = std::ranges::find(kept_, std::size_t{0}, &Mapping::size);
+            if (mapping.size <= most_kept_bytes && free != kept_.end()) {
+                *free = mapping;
+                return;
+            }
+        }
+        ::munmap(mapping.data, mapping.size);
+    }
+
+ private:
+    std::mutex mutex_;
+    std::array<Mapping, 8> kept_;
+};
+
+Mappings& mappings() {
+    static Mappings* instance = new Mappings;  // outlives every static Secret
+    return *instance;
+}
+
 }  // namespace
 
 Secret::Secret(std::size_t size) : size_(size) {
@@ -68,8 +114,9 @@ Secret::Secret(std::size_t size) : size_(size) {
         data_ = cells().take();
         capacity_ = cell_size;
     } else {
-        data_ = map_guarded(size);
-        capacity_ = size;
+        const auto [data, whole] = mappings().take(size);
+        data_ = data;
+        capacity_ = whole;
     }
 }
 
@@ -114,7 +161,7 @@ void Secret::release() noexcept {
     if (capacity_ == cell_size)
         cells().give_back(data_);
     else
-        ::munmap(data_, capacity_);
+        mappings().give_back({data_, capacity_});
     data_ = nullptr;
 }
 

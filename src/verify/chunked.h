@@ -3,6 +3,8 @@
 //
 // Pieces are 2 MiB and aligned to it: one huge page each, where the system has them, and so one entry of the
 // processor's address cache. The first is left in small pages: most uses are small.
+//
+// clear() keeps the pieces: what was held once can be held again, also when the address space has no room for more.
 #pragma once
 
 #include <bit>
@@ -35,7 +37,10 @@ class Chunked {
         (*this)[size_++] = value;
     }
 
-    // `size` zeros, in an array without anything: pieces that will be used whole are huge pages from the first on.
+    // Forgets all values. Never fails, and gives no memory back.
+    void clear() { size_ = 0; }
+    // `size` zeros, in an array that never held anything: pieces that will be used whole are huge pages from the first
+    // on.
     void resize_from_empty(std::size_t size) {
         while (chunks_.size() * per_chunk < size) add_chunk(size >= per_chunk);
         size_ = size;
@@ -60,6 +65,7 @@ class Chunked {
 
     void add_chunk() { add_chunk(!chunks_.empty()); }
     void add_chunk(bool is_huge) {
+        chunks_.reserve(chunks_.size() + 1);  // so that nothing fails once the pages are there
         // Twice the size, and what is not aligned given back.
         void* const pages = ::mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE,
                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

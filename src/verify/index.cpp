@@ -191,6 +191,24 @@ Result<void> Index::put(std::span<const store::CredentialFacts> credentials) {
     return {};
 }
 
+void Index::clear() {
+    workspaces_.clear();
+    environments_.clear();
+    identities_.clear();
+    lines_.clear();
+    names_.clear();
+    scopes_.sets.clear();
+    scopes_.numbers.clear();
+    scopes_.both.clear();
+    identity_paused_until_.clear();
+    lines_by_id_.clear();
+    identities_by_name_.clear();
+}
+
+const Index::Place& Index::environment_of(const Line& line) const {
+    return environments_[identities_[line.identity].environment_and_standing >> standing_bits];
+}
+
 Conditions Index::conditions_of(const Line& line) const {
     const Identity& identity = identities_[line.identity];
     const Place& environment = environments_[identity.environment_and_standing >> standing_bits];

@@ -7,7 +7,7 @@
 //       identities, environments and workspaces keep their own state: pausing one is one write, not a thousand
 //
 // Ten million credentials are about a gigabyte. Rows are put in and overwritten, never removed, because no row of a
-// store ever is; whoever changed the store by hand makes the verifier build a new index.
+// store ever is; whoever changed the store by hand makes the verifier clear the index and read everything again.
 //
 // Any number of threads may read one index; writing it takes all of it (verify/verifier.h has the lock).
 #pragma once
@@ -72,6 +72,9 @@ class Index {
     // fetched for all of them side by side.
     Result<void> put(std::span<const store::CredentialFacts> credentials);
 
+    // Forgets all rows. Never fails, and keeps the memory: what it held it can hold again, also when there is no more.
+    void clear();
+
     // Whose token is this, and may it? Writes nothing, allocates nothing. What the caller is told must not tell
     // malformed, unknown, expired and revoked apart; the reason is the operator's.
     Verdict verify(TokenHasher& hasher, std::string_view token, const domain::Demand& demand, Instant now) const;
@@ -125,6 +128,7 @@ class Index {
     std::optional<std::uint32_t> find_identity(const FullName& name) const;
     std::optional<std::uint32_t> find_workspace(std::string_view name) const;
     std::optional<std::uint32_t> find_environment(std::uint32_t workspace, std::string_view name) const;
+    const Place& environment_of(const Line& line) const;
     domain::Conditions conditions_of(const Line& line) const;
     Result<std::uint32_t> intern(std::string_view scopes);
     std::uint32_t intersect(std::uint32_t a, std::uint32_t b);

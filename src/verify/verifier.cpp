@@ -41,7 +41,6 @@ Verifier::Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock,
       clock_(clock),
       listen_(std::move(listen)),
       terms_(std::move(terms)),
-      index_(std::make_unique<Index>()),
       memory_(memory) {}
 
 bool Verifier::is_fresh() const {
@@ -115,8 +114,10 @@ void Verifier::publish_status() {
     status_.log_verifies = log_verifies_;
     status_.why_not = refusal_ ? refusal_->message : "";
     status_.revision = frontier_ ? frontier_->size() : 0;
-    status_.credentials = index_->credentials();
-    status_.index_bytes = index_->bytes();
+    if (is_loaded_) {
+        status_.credentials = index_.credentials();
+        status_.index_bytes = index_.bytes();
+    }
     status_.catch_ups = catch_ups_;
     status_.reloads = reloads_;
     status_.last_catch_up = last_catch_up_;
@@ -350,32 +351,29 @@ store::Renewal Verifier::known_entry() const {
     return {known_->size, audit::seal_of_entry(sealing_key_, known_->size, known_->leaf)};
 }
 
-// First, so that two indexes never have to fit.
+// No session reads the index from here on, until it is whole again.
 void Verifier::begin_anew() {
-    const auto begin = [&] {
-        is_loaded_ = false;
-        index_ = std::make_unique<Index>();
-    };
+    const auto begin = [&] { is_loaded_ = false; };
     if (is_leased_)
         alone(begin);
     else
         begin();
+    index_.clear();
 }
 
 // Of what is put in part nothing is answered, and then everything is read again: rows of two moments can amount to
 // what was true at none.
 Result<void> Verifier::publish(News news) {
     is_loaded_ = false;
-    if (news.whole) index_ = std::move(news.whole);
     for (const Row& row : news.rows)
         TRY(std::visit(Overloaded{
                            [&](const Workspace& workspace) -> Result<void> {
-                               index_->put(workspace);
+                               index_.put(workspace);
                                return {};
                            },
-                           [&](const Environment& environment) { return index_->put(environment); },
-                           [&](const Identity& identity) { return put_identity(*index_, identity); },
-                           [&](const Credential& credential) { return put_credential(*index_, credential); },
+                           [&](const Environment& environment) { return index_.put(environment); },
+                           [&](const Identity& identity) { return put_identity(index_, identity); },
+                           [&](const Credential& credential) { return put_credential(index_, credential); },
                        },
                        row));
     // From here on nothing can fail.

@@ -101,7 +101,7 @@ class Verifier {
         Session(std::shared_lock<std::shared_mutex> lock, const Verifier& verifier, Duration deadline)
             : lock_(std::move(lock)),
               verifier_(&verifier),
-              index_(verifier.index_.get()),
+              index_(&verifier.index_),
               revision_(verifier.frontier_->size()),
               deadline_(deadline) {}
         mutable std::shared_lock<std::shared_mutex> lock_;
@@ -138,8 +138,7 @@ class Verifier {
         store::StoredHead head;
         std::optional<KnownLog> known;
         std::string installation;
-        std::vector<Row> rows;
-        std::unique_ptr<Index> whole;  // when everything was read
+        std::vector<Row> rows;  // what has changed; or, when everything was read, none: it lies in the index
     };
     static constexpr Duration for_ever = Duration::max();
 
@@ -172,7 +171,7 @@ class Verifier {
     Result<bool> is_accepted(const store::Reader& reader, const store::StoredHead& head);
     void remember();
     Result<std::vector<Row>> read_rows(const store::Reader& reader, const std::set<domain::Subject>& touched) const;
-    Result<std::unique_ptr<Index>> load(const store::Reader& reader);
+    Result<void> load(const store::Reader& reader);
     Result<void> publish(News news);
     void begin_anew();
     void refuse(Error error);
@@ -189,7 +188,9 @@ class Verifier {
     mutable std::mutex gate_;          // whoever writes holds it too: readers that come later let the writer go first
     std::atomic<bool> has_writer_{false};
     std::unique_ptr<store::Store> store_;  // with leases: of the thread that keeps them, and of nobody else
-    std::unique_ptr<Index> index_;
+    // There is one, and its memory is kept: everything can be read again when there is no more than it has. While it is
+    // not whole, it belongs to the thread that reads, without the lock where there are leases.
+    Index index_;
     bool is_loaded_ = false;  // the index is whole
     std::string installation_;
     std::optional<audit::Frontier> frontier_;  // of the log that the index is of

@@ -91,7 +91,7 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader, const st
         news.rows = TRY(read_rows(reader, followed->touched));
     } else {
         begin_anew();
-        news.whole = TRY(load(reader));
+        TRY(load(reader));
     }
     return news;
 }
@@ -181,7 +181,7 @@ Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& read
                 },
                 [&](const IdentityRef& ref) -> Result<void> {
                     auto identity = TRY(reader.identity(ref.workspace, ref.name));
-                    const bool cuts_otherwise = identity && index_->cuts_otherwise(ref, identity->scopes);
+                    const bool cuts_otherwise = identity && index_.cuts_otherwise(ref, identity->scopes);
                     TRY(add(std::move(identity), subject));
                     if (!cuts_otherwise) return {};
                     for (Credential& credential : TRY(reader.credentials(ref.workspace, ref.name)))
@@ -195,26 +195,24 @@ Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& read
     return rows;
 }
 
-Result<std::unique_ptr<Index>> Verifier::load(const store::Reader& reader) {
-    auto index = std::make_unique<Index>();
+Result<void> Verifier::load(const store::Reader& reader) {
     CredentialRows rows;
     store::Visitor visitor;
     visitor.workspace = [&](const Workspace& workspace) -> Result<void> {
-        index->put(workspace);
+        index_.put(workspace);
         return {};
     };
-    visitor.environment = [&](const Environment& environment) { return index->put(environment); };
-    visitor.identity = [&](const store::IdentityFacts& identity) { return index->put(identity); };
+    visitor.environment = [&](const Environment& environment) { return index_.put(environment); };
+    visitor.identity = [&](const store::IdentityFacts& identity) { return index_.put(identity); };
     visitor.credential = [&](const store::CredentialFacts& credential) -> Result<void> {
         rows.add(credential);
         if (!rows.is_full()) return {};
-        TRY(index->put(rows.rows()));
+        TRY(index_.put(rows.rows()));
         rows.clear();
         return {};
     };
     TRY(reader.visit_all(visitor));
-    TRY(index->put(rows.rows()));
-    return index;
+    return index_.put(rows.rows());
 }
 
 }  // namespace marque::verify

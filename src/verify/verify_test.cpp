@@ -139,6 +139,27 @@ TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
 
 TEST(Index, TellsTokensApart) {
     Index index;
+// When the address space has no room for a second index, everything can still be read again into the first.
+TEST(Index, ClearedItHoldsNothingAndKeepsItsMemory) {
+    Index index;
+    TokenHasher hasher(key(1));
+    std::size_t bytes = 0;
+    for (int time = 0; time < 2; ++time) {
+        index.put(Workspace{workspace, {}, t0});
+        ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
+        ASSERT_TRUE(put_identity(index, identity("codex", "a:b")));
+        ASSERT_TRUE(put_credential(index, credential(token(42), "codex", "a:b")));
+        for (std::uint64_t i = 1000; i < 1100; ++i)  // the table of ids grows
+            ASSERT_TRUE(put_credential(index, credential(token(i), "codex", "a:b")));
+        EXPECT_EQ(index.verify(hasher, token(42).text, {}, t0).reason, Reason::Accepted);
+        if (time == 0) bytes = index.bytes();
+        EXPECT_EQ(index.bytes(), bytes);
+        index.clear();
+        EXPECT_EQ(index.verify(hasher, token(42).text, {}, t0).reason, Reason::Unknown);
+        EXPECT_EQ(index.credentials(), 0u);
+    }
+}
+
     index.put(Workspace{workspace, {}, t0});
     ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
     ASSERT_TRUE(put_identity(index, identity("codex")));
