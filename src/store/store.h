@@ -4,7 +4,7 @@
 // decision returns are events; the store appends each to the log and applies it to its rows,
 // in one transaction. Rows without events can't be written, because there is no call for it.
 //
-//     change:   lock ─▶ decide(reader) ─▶ entries + rows + head ─▶ durable commit ─▶ revision
+//     change:   lock ─▶ decide(reader) ─▶ entries + rows + head ─▶ durable commit ─▶ read back ─▶ revision
 //
 // Every backend passes test/store/contract_test.cpp. An object is for one thread at a time;
 // any number of objects and processes may share one store.
@@ -169,8 +169,9 @@ class Store {
 
     // Decides and commits. Returns the revision after it; with no drafts nothing is written.
     // Errors: those of `decide`, and then nothing changed; StateRefuses when a row was not as
-    // an event takes it to be; Unavailable: nothing changed; OutcomeUnknown: the commit was
-    // under way when contact was lost; Corrupt.
+    // an event takes it to be; Unavailable: nothing changed; OutcomeUnknown: contact was lost
+    // during the commit, or before the change was read back in a new snapshot; Corrupt: also when
+    // that snapshot does not show it, because somebody else writes to the database.
     virtual Result<domain::Revision> change(const Decide& decide) = 0;
 
     // Remembers uses: forward only, no event, no revision. Durable at the next change at the

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 #include <unistd.h>
 
 #include "store/memory/memory_store.h"
@@ -25,8 +26,11 @@ class Backend {
  public:
     virtual ~Backend() = default;
     virtual Store& store() = 0;
-    // Whoever can write SQL. False: nobody can.
+    // Whoever can write SQL. False: nobody can. What they want to keep for later has a place: the schema `kept`.
     virtual bool execute(const std::string&) { return false; }
+    // To be called by what decides a change of `store`: that SQL is committed right behind the change, before anybody
+    // reads what it left.
+    virtual void execute_behind_commit(const std::string&) {}
     // A second handle, as another process would have; null when there can be none.
     virtual Store* other() { return nullptr; }
     // More of them, under whatever key. Null when there can be none.
@@ -49,7 +53,10 @@ class SqliteBackend final : public Backend {
         folder_ = ::mkdtemp(pattern.data());
         const std::string path = folder_ / "marque.db";
         EXPECT_TRUE(sqlite::SqliteStore::create(path));
+        sqlite3_auto_extension(reinterpret_cast<void (*)()>(note_opened));
         store_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
+        sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(note_opened));
+        handle_ = opened_;
         other_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
     }
     ~SqliteBackend() override {
@@ -59,8 +66,22 @@ class SqliteBackend final : public Backend {
     }
     bool execute(const std::string& sql) override {
         auto database = sqlite::Database::open(folder_ / "marque.db").release();
+        const std::string kept = folder_ / "kept.db";
+        EXPECT_TRUE(sqlite::ensure_private_file(kept));
+        EXPECT_TRUE(database.execute(("ATTACH '" + kept + "' AS kept").c_str()));
         EXPECT_TRUE(database.execute(sql.c_str())) << sql;
         return true;
+    }
+    // SQLite calls a hook when a commit is there and its lock is given back.
+    void execute_behind_commit(const std::string& sql) override {
+        behind_ = sql;
+        const auto hook = [](void* self, sqlite3* handle, const char*, int) {
+            sqlite3_wal_hook(handle, nullptr, nullptr);
+            auto& backend = *static_cast<SqliteBackend*>(self);
+            backend.execute(backend.behind_);
+            return SQLITE_OK;
+        };
+        sqlite3_wal_hook(handle_, hook, this);
     }
     std::unique_ptr<Store> open(const SealingKey::Make& key) override {
         return sqlite::SqliteStore::open(folder_ / "marque.db", SealingKey(key)).release();
@@ -72,8 +93,15 @@ class SqliteBackend final : public Backend {
     Store* other() override { return other_.get(); }
 
  private:
+    static int note_opened(sqlite3* handle, const char**, const sqlite3_api_routines*) {
+        opened_ = handle;
+        return SQLITE_OK;
+    }
+    static inline sqlite3* opened_ = nullptr;
     std::filesystem::path folder_;
     std::unique_ptr<sqlite::SqliteStore> store_, other_;
+    sqlite3* handle_ = nullptr;  // of store_
+    std::string behind_;
 };
 
 // A database of its own in the server that the test run started (test/store/postgres).
@@ -89,6 +117,7 @@ class PostgresBackend final : public Backend {
         other_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
     }
     ~PostgresBackend() override {
+        if (behind_.joinable()) behind_.join();
         store_.reset();
         other_.reset();
         on_server("DROP DATABASE " + name_);
@@ -100,8 +129,20 @@ class PostgresBackend final : public Backend {
     std::string conninfo() const { return server_ + " dbname=" + name_; }
     bool execute(const std::string& sql) override {
         const auto connection = postgres::Connection::open(conninfo(), {}).release();
+        EXPECT_TRUE(connection->execute("CREATE SCHEMA IF NOT EXISTS kept"));
         EXPECT_TRUE(connection->execute(sql.c_str())) << sql;
         return true;
+    }
+    // Waits for the lock that the change holds, in a queue before all that read.
+    void execute_behind_commit(const std::string& sql) override {
+        if (behind_.joinable()) behind_.join();
+        behind_ = std::thread([this, sql] {
+            execute("BEGIN; LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE; " + sql + "; COMMIT");
+        });
+        const auto looking = postgres::Connection::open(conninfo(), {}).release();
+        while (*looking->number("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
+                                " AND relation = 'log_head'::regclass") == 0) {
+        }
     }
     std::unique_ptr<Store> open(const SealingKey::Make& key) override {
         return postgres::PostgresStore::open(conninfo(), SealingKey(key)).release();
@@ -120,6 +161,7 @@ class PostgresBackend final : public Backend {
     static inline int made_ = 0;
     std::string server_, name_;
     std::unique_ptr<postgres::PostgresStore> store_, other_;
+    std::thread behind_;
 };
 
 struct Kind {

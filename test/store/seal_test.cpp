@@ -60,17 +60,17 @@ class Seals : public testing::TestWithParam<Kind> {
         EXPECT_FALSE(loaded.error().tampered.empty()) << loaded.error().message;
         expect_found(name);
     }
-    // Copies of all that is sealed, to be put back later: "INSERT INTO kept_N_credential …".
+    // Copies of all that is sealed, to be put back later: "INSERT INTO credential SELECT * FROM kept.N_credential".
     int keep() {
         const int number = ++kept_;
         for (const char* table : all_tables)
-            execute(fmt::format("CREATE TABLE kept_{0}_{1} AS SELECT * FROM {1}", number, table));
+            execute(fmt::format("CREATE TABLE kept.\"{0}_{1}\" AS SELECT * FROM {1}", number, table));
         return number;
     }
     void put_back(int number, std::initializer_list<const char*> tables, const std::string& where = "") {
         for (const char* table : tables) {
             execute(fmt::format("DELETE FROM {} {}", table, where));
-            execute(fmt::format("INSERT INTO {1} SELECT * FROM kept_{0}_{1} {2}", number, table, where));
+            execute(fmt::format("INSERT INTO {1} SELECT * FROM kept.\"{0}_{1}\" {2}", number, table, where));
         }
     }
 
@@ -198,7 +198,7 @@ TEST_P(Seals, Invariant12_AnOlderRowIsRefusedWithWhateverIsPutBackBesideIt) {
     put_back(before, {"row_tree"});
     expect_refused([&](const Reader& r) { return r.credential(id); }, "with the tree");
     EXPECT_FALSE(findings()->empty());
-    execute(fmt::format("UPDATE log_head SET row_root = (SELECT row_root FROM kept_{}_log_head)", before));
+    execute(fmt::format("UPDATE log_head SET row_root = (SELECT row_root FROM kept.\"{}_log_head\")", before));
     EXPECT_FALSE(read_from(store(), [&](const Reader& r) { return r.credential(id); }));
     execute("UPDATE log_head SET row_root = NULL");
     EXPECT_FALSE(read_from(store(), [&](const Reader& r) { return r.credential(id); }));
@@ -255,7 +255,7 @@ TEST_P(Seals, Invariant12_ALogWithoutAnEntryHasNoHead) {
     put_back(before, {"row_seal", "row_tree"});
     execute(
         fmt::format("UPDATE log_head SET size = 0, frontier = substr(frontier, 1, 0),"
-                    " row_root = (SELECT row_root FROM kept_{}_log_head)",
+                    " row_root = (SELECT row_root FROM kept.\"{}_log_head\")",
                     before));
     execute("DELETE FROM entry");
     expect_refused([&](const Reader& r) { return r.credential(id); }, "an older row");
@@ -353,12 +353,12 @@ TEST_P(Seals, Invariant12_AnotherKeySealsNothingThatThisOneDidNot) {
     execute("UPDATE entry SET bytes = replace(bytes, 'codex', 'codec') WHERE seq = 7");
     EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
     execute("UPDATE entry SET bytes = replace(bytes, 'codec', 'codex') WHERE seq = 7");
-    execute("CREATE TABLE kept_head AS SELECT * FROM log_head");
+    execute("CREATE TABLE kept.head AS SELECT * FROM log_head");
     execute("UPDATE log_head SET size = 0, frontier = substr(frontier, 1, 0)");
     EXPECT_EQ(maintenance->reseal(SealingKey(next_key), because).error().code, Code::Corrupt);
     execute("DELETE FROM log_head");
     EXPECT_FALSE(maintenance->reseal(SealingKey(next_key), because)) << "nor is nothing said to be sealed";
-    execute("INSERT INTO log_head SELECT * FROM kept_head");
+    execute("INSERT INTO log_head SELECT * FROM kept.head");
     EXPECT_TRUE(maintenance->reseal(SealingKey(next_key), because));
 }
 

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "store/append.h"
 #include "store/postgres/postgres_verifiers.h"
 #include "store/postgres/schema.h"
+#include "store/sql/read_back.h"
 #include "store/sql/reader.h"
-#include "store/sql/write.h"
 
 namespace marque::store::postgres {
 namespace {
@@ -70,7 +71,8 @@ class PostgresSource final : public sql::Source {
     SealingKey& sealing_key() override { return sealing_key_; }
 
     Result<void> append(const std::vector<audit::Draft>& drafts) override {
-        TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, sealing_key_), drafts, sealing_key_.get()));
+        const sql::SqlReader reader(*connection_, sealing_key_);
+        written_ = TRY(sql::write_events(*connection_, reader, drafts, sealing_key_.get()));
         return {};
     }
 
@@ -83,6 +85,13 @@ class PostgresSource final : public sql::Source {
         TRY(connection_->commit(Connection::Commit::Announced));
         is_closed_ = true;
         return look_into(*connection_, moved);
+    }
+    Result<void> read_back() override {
+        connection_->rollback();
+        TRY(connection_->execute(reading));
+        if (TRY(schema_of(*connection_)) > 0) return sql::not_closed();
+        if (!written_) return {};
+        return sql::read_back(sql::SqlReader(*connection_, sealing_key_), *written_, sealing_key_.get());
     }
 
     // No lease is given any more; those that were end by themselves, and nobody else tells when.
@@ -110,6 +119,7 @@ class PostgresSource final : public sql::Source {
     std::unique_ptr<Connection> connection_;
     SealingKey sealing_key_;
     PostgresVerifiers verifiers_;
+    std::optional<sql::Written> written_;  // by `append`
     bool is_closed_;
 };
 

@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 #include "store/append.h"
 #include "store/postgres/schema.h"
+#include "store/sql/read_back.h"
 #include "store/sql/reader.h"
 #include "store/sql/reseal.h"
-#include "store/sql/write.h"
 
 namespace marque::store::postgres {
 namespace {
@@ -29,10 +29,10 @@ Result<std::string> head_of(Connection& connection) {
 }
 
 // A commit without a change, of the log as it is.
-Result<sql::Written> touch_head(Connection& connection) {
+Result<Renewal> touch_head(Connection& connection) {
     sql::Statement statement = TRY(connection.prepare(
         "UPDATE log_head SET size = size RETURNING size, (SELECT seal FROM entry WHERE seq = log_head.size)"));
-    sql::Written found;
+    Renewal found;
     if (!TRY(statement.step())) return found;
     found.revision = static_cast<domain::Revision>(statement.number(0));
     const Bytes seal = statement.bytes(1);
@@ -59,16 +59,20 @@ class PostgresMaintenance final : public Maintenance {
         TRY(sql::require_target(to, newest_schema()));
         TRY(connection_->execute("BEGIN"));
         const Connection::Rollback at_the_end(*connection_);
-        TRY(migrate_inside(to, decide));
-        return connection_->commit();
+        const auto written = TRY(migrate_inside(to, decide));
+        TRY(connection_->commit());
+        if (!written) return {};
+        return read_back(sealing_key_, *written, to);
     }
 
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
         TRY(connection_->execute(writing));
         const Connection::Rollback at_the_end(*connection_);
-        const bool was_sealed = TRY(reseal_inside(new_key, decide));
+        const auto written = TRY(reseal_inside(new_key, decide));
         TRY(connection_->commit(Connection::Commit::Announced));
-        return was_sealed;
+        if (!written) return false;
+        TRY(read_back(new_key, *written, newest_schema()));
+        return true;
     }
 
     Result<void> backup(const std::string&, const std::function<void(double)>&) override {
@@ -79,17 +83,28 @@ class PostgresMaintenance final : public Maintenance {
     Result<std::vector<std::string>> check() override { return std::vector<std::string>{}; }
 
  private:
-    Result<bool> reseal_inside(SealingKey& new_key, const Decide& decide) {
-        TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
-        TRY(require_newest_schema(*connection_));
-        if (is_sealed_by(TRY(sql::SqlReader::head_of(*connection_)), new_key.get())) return false;
-        const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
-        TRY(sql::reseal(*connection_, sealing_key_, new_key));
-        TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, new_key), drafts, new_key.get()));
-        return true;
+    Result<void> read_back(SealingKey& key, const sql::Written& written, int schema) {
+        if (auto begun = connection_->execute(reading); !begun)
+            return sql::not_read_back(written.revision(), begun.error());
+        const Connection::Rollback at_the_end(*connection_);
+        return sql::read_back(*sql::reader_of(*connection_, key, schema >= first_sealed_schema), written, key.get(),
+                              sql::Extent::Everything);
     }
 
-    Result<void> migrate_inside(int to, const DecideMigration& decide) {
+    // None: it was under that key already.
+    Result<std::optional<sql::Written>> reseal_inside(SealingKey& new_key, const Decide& decide) {
+        TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        TRY(require_newest_schema(*connection_));
+        if (is_sealed_by(TRY(sql::SqlReader::head_of(*connection_)), new_key.get()))
+            return std::optional<sql::Written>();
+        const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
+        TRY(sql::reseal(*connection_, sealing_key_, new_key));
+        return std::optional(
+            TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, new_key), drafts, new_key.get())));
+    }
+
+    // None: nothing was written to the log.
+    Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));
         TRY(sql::require_known(from, newest_schema()));
@@ -106,9 +121,8 @@ class PostgresMaintenance final : public Maintenance {
             TRY(sql::begin_sealing(*connection_, sealing_key_));
         if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
             TRY(sql::end_sealing(*connection_, sealing_key_));
-        if (drafts.empty()) return {};
-        TRY(sql::write_events(*connection_, *reader(to), drafts, sealing_key_.get()));
-        return {};
+        if (drafts.empty()) return std::optional<sql::Written>();
+        return std::optional(TRY(sql::write_events(*connection_, *reader(to), drafts, sealing_key_.get())));
     }
 
     std::unique_ptr<Connection> connection_;
@@ -198,17 +212,27 @@ auto PostgresStore::write(const char* how, Connection::Commit announces, const B
 // Also when there is nothing to change something is committed: what was found may be known to this server alone, one
 // that is no primary any more, and is relied on like a change (test/model/revoke_failover.pml, M_READREPEAT).
 Result<domain::Revision> PostgresStore::change(const Decide& decide) {
-    const auto written =
-        TRY(write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<sql::Written> {
-            // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
-            TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
-            const sql::SqlReader reader(connection, sealing_key_);
-            const auto drafts = TRY(decide(reader));
-            if (!drafts.empty()) return sql::write_events(connection, reader, drafts, sealing_key_.get());
-            return touch_head(connection);
-        }));
-    verifiers_.expect(written.revision, written.seal);
-    return written.revision;
+    std::optional<sql::Written> written;
+    const auto last = TRY(write(writing, Connection::Commit::Announced, [&](Connection& connection) -> Result<Renewal> {
+        written.reset();
+        // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
+        TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        const sql::SqlReader reader(connection, sealing_key_);
+        const auto drafts = TRY(decide(reader));
+        if (drafts.empty()) return touch_head(connection);
+        written = TRY(sql::write_events(connection, reader, drafts, sealing_key_.get()));
+        return Renewal{written->revision(), written->seal};
+    }));
+    verifiers_.expect(last.revision, last.seal);
+    if (written) TRY(read_back(*written));
+    return last.revision;
+}
+
+Result<void> PostgresStore::read_back(const sql::Written& written) {
+    auto begun = begin(reading);
+    if (!begun) return sql::not_read_back(written.revision(), begun.error());
+    const Connection::Rollback at_the_end(**begun);
+    return sql::read_back(sql::SqlReader(**begun, sealing_key_), written, sealing_key_.get());
 }
 
 Result<void> PostgresStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {

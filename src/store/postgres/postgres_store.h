@@ -1,6 +1,6 @@
 // store/postgres/postgres_store.h: one database for several machines.
 //
-//     change:  BEGIN ─▶ LOCK log_head ─▶ snapshot ─▶ decide ─▶ entries, rows, head ─▶ COMMIT
+//     change:  BEGIN ─▶ LOCK log_head ─▶ snapshot ─▶ decide ─▶ entries, rows, head ─▶ COMMIT ─▶ read back
 //
 // The lock is taken before the snapshot and held to the end, so changes follow one another and each decides on what
 // the last one left; readers don't wait. A revision is the log's size, written under that lock: never a sequence,
@@ -21,6 +21,7 @@
 #include "store/postgres/postgres_verifiers.h"
 #include "store/sealing_key.h"
 #include "store/sql/reader.h"
+#include "store/sql/write.h"
 #include "store/store.h"
 
 namespace marque::store::postgres {
@@ -58,6 +59,8 @@ class PostgresStore final : public Store {
     template <class Body>
     auto write(const char* how, Connection::Commit announces, const Body& body)
         -> std::invoke_result_t<Body, Connection&>;
+    // After a commit, in a new snapshot (store/sql/read_back.h).
+    Result<void> read_back(const sql::Written& written);
     // The log's head as it is now, on a connection that no other thread has.
     Result<std::string> head_now() const;
 

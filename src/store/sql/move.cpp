@@ -44,6 +44,7 @@ Result<bool> is_copy_of(Source& source, Target& target) {
 // The old store is closed, and the new one whole.
 Result<void> finish(Source& source, Target& target, Moved& moved) {
     const auto open = [&]() -> Result<void> {
+        TRY(source.read_back());
         TRY(source.await_verifiers());
         return target.open();
     };
@@ -92,6 +93,10 @@ Result<void> fill(Source& source, Target& target, const MoveSteps& steps) {
 }
 
 }  // namespace
+
+Error not_closed() {
+    return tampered("store", "the store was closed, and is open again");
+}
 
 Result<Moved> move(Source& source, Target& target, const MoveSteps& steps) {
     Moved moved{source.place(), target.place()};

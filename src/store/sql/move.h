@@ -37,6 +37,9 @@ class Source {
     // committed once more: a server that is no longer the primary may be alone in knowing so. Errors: OutcomeUnknown;
     // else nothing changed.
     virtual Result<void> close() = 0;
+    // After `close`, in a new snapshot: that the store is closed, and holds what `append` wrote (read_back.h). Errors:
+    // Corrupt when it does not.
+    virtual Result<void> read_back() = 0;
     // Returns when no process answers any more from what it had read before the closing.
     virtual Result<void> await_verifiers() = 0;
     // Files get names under which nobody looks for a store. Errors: it is closed all the same.
@@ -66,6 +69,9 @@ class Target {
     // The part. Errors: it is still there.
     virtual Result<void> remove() = 0;
 };
+
+// What read_back says of a store that was closed and is not.
+Error not_closed();
 
 // Errors: those of `steps`; StateRefuses; Corrupt when the log is not sound or what arrived is not what was sent;
 // Unavailable. With all of them the old store is as it was, and the part removed, unless the old one was closed before.

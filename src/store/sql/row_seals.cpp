@@ -235,15 +235,25 @@ Result<RowSeals::Current> RowSeals::current(const Place& place) {
     return found;
 }
 
-Result<void> RowSeals::before_writing(const Place& place) {
-    if (written_.contains(place)) return {};
+Result<RowSeals::Current> RowSeals::checked(const Place& place, const char* consequence) {
     const std::string text = place.text();
     Current found = TRY(current(place));
     const Seals* const seals = TRY(seals_in(audit::bucket_of(text)));
     const auto sealed = seals == nullptr ? Seals::const_iterator() : seals->find(text);
     const bool is_sealed = seals != nullptr && sealed != seals->end();
     if (seals == nullptr || is_sealed != found.seal.has_value() || (is_sealed && !equal(sealed->second, *found.seal)))
-        return tampered(text, named(place) + " is not as it was written, so it is not written again");
+        return tampered(text, named(place) + " is not as it was written" + consequence);
+    return found;
+}
+
+Result<void> RowSeals::check_as_it_is(const Place& place) {
+    TRY(checked(place, ""));
+    return {};
+}
+
+Result<void> RowSeals::before_writing(const Place& place) {
+    if (written_.contains(place)) return {};
+    Current found = TRY(checked(place, ", so it is not written again"));
     written_.emplace(place, std::move(found.row));
     return {};
 }

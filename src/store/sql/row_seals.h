@@ -34,6 +34,8 @@ class RowSeals {
     Result<void> check(const SealedTable& table, const Statement& row);
     // That there is no row of that name.
     Result<void> check_absent(const Place& place);
+    // Reads the row of that name and checks that it is the newest; or that there is none, where none was written.
+    Result<void> check_as_it_is(const Place& place);
 
     // What it takes to check rows of these buckets, in few statements: each is a message to a server. What is wrong
     // with them is said when a row is checked.
@@ -97,6 +99,7 @@ class RowSeals {
         std::optional<audit::RowSeal> seal;
     };
     Result<Current> current(const Place& place);
+    Result<Current> checked(const Place& place, const char* consequence);
     Result<void> before_writing(const Place& place);
     Result<void> write_seal(audit::Bucket bucket, const std::string& place, const std::optional<audit::RowSeal>& seal);
     Result<void> write_nodes();

@@ -35,16 +35,19 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
 
 }  // namespace
 
+std::set<audit::Bucket> buckets_of(const std::set<Place>& places) {
+    std::set<audit::Bucket> buckets;
+    for (const Place& place : places) buckets.insert(audit::bucket_of(place.text()));
+    return buckets;
+}
+
 Result<Written> write_events(Connection& connection, const SqlReader& reader, const std::vector<audit::Draft>& drafts,
                              const Secret& sealing_key) {
     Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
-    if (reader.seals() != nullptr) {
-        std::set<audit::Bucket> buckets;
-        for (std::size_t i = 0; i < drafts.size(); ++i)
-            for (const Place& place : places_of(drafts[i].event, appended.entries[i].seq))
-                buckets.insert(audit::bucket_of(place.text()));
-        TRY(reader.seals()->fetch(buckets));
-    }
+    Written written;
+    for (std::size_t i = 0; i < drafts.size(); ++i)
+        for (Place& place : places_of(drafts[i].event, appended.entries[i].seq)) written.places.insert(std::move(place));
+    if (reader.seals() != nullptr) TRY(reader.seals()->fetch(buckets_of(written.places)));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         const audit::Event& event = drafts[i].event;
         const domain::Revision revision = appended.entries[i].seq;
@@ -53,12 +56,13 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
         TRY(apply(connection, event, revision));
         if (reader.seals() != nullptr) reader.seals()->after(event, revision);
     }
-    StoredHead head;
+    StoredHead& head = written.head;
     head.frontier = std::move(appended.frontier);
     if (reader.seals() != nullptr) head.rows = TRY(reader.seals()->seal());
     head.seal = audit::seal_of_head(sealing_key, head.frontier, head.rows);
     TRY(update_head(connection, head));
-    return Written{head.frontier.size(), appended.entries.back().seal};
+    written.seal = appended.entries.back().seal;
+    return written;
 }
 
 Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused) {

@@ -1,6 +1,7 @@
 // store/sql/write.h: what a change writes: entries, rows, head; and uses beside them.
 #pragma once
 
+#include <set>
 #include <span>
 #include <vector>
 
@@ -10,11 +11,18 @@
 
 namespace marque::store::sql {
 
-// The log after a change, and the seal of its last entry, which no other log has in that place.
+// What a change wrote: the head after it, the seal of its last entry, which no other log has in that place, and the rows
+// that it wrote or removed. read_back.h looks for it after the commit.
 struct Written {
-    domain::Revision revision = 0;
+    StoredHead head;
     audit::Digest seal{};
+    std::set<Place> places;
+
+    domain::Revision revision() const { return head.frontier.size(); }
 };
+
+// Where the seals of these rows are.
+std::set<audit::Bucket> buckets_of(const std::set<Place>& places);
 
 // Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply; Corrupt
 // when a row that is to be written is not as it was written last.

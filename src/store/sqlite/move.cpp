@@ -44,7 +44,7 @@ class SqliteSource final : public sql::Source {
     SealingKey& sealing_key() override { return sealing_key_; }
 
     Result<void> append(const std::vector<audit::Draft>& drafts) override {
-        TRY(write_events(*database_, sql::SqlReader(*database_, sealing_key_), drafts, sealing_key_.get()));
+        written_ = TRY(write_events(*database_, sql::SqlReader(*database_, sealing_key_), drafts, sealing_key_.get()));
         return {};
     }
 
@@ -55,6 +55,13 @@ class SqliteSource final : public sql::Source {
         TRY(database_->commit());
         is_closed_ = true;
         return {};
+    }
+    Result<void> read_back() override {
+        database_->rollback();
+        TRY(database_->begin_read());
+        if (!TRY(sqlite::is_closed(*database_))) return sql::not_closed();
+        if (!written_) return {};
+        return sql::read_back(sql::SqlReader(*database_, sealing_key_), *written_, sealing_key_.get());
     }
     Result<void> await_verifiers() override { return {}; }  // they look before each round of answers
 
@@ -77,6 +84,7 @@ class SqliteSource final : public sql::Source {
     std::string path_;
     std::optional<Database> database_;
     SealingKey sealing_key_;
+    std::optional<sql::Written> written_;  // by `append`
     bool is_closed_, is_put_away_;
 };
 

@@ -90,20 +90,26 @@ class SqliteMaintenance final : public Maintenance {
 
     Result<void> migrate(int to, const DecideMigration& decide) override {
         TRY(sql::require_target(to, newest_schema()));
-        return database_.write([&] { return migrate_inside(to, decide); });
+        const auto written = TRY(database_.write([&] { return migrate_inside(to, decide); }));
+        if (!written) return {};
+        return read_back(database_, sealing_key_, *written, sql::Extent::Everything, to >= first_sealed_schema);
     }
 
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
-        return database_.write([&]() -> Result<bool> {
+        const auto written = TRY(database_.write([&]() -> Result<std::optional<sql::Written>> {
             TRY(require_newest_schema(database_));
-            if (is_sealed_by(TRY(sql::SqlReader::head_of(database_)), new_key.get())) return false;
+            if (is_sealed_by(TRY(sql::SqlReader::head_of(database_)), new_key.get()))
+                return std::optional<sql::Written>();
             const auto drafts = TRY(decide(sql::SqlReader(database_, sealing_key_)));
             const auto writes_before = TRY(count_row_writes(database_));
             TRY(sql::reseal(database_, sealing_key_, new_key));
             TRY(account_for(database_, TRY(count_row_writes(database_)) - writes_before));
-            TRY(write_events(database_, sql::SqlReader(database_, new_key), drafts, new_key.get()));
-            return true;
-        });
+            return std::optional(
+                TRY(write_events(database_, sql::SqlReader(database_, new_key), drafts, new_key.get())));
+        }));
+        if (!written) return false;
+        TRY(read_back(database_, new_key, *written, sql::Extent::Everything));
+        return true;
     }
 
     Result<void> backup(const std::string& to, const std::function<void(double)>& progress) override;
@@ -119,7 +125,8 @@ class SqliteMaintenance final : public Maintenance {
     }
 
  private:
-    Result<void> migrate_inside(int to, const DecideMigration& decide) {
+    // None: nothing was written to the log.
+    Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         const int from = TRY(schema_of(database_));
         TRY(sql::require_known(from, newest_schema()));
         if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
@@ -131,10 +138,9 @@ class SqliteMaintenance final : public Maintenance {
         if (from < first_sealed_schema && to >= first_sealed_schema) TRY(sql::begin_sealing(database_, sealing_key_));
         if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
             TRY(sql::end_sealing(database_, sealing_key_));
-        if (drafts.empty()) return {};
-        TRY(write_events(database_, *sql::reader_of(database_, sealing_key_, to >= first_sealed_schema), drafts,
-                         sealing_key_.get()));
-        return {};
+        if (drafts.empty()) return std::optional<sql::Written>();
+        const auto reader = sql::reader_of(database_, sealing_key_, to >= first_sealed_schema);
+        return std::optional(TRY(write_events(database_, *reader, drafts, sealing_key_.get())));
     }
 
     std::string path_;
@@ -180,12 +186,19 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 
 }  // namespace
 
-Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader,
-                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+Result<sql::Written> write_events(Database& database, const sql::SqlReader& reader,
+                                  const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
     const auto writes_before = TRY(count_row_writes(database));
-    const auto written = TRY(sql::write_events(database, reader, drafts, sealing_key));
+    auto written = TRY(sql::write_events(database, reader, drafts, sealing_key));
     TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
-    return written.revision;
+    return written;
+}
+
+Result<void> read_back(Database& database, SealingKey& key, const sql::Written& written, sql::Extent extent,
+                       bool has_seals) {
+    if (auto begun = database.begin_read(); !begun) return sql::not_read_back(written.revision(), begun.error());
+    const Database::Rollback at_the_end(database);
+    return sql::read_back(*sql::reader_of(database, key, has_seals), written, key.get(), extent);
 }
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,
@@ -232,13 +245,17 @@ Result<void> SqliteStore::read_rows(sql::SqlReader::Rows rows, const std::functi
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
-    return database_.write([&]() -> Result<domain::Revision> {
+    std::optional<sql::Written> written;
+    const auto revision = TRY(database_.write([&]() -> Result<domain::Revision> {
         TRY(require_newest_schema(database_));
         const sql::SqlReader reader(database_, sealing_key_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
-        return write_events(database_, reader, drafts, sealing_key_.get());
-    });
+        written = TRY(write_events(database_, reader, drafts, sealing_key_.get()));
+        return written->revision();
+    }));
+    if (written) TRY(read_back(database_, sealing_key_, *written, sql::Extent::Touched));
+    return revision;
 }
 
 Result<void> SqliteStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {

@@ -10,6 +10,7 @@
 
 #include "store/maintenance.h"
 #include "store/sealing_key.h"
+#include "store/sql/read_back.h"
 #include "store/sql/reader.h"
 #include "store/sqlite/change_watch.h"
 #include "store/sqlite/database.h"
@@ -58,8 +59,12 @@ class SqliteStore final : public Store {
 Result<FileIdentity> require_file(const std::string& path);
 
 // Appends the drafts and applies them, inside the caller's transaction.
-Result<domain::Revision> write_events(Database& database, const sql::SqlReader& reader,
-                                      const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
+Result<sql::Written> write_events(Database& database, const sql::SqlReader& reader,
+                                  const std::vector<audit::Draft>& drafts, const Secret& sealing_key);
+
+// After the caller's commit, in a transaction of its own (store/sql/read_back.h).
+Result<void> read_back(Database& database, SealingKey& key, const sql::Written& written, sql::Extent extent,
+                       bool has_seals = true);
 
 // A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key);
