@@ -87,7 +87,7 @@ class AuthorityTest : public testing::Test {
     }
     Reason verdict(const std::string& token, const char* scope = nullptr) {
         Demand demand;
-        if (scope != nullptr) demand = *Scope::parse(scope);
+        if (scope != nullptr) demand.scope = *Scope::parse(scope);
         return ops().verify(token, demand)->verdict.reason;
     }
     bool accepts(const std::string& token) { return verdict(token) == Reason::Accepted; }

@@ -1,7 +1,7 @@
 // marque/verifier.h: verify tokens within your own process: whose is it, and may it?
 //
 //     auto verifier = marque::Verifier::open("/var/lib/marque");          // std::expected<…, marque::Failure>
-//     auto answer = (*verifier)->verify(token, "card:edit");
+//     auto answer = (*verifier)->verify(token, {.scope = "card:edit", .environment = "production"});
 //     if (answer && answer->is_accepted()) serve(answer->identity); else refuse();
 //
 // No answer is a denial. A revocation that has returned is seen by the next call: nothing is cached but the cost of
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -26,9 +27,16 @@ struct Failure {
     std::string hint;     // what to do about it; may be empty
 };
 
+// What is required of a token beside its being in force. What is empty requires nothing; what is not of its form fits
+// no token.
+struct Demand {
+    std::string_view scope = {};        // resource:verb, which the token has to hold
+    std::string_view environment = {};  // the name of the token's environment
+};
+
 enum class Outcome {
     Accepted,
-    InvalidToken,       // malformed, unknown, expired, paused, revoked: the caller is not told which
+    InvalidToken,       // malformed, unknown, expired, paused, revoked, of another environment: the caller is not told
     InsufficientScope,  // whose it is is known; what was demanded is not theirs
 };
 
@@ -53,11 +61,16 @@ class Verifier {
     Verifier(const Verifier&) = delete;
     Verifier& operator=(const Verifier&) = delete;
 
-    // `scope`: what is demanded beside being valid, `resource:verb`; empty: nothing. One that is not of that form is
-    // held by nobody. `from`: where the request came from, for `marque inspect`; at most 47 bytes are kept.
-    // Thread-safe. Writes nothing; an accepted use is remembered until record_uses.
-    std::expected<Verification, Failure> verify(std::string_view token, std::string_view scope = {},
+    // `from`: where the request came from, for `marque inspect`; at most 47 bytes are kept.
+    // Thread-safe. Writes nothing; a use is remembered until record_uses.
+    std::expected<Verification, Failure> verify(std::string_view token, const Demand& demand = {},
                                                 std::string_view from = "library");
+    // Demands a scope alone. Any text will do for it; an empty one demands nothing.
+    template <std::convertible_to<std::string_view> Text>
+    std::expected<Verification, Failure> verify(std::string_view token, const Text& scope,
+                                                std::string_view from = "library") {
+        return verify(token, Demand{.scope = scope, .environment = {}}, from);
+    }
 
     // Writes who was seen since the last call, and ends what a rotation kept until then. To be called every few
     // seconds, on a thread that may wait for the disk. What could not be written is kept for the next call.

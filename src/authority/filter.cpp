@@ -137,8 +137,9 @@ Result<IdentityView> view_of(const store::Reader& reader, const Workspace& works
         auto refused = TRY(reader.refused_uses(credential.id));
         if (refused) {
             const Standings standings{workspace, *environment, identity, credential};
-            const Reason reason = judge(standings, std::nullopt, now);
-            if (!is_stopped(reason) || refused->since != stopped_since(standings, reason)) refused.reset();
+            const Reason reason = judge(standings, {}, now);
+            const bool is_of_now = is_stopped(reason) || refused->reason == name_of(Reason::EnvironmentDiffers);
+            if (!is_of_now || refused->since != stopped_since(standings, reason)) refused.reset();
         }
         view.credentials.push_back({std::move(credential), state, std::move(last_use), std::move(refused)});
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "authority/resolve.h"
+#include "domain/verdict.h"
 
 namespace marque::authority {
 
@@ -30,7 +31,9 @@ Result<Notices> notices(const store::Reader& reader, const std::optional<Instant
             const IdentityView view = TRY(view_of(reader, workspace, identity, now));
             for (const CredentialView& one : view.credentials) {
                 Notice notice{ref_of(one.credential), identity.environment, identity.contact, {}, {}};
-                if (one.refused && (!since || one.refused->last_at > *since)) {
+                const bool is_stopped_in_use =
+                    one.refused && one.refused->reason != name_of(Reason::EnvironmentDiffers);
+                if (is_stopped_in_use && (!since || one.refused->last_at > *since)) {
                     notice.refused = one.refused;
                     found.revoked_in_use.push_back(notice);
                 } else if (view.own_state != Standing::Revoked && is_live(one.state) && one.credential.expires_at &&

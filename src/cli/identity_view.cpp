@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "domain/verdict.h"
 
 namespace marque::cli {
 
@@ -104,9 +105,10 @@ std::string use_in_words(const std::optional<LastUse>& use, Instant now) {
 std::string refused_in_words(const RefusedUses& refused, Instant now) {
     // credential_revoked, identity_paused and so on end in the state.
     const std::string state = refused.reason.substr(refused.reason.rfind('_') + 1);
-    return fmt::format("refused {} {} since it was {}, last from {}, {}", refused.count,
-                       refused.count == 1 ? "time" : "times", escaped(state), escaped(refused.last_from),
-                       in_words(refused.last_at, now));
+    const bool is_elsewhere = refused.reason == name_of(Reason::EnvironmentDiffers);
+    return fmt::format("refused {} {} {}, last from {}, {}", refused.count, refused.count == 1 ? "time" : "times",
+                       is_elsewhere ? "where another environment is demanded" : "since it was " + escaped(state),
+                       escaped(refused.last_from), in_words(refused.last_at, now));
 }
 
 std::string labels_in_words(const Labels& labels) {

@@ -8,7 +8,7 @@ namespace marque::cli {
 namespace {
 
 struct Options {
-    std::string scope;
+    std::string scope, environment;
 };
 
 constexpr int refused = static_cast<int>(Code::StateRefuses);
@@ -51,7 +51,8 @@ void print_verdict(Shell& shell, const authority::Authority::Answer& answer) {
 
 Result<int> run_verify(Shell& shell, const Options& options) {
     domain::Demand demand;
-    if (!options.scope.empty()) demand = TRY(domain::Scope::parse(options.scope));
+    if (!options.scope.empty()) demand.scope = TRY(domain::Scope::parse(options.scope));
+    if (!options.environment.empty()) demand.environment = TRY(domain::EnvironmentName::parse(options.environment));
     auto input = read_token_from_stdin();
     if (!input && input.error().code != Code::InvalidRequest) return std::move(input).error();
     const Secret token = input ? input.release() : Secret();  // nothing at all is a malformed token
@@ -85,7 +86,8 @@ void add_verify(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
     const Command command =
         root.add_command("verify", "Whose token is on standard input, and is it accepted? Exit 0 or 3");
-    command.option("--scope", options->scope, "SCOPE", "Demand this scope besides");
+    command.option("--scope", options->scope, "SCOPE", "Accept it only if it holds this scope");
+    command.option("--env", options->environment, "NAME", "Accept it only if it is of this environment");
     on_run(command, shell, exit, options, run_verify);
 }
 

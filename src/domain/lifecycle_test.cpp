@@ -210,14 +210,46 @@ Standings standings() {
             c};
 }
 
+Demand scope(const char* text) {
+    return {.scope = *Scope::parse(text), .environment = {}};
+}
+
 TEST(Verdict, AcceptsWhatIsInForceAndNothingElse) {
     EXPECT_EQ(judge(standings(), {}, t0), Reason::Accepted);
-    EXPECT_EQ(judge(standings(), *Scope::parse("a:b"), t0), Reason::Accepted);
-    EXPECT_EQ(judge(standings(), *Scope::parse("e:f"), t0), Reason::ScopeMissing)
-        << "the identity may, this credential not";
+    EXPECT_EQ(judge(standings(), scope("a:b"), t0), Reason::Accepted);
+    EXPECT_EQ(judge(standings(), scope("e:f"), t0), Reason::ScopeMissing) << "the identity may, this credential not";
     Standings narrowed = standings();
     narrowed.identity.scopes = *ScopeSet::parse("c:d");
-    EXPECT_EQ(judge(narrowed, *Scope::parse("a:b"), t0), Reason::ScopeMissing) << "never more than the identity may";
+    EXPECT_EQ(judge(narrowed, scope("a:b"), t0), Reason::ScopeMissing) << "never more than the identity may";
+}
+
+TEST(Verdict, ADemandedEnvironmentIsTheTokensOwn) {
+    const std::vector own = {*EnvironmentName::parse("e")}, others = {*EnvironmentName::parse("e2")},
+                      several = {*EnvironmentName::parse("production"), *EnvironmentName::parse("e")};
+    const auto scoped = [](const char* wanted) { return Scope::parse(wanted).release(); };
+    struct Row {
+        const char* because;
+        Demand demand;
+        Reason reason;
+    };
+    const Row rows[] = {
+        {"its own", {{}, own[0]}, Reason::Accepted},
+        {"another, though its name begins so", {{}, others[0]}, Reason::EnvironmentDiffers},
+        {"the listener takes its own", {{}, {}, own}, Reason::Accepted},
+        {"the listener takes its own among others", {{}, {}, several}, Reason::Accepted},
+        {"the listener takes another", {{}, {}, others}, Reason::EnvironmentDiffers},
+        {"the caller can't lift what the listener demands", {{}, own[0], others}, Reason::EnvironmentDiffers},
+        {"nor the listener what the caller demands", {{}, others[0], own}, Reason::EnvironmentDiffers},
+        {"both", {scoped("a:b"), own[0], several}, Reason::Accepted},
+        {"a missing scope shows only where the token fits", {scoped("x:y"), own[0]}, Reason::ScopeMissing},
+        {"and not elsewhere", {scoped("x:y"), others[0]}, Reason::EnvironmentDiffers},
+    };
+    for (const Row& row : rows) {
+        EXPECT_EQ(judge(standings(), row.demand, t0), row.reason) << row.because;
+        Standings stopped = standings();
+        stopped.identity.condition = {Standing::Revoked, {}};
+        EXPECT_EQ(judge(stopped, row.demand, t0), Reason::IdentityRevoked) << "what stopped it comes first";
+    }
 }
 
 // Each of the four, paused and revoked, alone and together with the others.

@@ -1,14 +1,27 @@
 #include "domain/verdict.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace marque::domain {
+namespace {
+
+bool fits(std::string_view environment, const Demand& demand) {
+    if (demand.environment && demand.environment->text() != environment) return false;
+    return demand.listener_environments.empty() ||
+           std::ranges::find(demand.listener_environments, environment, &EnvironmentName::text) !=
+               demand.listener_environments.end();
+}
+
+}  // namespace
 
 Conditions conditions_of(const Standings& s) {
     return {s.workspace.condition, s.environment.condition, s.identity.condition, term_of(s.credential)};
 }
 
-Reason judge(const Conditions& c, const ScopeSet& in_force, const Demand& demand, Instant now) {
+Reason judge(const Conditions& c, std::string_view own_environment, const ScopeSet& in_force, const Demand& demand,
+             Instant now) {
     const Standing workspace = standing_at(c.workspace, now);
     const Standing environment = standing_at(c.environment, now);
     const Standing identity = standing_at(c.identity, now);
@@ -37,12 +50,13 @@ Reason judge(const Conditions& c, const ScopeSet& in_force, const Demand& demand
     if (identity == Standing::Paused) return Reason::IdentityPaused;
     if (environment == Standing::Paused) return Reason::EnvironmentPaused;
     if (workspace == Standing::Paused) return Reason::WorkspacePaused;
-    if (demand && !in_force.contains(*demand)) return Reason::ScopeMissing;
+    if (!fits(own_environment, demand)) return Reason::EnvironmentDiffers;
+    if (demand.scope && !in_force.contains(*demand.scope)) return Reason::ScopeMissing;
     return Reason::Accepted;
 }
 
 Reason judge(const Standings& s, const Demand& demand, Instant now) {
-    return judge(conditions_of(s), scopes_in_force(s.identity, s.credential), demand, now);
+    return judge(conditions_of(s), s.environment.name.text(), scopes_in_force(s.identity, s.credential), demand, now);
 }
 
 bool is_stopped(Reason reason) {
@@ -52,6 +66,7 @@ bool is_stopped(Reason reason) {
         case Reason::Unknown:
         case Reason::WrongSecret:
         case Reason::NotInForce:
+        case Reason::EnvironmentDiffers:
         case Reason::ScopeMissing:
             return false;
         case Reason::Expired:
@@ -67,6 +82,10 @@ bool is_stopped(Reason reason) {
             return true;
     }
     CHECK_UNREACHABLE();
+}
+
+bool is_in_vain(Reason reason) {
+    return is_stopped(reason) || reason == Reason::EnvironmentDiffers;
 }
 
 Revision stopped_since(const Standings& s, Reason reason) {
@@ -121,6 +140,8 @@ const char* name_of(Reason reason) {
             return "environment_revoked";
         case Reason::WorkspaceRevoked:
             return "workspace_revoked";
+        case Reason::EnvironmentDiffers:
+            return "environment_differs";
         case Reason::ScopeMissing:
             return "scope_missing";
     }

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <string_view>
 
 #include "base/time.h"
 #include "domain/entities.h"
@@ -29,6 +31,7 @@ enum class Reason {
     IdentityRevoked,
     EnvironmentRevoked,
     WorkspaceRevoked,
+    EnvironmentDiffers,  // in force, and of another environment than the one that was demanded
     ScopeMissing,
 };
 
@@ -40,8 +43,14 @@ struct Standings {
     Credential credential;
 };
 
-// What is demanded beside being valid; none: nothing.
-using Demand = std::optional<Scope>;
+// What a caller requires of a token beside its being in force. A member that is empty requires nothing.
+struct Demand {
+    std::optional<Scope> scope;
+    std::optional<EnvironmentName> environment;
+    // Of the listener that was asked: the token's environment has to be one of these too, whatever the caller named.
+    // The list belongs to the listener, and outlives the demand.
+    std::span<const EnvironmentName> listener_environments = {};
+};
 
 // The four states that decide.
 struct Conditions {
@@ -53,13 +62,19 @@ struct Conditions {
 Conditions conditions_of(const Standings& standings);
 
 // What is revoked, from the credential up; then what ends or stops the credential itself; then what is paused above
-// it; and then the demand against the scopes in force. Says nothing about the secret: who asks has compared the hash
-// before.
-Reason judge(const Conditions& conditions, const ScopeSet& in_force, const Demand& demand, Instant now);
+// it; then the environment that is demanded, and last the scope: a caller learns that a scope is missing only of a
+// token that is accepted there. Says nothing about the secret: who asks has compared the hash before. `environment` is
+// the name of the token's own.
+Reason judge(const Conditions& conditions, std::string_view environment, const ScopeSet& in_force, const Demand& demand,
+             Instant now);
 Reason judge(const Standings& standings, const Demand& demand, Instant now);
 
-// Whether a holder of the right secret is refused for good or for now: what counts as knocking in vain.
+// Returns true if the credential is refused by its own state, whatever is demanded: for good or for now.
 bool is_stopped(Reason reason);
+
+// Returns true if a holder of the right secret knocks in vain, which is counted: the credential is stopped, or it is
+// used where another environment is demanded. A missing scope is an ordinary answer, and is not counted.
+bool is_in_vain(Reason reason);
 
 // The revision at which what `reason` names last changed: for a revocation, that of the revocation.
 Revision stopped_since(const Standings& standings, Reason reason);

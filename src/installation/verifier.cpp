@@ -19,6 +19,14 @@ Failure failure(const Error& error) {
     return {error.message, error.hint};
 }
 
+// Of a demand that no token fits.
+Verification refusal(Outcome outcome, Reason reason) {
+    Verification refused;
+    refused.outcome = outcome;
+    refused.reason = name_of(reason);
+    return refused;
+}
+
 }  // namespace
 
 struct Verifier::Inside {
@@ -65,13 +73,18 @@ std::expected<std::unique_ptr<Verifier>, Failure> Verifier::open(const std::stri
     return std::unique_ptr<Verifier>(new Verifier(std::move(inside)));
 }
 
-std::expected<Verification, Failure> Verifier::verify(std::string_view token, std::string_view scope,
+std::expected<Verification, Failure> Verifier::verify(std::string_view token, const marque::Demand& demanded,
                                                       std::string_view from) {
-    Demand demand;
-    if (!scope.empty()) {
-        auto parsed = Scope::parse(scope);
-        if (!parsed) return Verification{Outcome::InsufficientScope, "scope_missing", {}, {}, {}, {}, {}, {}, 0};
-        demand = parsed.release();
+    domain::Demand demand;
+    if (!demanded.environment.empty()) {
+        auto parsed = EnvironmentName::parse(demanded.environment);
+        if (!parsed) return refusal(Outcome::InvalidToken, Reason::EnvironmentDiffers);
+        demand.environment = parsed.release();
+    }
+    if (!demanded.scope.empty()) {
+        auto parsed = Scope::parse(demanded.scope);
+        if (!parsed) return refusal(Outcome::InsufficientScope, Reason::ScopeMissing);
+        demand.scope = parsed.release();
     }
     auto hasher = inside_->take_hasher();
     const auto session = inside_->verifier.session();

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "audit/json.h"
+
 namespace marque::server {
 
 struct Answer {
@@ -13,7 +15,10 @@ struct Answer {
     std::string body;
     const char* content_type = nullptr;
     bool close = false;
-    std::string_view reason;  // for the log: why refused
+    // For the log: why it was refused; and, when whoever asked had the secret, whose credential it is and what was
+    // demanded of it.
+    std::string_view reason;
+    audit::JsonObject whose;
 
     void add(std::string_view name, std::string_view value);
     void json(int status, std::string body);

@@ -28,7 +28,7 @@ Log::~Log() = default;
 
 void Log::say(LogLevel level, const char* event, audit::JsonObject fields) {
     if (level < least_) return;
-    unless_no_memory([&] { write(level, event, std::move(fields)); }, [&] { ++left_out_; });
+    unless_no_memory([&] { write(level, event, std::move(fields)); }, [&] { ++shares_.front().left_out; });
 }
 
 void Log::write(LogLevel level, const char* event, audit::JsonObject fields) {
@@ -50,19 +50,20 @@ void Log::write(LogLevel level, const char* event, audit::JsonObject fields) {
     out_->info("{}", line);
 }
 
-void Log::say_bounded(LogLevel level, const char* event, audit::JsonObject fields) {
+void Log::say_bounded(LogLevel level, const char* event, audit::JsonObject fields, LogShare share) {
+    Share& its = shares_[static_cast<std::size_t>(share)];
     const std::int64_t second = std::chrono::floor<std::chrono::seconds>(clock_.now()).time_since_epoch().count();
-    if (second_.exchange(second) != second) said_ = 0;
-    if (said_.fetch_add(1) >= most_a_second) {
-        ++left_out_;
+    if (its.second.exchange(second) != second) its.said = 0;
+    if (its.said.fetch_add(1) >= most_a_second) {
+        ++its.left_out;
         return;
     }
     unless_no_memory(
         [&] {
-            if (const std::uint64_t left_out = left_out_.exchange(0)) fields["left_out"] = left_out;
+            if (const std::uint64_t left_out = its.left_out.exchange(0)) fields["left_out"] = left_out;
             say(level, event, std::move(fields));
         },
-        [&] { ++left_out_; });
+        [&] { ++its.left_out; });
 }
 
 }  // namespace marque::server

@@ -3,10 +3,12 @@
 //     2026-11-24T12:00:00.000000Z info  request route=/auth status=401 reason=credential_revoked …
 //     {"at":"2026-11-24T12:00:00.000000Z","event":"request","level":"info",…}
 //
-// Values are escaped; there is no way to hand it a token, because nothing of a request but its route and id gets here.
+// Values are escaped. No token gets here: of a request these are its route, its id, its client's address and what it
+// demands, each of them checked for its form; of a token they are what the store says of its credential.
 // Thread-safe.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -22,6 +24,9 @@ namespace marque::server {
 
 enum class LogLevel { Debug, Info, Warning, Error };
 enum class LogFormat { Text, Json };
+// Lines that callers can cause at will have a share of a hundred a second each. Holders of a secret have one of their
+// own, so that a flood of made-up tokens leaves out no line that says whose token was refused.
+enum class LogShare { Anyone, Holders };
 
 class Log {
  public:
@@ -30,8 +35,8 @@ class Log {
 
     // A line for which there is no memory is left out.
     void say(LogLevel level, const char* event, audit::JsonObject fields = {});
-    // For what callers can cause at will: at most a hundred a second; how many were left out is said in the next.
-    void say_bounded(LogLevel level, const char* event, audit::JsonObject fields);
+    // For what callers can cause at will; how many lines of this share were left out is said in its next.
+    void say_bounded(LogLevel level, const char* event, audit::JsonObject fields, LogShare share = LogShare::Anyone);
 
  private:
     void write(LogLevel level, const char* event, audit::JsonObject fields);
@@ -40,9 +45,12 @@ class Log {
     const LogFormat format_;
     const Clock& clock_;
     std::shared_ptr<spdlog::logger> out_;
-    std::atomic<std::int64_t> second_{0};
-    std::atomic<std::uint32_t> said_{0};
-    std::atomic<std::uint64_t> left_out_{0};
+    struct Share {
+        std::atomic<std::int64_t> second{0};
+        std::atomic<std::uint32_t> said{0};
+        std::atomic<std::uint64_t> left_out{0};
+    };
+    std::array<Share, 2> shares_;
 };
 
 }  // namespace marque::server

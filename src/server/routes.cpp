@@ -37,10 +37,16 @@ void refuse(Answer& answer, int status, const char* error, std::string_view desc
     answer.reason = error;
 }
 
-void cannot_tell(Answer& answer) {
-    refuse(answer, 503, "temporarily_unavailable");
+// Without a body.
+void cannot_judge(Answer& answer) {
+    answer.status = 503;
     answer.add("Retry-After", "1");
     answer.reason = "not_fresh";
+}
+
+void cannot_tell(Answer& answer) {
+    cannot_judge(answer);
+    answer.json(503, audit::canonical(error_object("temporarily_unavailable")));
 }
 
 // RFC 6750, section 3: no error code for who presented nothing.
@@ -77,14 +83,26 @@ JsonObject holder_json(const Holder& holder, Revision revision) {
     return object;
 }
 
-// `?scope=…`, nothing else. Errors: InvalidRequest.
-Result<Demand> demand_of(const std::optional<std::string_view>& query) {
-    if (!query) return Demand{};
-    const auto parameters = parse_parameters(*query);
-    if (!parameters || parameters->size() > 1 || (parameters->size() == 1 && parameters->front().first != "scope"))
-        return Error(Code::InvalidRequest, "the query may be scope=…, and nothing else");
-    if (parameters->empty()) return Demand{};
-    return Demand(TRY(Scope::parse(parameters->front().second)));
+// What can be demanded, under the names that a query and a JSON object have for it. Returns false for another name, and
+// for a value that is not of the form.
+bool add_to(Demand& demand, std::string_view name, std::string_view value) {
+    const auto put = [](auto& member, auto parsed) {
+        if (parsed) member = parsed.release();
+        return member.has_value();
+    };
+    if (name == "scope") return put(demand.scope, Scope::parse(value));
+    if (name == "environment") return put(demand.environment, EnvironmentName::parse(value));
+    return false;
+}
+
+// `?scope=…&environment=…`, each once, nothing else; none: it is something else.
+std::optional<Demand> demand_of(const std::optional<std::string_view>& query) {
+    Demand demand;
+    const auto parameters = parse_parameters(query.value_or(std::string_view()));
+    if (!parameters) return std::nullopt;
+    for (const auto& [name, value] : *parameters)
+        if (!add_to(demand, name, value)) return std::nullopt;
+    return demand;
 }
 
 // nginx drops its connection to us after an answer with a body, so there is none here, whatever the status.
@@ -96,14 +114,11 @@ std::optional<Revocation> auth(const Call& call, Answer& answer) {
         return {};
     }
     const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
-    const auto verdict = call.verify(token.value_or(std::string_view()), *demand);
+    const auto verdict = call.verify(token.value_or(std::string_view()), *demand, answer);
     if (!verdict) {
-        answer.status = 503;
-        answer.add("Retry-After", "1");
-        answer.reason = "not_fresh";
+        cannot_judge(answer);
         return {};
     }
-    answer.reason = name_of(verdict->reason);
     if (verdict->is_accepted()) {
         const Holder holder = call.session->index().holder(*verdict->line);
         answer.add("X-Marque-Identity", holder.identity);
@@ -116,7 +131,7 @@ std::optional<Revocation> auth(const Call& call, Answer& answer) {
     } else if (verdict->reason == Reason::ScopeMissing) {
         answer.status = 403;
         answer.add("WWW-Authenticate",
-                   fmt::format("Bearer error=\"insufficient_scope\", scope=\"{}\"", (*demand)->text()));
+                   fmt::format("Bearer error=\"insufficient_scope\", scope=\"{}\"", demand->scope->text()));
     } else {
         challenge(answer, call.request.authorization.has_value());
     }
@@ -154,36 +169,31 @@ std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
     const auto value =
         boost::json::parse({call.request.body.data(), call.request.body.size()}, error, &resource, options);
     const auto* object = error ? nullptr : value.if_object();
-    std::size_t known = 0;
-    const auto text = [&](const char* name) -> const boost::json::string* {
-        const auto* member = object == nullptr ? nullptr : object->if_contains(name);
-        if (member != nullptr) ++known;
-        return member == nullptr ? nullptr : member->if_string();
-    };
-    const auto* token = text("token");
-    const auto* scope = text("scope");
     // Boost.JSON keeps the last of two members of one name; another reader may not.
-    const bool is_ambiguous = object != nullptr && object->size() != count_members(call.request.body);
-    const bool has_bad_scope = object != nullptr && object->contains("scope") && scope == nullptr;
-    if (token == nullptr || has_bad_scope || is_ambiguous || object->size() != known) {
-        refuse(answer, 400, "invalid_request", "the body is {\"token\":\"…\"} or {\"token\":\"…\",\"scope\":\"…\"}");
+    bool is_good = object != nullptr && object->size() == count_members(call.request.body);
+    const boost::json::string* token = nullptr;
+    Demand demand;
+    if (is_good)
+        for (const auto& member : *object) {
+            const auto* text = member.value().if_string();
+            const std::string_view name(member.key().data(), member.key().size());
+            if (text != nullptr && name == "token")
+                token = text;
+            else
+                is_good = is_good && text != nullptr && add_to(demand, name, {text->data(), text->size()});
+        }
+    if (!is_good || token == nullptr) {
+        refuse(
+            answer, 400, "invalid_request",
+            "the body is {\"token\":\"…\"}, with \"scope\":\"resource:verb\" and \"environment\":\"NAME\" if they are "
+            "demanded");
         return {};
     }
-    Demand demand;
-    if (scope != nullptr) {
-        auto parsed = Scope::parse({scope->data(), scope->size()});
-        if (!parsed) {
-            refuse(answer, 400, "invalid_request", "scope is not resource:verb");
-            return {};
-        }
-        demand = parsed.release();
-    }
-    const auto verdict = call.verify({token->data(), token->size()}, demand);
+    const auto verdict = call.verify({token->data(), token->size()}, std::move(demand), answer);
     if (!verdict) {
         cannot_tell(answer);
         return {};
     }
-    answer.reason = name_of(verdict->reason);
     JsonObject body{{"accepted", false},
                     {"error", verdict->reason == Reason::ScopeMissing ? "insufficient_scope" : "invalid_token"},
                     {"revision", call.session->revision()},
@@ -199,12 +209,11 @@ std::optional<Revocation> v1_verify(const Call& call, Answer& answer) {
 
 std::optional<Revocation> whoami(const Call& call, Answer& answer) {
     const auto token = call.request.authorization ? bearer_token(*call.request.authorization) : std::nullopt;
-    const auto verdict = call.verify(token.value_or(std::string_view()), std::nullopt);
+    const auto verdict = call.verify(token.value_or(std::string_view()), {}, answer);
     if (!verdict) {
         cannot_tell(answer);
         return {};
     }
-    answer.reason = name_of(verdict->reason);
     if (!verdict->is_accepted()) {
         challenge(answer, call.request.authorization.has_value());
         return {};
@@ -220,21 +229,26 @@ std::optional<Revocation> whoami(const Call& call, Answer& answer) {
 }
 
 // Who calls, by a token of their own: as a bearer, or as the secret of Basic. None as of Call::verify.
-std::optional<Verdict> authenticate(const Call& call, const Demand& demand) {
+std::optional<Verdict> authenticate(const Call& call, Demand demand, Answer& answer) {
     if (!call.request.authorization) return Verdict{};
-    if (const auto token = bearer_token(*call.request.authorization)) return call.verify(*token, demand);
+    if (const auto token = bearer_token(*call.request.authorization))
+        return call.verify(*token, std::move(demand), answer);
     const auto secret = basic_secret(*call.request.authorization);
     if (!secret) return Verdict{Reason::Malformed, std::nullopt};
-    const auto verdict = call.verify(secret->secret, demand);
+    const auto verdict = call.verify(secret->secret, std::move(demand), answer);
     if (verdict && verdict->line) {
         const Holder holder = call.session->index().holder(*verdict->line);
-        if (secret->id != holder.identity && secret->id != holder.credential.text()) return Verdict{};
+        if (secret->id != holder.identity && secret->id != holder.credential.text()) {
+            answer.whose.clear();
+            return Verdict{};
+        }
     }
     return verdict;
 }
 
-void unknown_client(Answer& answer) {
+void unknown_client(Answer& answer, Reason reason) {
     refuse(answer, 401, "invalid_client");
+    answer.reason = name_of(reason);
     answer.add("WWW-Authenticate", "Basic realm=\"marque\"");
     answer.add("WWW-Authenticate", "Bearer error=\"invalid_token\"");
 }
@@ -253,12 +267,11 @@ std::optional<Revocation> introspect(const Call& call, Answer& answer) {
     if (!token) return {};
     const std::string_view workspace = call.session->index().holder(*call.caller).workspace;
     JsonObject body{{"active", false}};
-    const auto verdict = call.verify(*token, std::nullopt);
+    const auto verdict = call.verify(*token, {}, answer);
     if (!verdict) {
         cannot_tell(answer);
         return {};
     }
-    answer.reason = name_of(verdict->reason);
     if (verdict->is_accepted()) {
         const Holder holder = call.session->index().holder(*verdict->line);
         // What is another workspace's is nothing to this one.
@@ -287,13 +300,13 @@ std::optional<Revocation> revoke(const Call& call, Answer& answer) {
     if (!token) return {};
     std::optional<IdentityRef> client;
     if (call.request.authorization) {
-        const auto caller = authenticate(call, std::nullopt);
+        const auto caller = authenticate(call, {}, answer);
         if (!caller) {
             cannot_tell(answer);
             return {};
         }
         if (!caller->is_accepted()) {
-            unknown_client(answer);
+            unknown_client(answer, caller->reason);
             return {};
         }
         const Holder holder = call.session->index().holder(*caller->line);
@@ -343,18 +356,21 @@ bool has_loopback_host(std::string_view host) {
 // Whether the caller may, and then who it is, where the route wants that; else the answer is written.
 bool is_admitted(const Route& route, Call& call, Answer& answer) {
     const auto demand_scope = [&](const char* scope) {
-        const auto caller = authenticate(call, *Scope::parse(scope));
+        Demand demand;
+        demand.scope = *Scope::parse(scope);
+        const auto caller = authenticate(call, std::move(demand), answer);
         if (!caller || !call.session) {
             cannot_tell(answer);
             return false;
         }
-        answer.reason = name_of(caller->reason);
         call.caller = caller->line;
         if (caller->is_accepted()) return true;
-        if (caller->reason == Reason::ScopeMissing)
+        if (caller->reason == Reason::ScopeMissing) {
             refuse(answer, 403, "insufficient_scope", scope);
-        else
-            unknown_client(answer);
+            answer.reason = name_of(caller->reason);
+        } else {
+            unknown_client(answer, caller->reason);
+        }
         return false;
     };
     switch (route.who) {
@@ -389,15 +405,36 @@ bool has_right_body(const Route& route, const Call& call, Answer& answer) {
     return false;
 }
 
+// For the log alone: whoever asks is not told.
+JsonObject whose_json(const Holder& holder, const Demand& demand) {
+    JsonObject whose{{"identity", holder.identity},
+                     {"workspace", holder.workspace},
+                     {"environment", holder.environment},
+                     {"credential", holder.credential.text()}};
+    if (demand.scope) whose["demanded_scope"] = demand.scope->text();
+    if (demand.environment) whose["demanded_environment"] = demand.environment->text();
+    if (demand.listener_environments.empty()) return whose;
+    std::string names;
+    for (const EnvironmentName& name : demand.listener_environments) names += (names.empty() ? "" : ",") + name.text();
+    whose["listener_demands"] = names;
+    return whose;
+}
+
 }  // namespace
 
-std::optional<Verdict> Call::verify(std::string_view token, const Demand& demand) const {
+std::optional<Verdict> Call::verify(std::string_view token, Demand demand, Answer& answer) const {
+    answer.whose.clear();
     if (session == nullptr) return std::nullopt;
+    demand.listener_environments = terms.environments;
     const verify::Index& index = session->index();
     const Verdict verdict = index.verify(hasher, token, demand, now);
     if (!session->may_answer()) return std::nullopt;
     counters.verdicts[static_cast<std::size_t>(verdict.reason)].add();
-    if (verdict.line) uses.note(index.holder(*verdict.line), verdict.reason, now, from);
+    answer.reason = name_of(verdict.reason);
+    if (!verdict.line || verdict.reason == Reason::WrongSecret) return verdict;
+    const Holder holder = index.holder(*verdict.line);
+    uses.note(holder, verdict.reason, now, from);
+    if (!verdict.is_accepted() || names_accepted) answer.whose = whose_json(holder, demand);
     return verdict;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/answer.h"
 #include "server/metrics.h"
@@ -23,6 +24,12 @@ struct Peer {
     bool is_unix = false;
 };
 
+// What the settings of a listener say of those who ask there.
+struct ListenerTerms {
+    std::string client_address;                         // the name of the header that is trusted for it; empty: none
+    std::vector<domain::EnvironmentName> environments;  // of each token that is to be accepted; empty: any
+};
+
 // What a handler may use. The session lives as long as the round of requests it was made for.
 struct Call {
     const Request& request;
@@ -33,11 +40,14 @@ struct Call {
     Counters& counters;
     verify::Uses& uses;
     const std::string& issuer;
-    const verify::AddressText& from;           // what a trusted header says, or else the peer
+    const verify::AddressText& from;  // what a trusted header says, or else the peer
+    const ListenerTerms& terms;
+    bool names_accepted;                       // the log has a line for what is accepted, too
     std::optional<std::uint32_t> caller = {};  // who was authenticated, where the route wants that: a line of the index
 
-    // Judges, counts, and remembers the use. None: it can't be told now.
-    std::optional<verify::Verdict> verify(std::string_view token, const domain::Demand& demand) const;
+    // Judges by what the caller and the listener demand, counts, remembers the use, and leaves in `answer` what the log
+    // says of it, and nothing else. None: it can't be told now.
+    std::optional<verify::Verdict> verify(std::string_view token, domain::Demand demand, Answer& answer) const;
 };
 
 // A revocation by its holder: carried out beside the loop, because it waits for the disk.

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <latch>
+#include <map>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -94,12 +95,22 @@ store::VerifierTerms terms_of(const Settings& settings) {
     return terms;
 }
 
+// Of the environments' names nothing else than names gets here: they were checked when the settings were read.
+ListenerTerms listener_terms(const std::string& client_address, const std::vector<std::string>& environments) {
+    ListenerTerms terms{client_address, {}};
+    for (const std::string& name : environments) terms.environments.push_back(*domain::EnvironmentName::parse(name));
+    return terms;
+}
+
 class Server {
  public:
     Server(const Settings& settings, Installation installation, const Clock& clock)
         : settings_(settings),
           clock_(clock),
           started_at_(clock.now()),
+          terms_{{Transport::Unix, listener_terms(settings.unix_client_address, settings.unix_environments)},
+                 {Transport::Tcp, listener_terms(settings.tcp_client_address, settings.tcp_environments)},
+                 {Transport::Tls, listener_terms(settings.tls_client_address, settings.tls_environments)}},
           open_store_(std::move(installation.open_store)),
           confine_(std::move(installation.confine)),
           token_key_(std::move(installation.token_key)),
@@ -144,6 +155,7 @@ class Server {
     const Settings& settings_;
     const Clock& clock_;
     const Instant started_at_;
+    const std::map<Transport, ListenerTerms> terms_;
     const verify::Verifier::OpenStore open_store_;
     const std::function<Result<void>()> confine_;
     const Secret token_key_;
@@ -330,11 +342,8 @@ void Server::accept_from(const Listener& listener) {
             const int on = 1;
             ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
-        const std::string& client_address = transport == Transport::Unix  ? settings_.unix_client_address
-                                            : transport == Transport::Tcp ? settings_.tcp_client_address
-                                                                          : settings_.tls_client_address;
         workers_[next_worker_++ % workers_.size()]->add({std::move(socket), Place(service_.connections),
-                                                         peer_of(address), client_address,
+                                                         peer_of(address), &terms_.at(transport),
                                                          transport == Transport::Tls ? tls_ : nullptr});
     }
 }

@@ -16,6 +16,7 @@
 #include "base/decimal.h"
 #include "base/small_file.h"
 #include "base/text.h"
+#include "domain/name.h"
 #include "domain/span_of_time.h"
 #include "store/verifiers.h"
 
@@ -44,17 +45,21 @@ const std::vector<Key>& keys() {
         {"unix.group", &Settings::unix_group, "the group it is given to; empty: left as it is"},
         {"unix.client_address", &Settings::unix_client_address,
          "header in which the proxy tells the client's address; empty: none is trusted"},
+        {"unix.demand.environment", &Settings::unix_environments,
+         "environments whose tokens are accepted here, whatever the caller demands; empty: every one"},
         {"tcp.listen", &Settings::tcp_listen, "ADDRESS:PORT in the clear; port 0: any"},
         {"tcp.off_loopback",
          &Settings::tcp_off_loopback,
          "addresses that others can reach",
          {"refused", "tokens-in-the-clear"}},
         {"tcp.client_address", &Settings::tcp_client_address, "as of unix.client_address"},
+        {"tcp.demand.environment", &Settings::tcp_environments, "as of unix.demand.environment"},
         {"tls.listen", &Settings::tls_listen, "ADDRESS:PORT with TLS"},
         {"tls.certificate", &Settings::tls_certificate, "PEM file, the chain; read again on SIGHUP"},
         {"tls.key", &Settings::tls_key, "PEM file"},
         {"tls.client_ca", &Settings::tls_client_ca, "PEM file; clients then have to present a certificate by it"},
         {"tls.client_address", &Settings::tls_client_address, "as of unix.client_address"},
+        {"tls.demand.environment", &Settings::tls_environments, "as of unix.demand.environment"},
         {"limits.connections", &Settings::connections, "at once, of all listeners", {}, 1, 1'000'000},
         {"limits.header_bytes", &Settings::header_bytes, "of a request", {}, 1024, 1024 * 1024},
         {"limits.headers", &Settings::headers, "of a request", {}, 4, 10'000},
@@ -162,7 +167,7 @@ Result<void> set(Settings& settings, const Key& key, const toml::node& node) {
 Result<void> read_table(Settings& settings, const toml::table& table, const std::string& prefix) {
     for (const auto& [name, node] : table) {
         const std::string path = prefix + std::string(name.str());
-        if (const auto* inner = node.as_table(); inner != nullptr && prefix.empty()) {
+        if (const auto* inner = node.as_table()) {
             const bool is_known = std::ranges::any_of(
                 keys(), [&](const Key& key) { return std::string_view(key.name).starts_with(path + "."); });
             if (!is_known) {
@@ -213,6 +218,14 @@ Result<void> check(const Settings& settings) {
           std::pair("tls", settings.tls_client_address)})
         if (!std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '-'; }))
             return refuse(std::string(key) + ".client_address " + quote(name) + " is no header's name");
+    for (const auto& [key, names] :
+         {std::pair("unix", &settings.unix_environments), std::pair("tcp", &settings.tcp_environments),
+          std::pair("tls", &settings.tls_environments)})
+        for (const std::string& name : *names)
+            if (!domain::is_name(name))
+                return refuse(
+                    fmt::format("{}.demand.environment {} is not a name for an environment", key, quote(name)),
+                    "write a list of names, such as [\"production\"]");
     const char* const handed_over = std::getenv("LISTEN_FDS");
     if (settings.unix_path.empty() && settings.tcp_listen.empty() && settings.tls_listen.empty() &&
         handed_over == nullptr)

@@ -20,11 +20,14 @@ struct Settings {
     std::string unix_mode = "0660";
     std::string unix_group;
     std::string unix_client_address = "X-Real-IP";
+    std::vector<std::string> unix_environments;  // names, checked; empty: any
     std::vector<std::string> tcp_listen;
     std::string tcp_off_loopback = "refused";
     std::string tcp_client_address;
+    std::vector<std::string> tcp_environments;
     std::vector<std::string> tls_listen;
     std::string tls_certificate, tls_key, tls_client_ca, tls_client_address;
+    std::vector<std::string> tls_environments;
     std::uint64_t connections = 10'000;
     std::uint64_t header_bytes = 16 * 1024;
     std::uint64_t headers = 100;

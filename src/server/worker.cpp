@@ -48,6 +48,7 @@ struct Worker::Connection {
     Place place;
     std::unique_ptr<crypto::TlsSession> tls;
     Peer peer;
+    const ListenerTerms& terms;
     Parser parser;
     WipedString in;           // what arrived and was not answered yet
     std::size_t scanned = 0;  // of its head
@@ -71,7 +72,8 @@ struct Worker::Connection {
         : socket(std::make_unique<File>(std::move(accepted.socket))),
           place(std::move(accepted.place)),
           peer(accepted.peer),
-          parser({settings.header_bytes, settings.headers, body_limit}, accepted.client_address) {
+          terms(*accepted.terms),
+          parser({settings.header_bytes, settings.headers, body_limit}, terms.client_address) {
         if (accepted.tls) tls = std::make_unique<crypto::TlsSession>(std::move(accepted.tls), socket->fd());
     }
 
@@ -89,6 +91,15 @@ struct Worker::Connection {
         if (errno == EAGAIN || errno == EINTR) return {Transfer::Kind::WantsWrite};
         return {Transfer::Kind::Closed};
     }
+};
+
+// What of a request its answer still needs. Views into the request's bytes.
+struct Worker::Asked {
+    std::size_t route;
+    bool is_head = false;
+    bool keep_alive = false;
+    std::string_view request_id = {};
+    verify::AddressText client = {};  // as the header that is trusted for it says; empty: it says none
 };
 
 Worker::Worker(Service& service)
@@ -300,7 +311,7 @@ void Worker::process(Connection& c, const verify::Verifier::Session* session, In
         }
         c.scanned = 0;
         if (parsed.kind == Parsed::Kind::Refused) {
-            finish(c, refusal(parsed.status), "", false, "", service_.routes.size() - 1);
+            finish(c, refusal(parsed.status), {.route = service_.routes.size() - 1});
             at = c.in.size();
             break;
         }
@@ -317,64 +328,78 @@ void Worker::process(Connection& c, const verify::Verifier::Session* session, In
 
 void Worker::answer(Connection& c, const Request& request, const verify::Verifier::Session* session, Instant now) {
     Answer answer;
-    std::size_t route = 0;
-    const std::string_view address = is_address(request.client_address) ? request.client_address : std::string_view();
-    const verify::AddressText from = address.empty() ? c.peer.address : verify::AddressText(address);
-    const Call call{request, c.peer, session, hasher_, now, counters_, uses_, service_.settings.issuer, from};
-    auto revocation = dispatch(service_.routes, call, answer, route);
-    const std::string_view request_id = is_request_id(request.request_id) ? request.request_id : std::string_view();
+    Asked asked{.route = 0, .is_head = request.method == "HEAD", .keep_alive = request.keep_alive};
+    if (is_address(request.client_address)) asked.client = verify::AddressText(request.client_address);
+    if (is_request_id(request.request_id)) asked.request_id = request.request_id;
+    const verify::AddressText from = asked.client.text().empty() ? c.peer.address : asked.client;
+    const Call call{request,
+                    c.peer,
+                    session,
+                    hasher_,
+                    now,
+                    counters_,
+                    uses_,
+                    service_.settings.issuer,
+                    from,
+                    c.terms,
+                    service_.settings.log_requests == "all"};
+    auto revocation = dispatch(service_.routes, call, answer, asked.route);
     if (revocation)
-        carry_out(c, std::move(*revocation), request.keep_alive, std::string(request_id), route);
+        carry_out(c, std::move(*revocation), asked);
     else
-        finish(c, answer, request.method, request.keep_alive, request_id, route);
+        finish(c, answer, asked);
 }
 
-void Worker::finish(Connection& c, const Answer& answer, std::string_view method, bool keep_alive,
-                    std::string_view request_id, std::size_t route) {
+void Worker::finish(Connection& c, const Answer& answer, Asked asked) {
     std::string own_id;
-    if (answer.status != 200 && request_id.empty()) {
+    if (answer.status != 200 && asked.request_id.empty()) {
         own_id = id_prefix_ + std::to_string(++next_request_);
-        request_id = own_id;
+        asked.request_id = own_id;
     }
-    const bool close_after = answer.close || !keep_alive || is_draining_;
-    write(c.out, answer, close_after, request_id, method == "HEAD");
+    const bool close_after = answer.close || !asked.keep_alive || is_draining_;
+    write(c.out, answer, close_after, asked.request_id, asked.is_head);
     c.is_closing = c.is_closing || close_after;
     ++c.answered;
-    counters_.count_request(route, answer.status);
-    log_request(answer, route, request_id, c.peer);
+    counters_.count_request(asked.route, answer.status);
+    log_request(answer, asked, c.peer);
 }
 
-void Worker::log_request(const Answer& answer, std::size_t route, std::string_view request_id, const Peer& peer) {
+void Worker::log_request(const Answer& answer, const Asked& asked, const Peer& peer) {
     const std::string& which = service_.settings.log_requests;
     const bool is_refused = answer.status != 200 || (answer.reason != "accepted" && !answer.reason.empty());
     if (which == "none" || (which == "refused" && !is_refused)) return;
+    const LogShare share = answer.whose.empty() ? LogShare::Anyone : LogShare::Holders;
     audit::JsonObject fields{
-        {"route", service_.routes[route].path}, {"status", answer.status}, {"from", peer.address.text()}};
+        {"route", service_.routes[asked.route].path}, {"status", answer.status}, {"from", peer.address.text()}};
+    if (!asked.client.text().empty()) fields["client"] = asked.client.text();
     if (!answer.reason.empty()) fields["reason"] = answer.reason;
-    if (!request_id.empty()) fields["request"] = request_id;
-    service_.log.say_bounded(LogLevel::Info, "request", std::move(fields));
+    for (const auto& member : answer.whose) fields[member.key()] = member.value();
+    if (!asked.request_id.empty()) fields["request"] = asked.request_id;
+    service_.log.say_bounded(LogLevel::Info, "request", std::move(fields), share);
 }
 
-void Worker::carry_out(Connection& c, Revocation revocation, bool keep_alive, std::string request_id,
-                       std::size_t route) {
+void Worker::carry_out(Connection& c, Revocation revocation, const Asked& asked) {
     c.is_waiting = true;
     c.deadline = now_ + service_.settings.request_timeout + 60s;  // the store's own wait is shorter
-    service_.revoke(std::move(revocation), [this, id = c.id, keep_alive, request_id, route](Answer answer) {
-        post([this, id, keep_alive, request_id, route, answer = std::move(answer)] {
-            const auto found = connections_.find(id);
-            if (found == connections_.end() || found->second->is_closed) return;
-            Connection& connection = *found->second;
-            connection.is_waiting = false;
-            connection.deadline = now_ + service_.settings.idle_timeout;
-            finish(connection, answer, "POST", keep_alive, request_id, route);
-            flush(connection);
-            // What came behind it meanwhile.
-            if (!connection.is_closed && !connection.in.empty() && !connection.is_ready) {
-                connection.is_ready = true;
-                ready_.push_back(id);
-            }
-        });
-    });
+    service_.revoke(std::move(revocation),
+                    [this, id = c.id, asked, request_id = std::string(asked.request_id)](Answer answer) {
+                        post([this, id, asked, request_id, answer = std::move(answer)] {
+                            const auto found = connections_.find(id);
+                            if (found == connections_.end() || found->second->is_closed) return;
+                            Connection& connection = *found->second;
+                            connection.is_waiting = false;
+                            connection.deadline = now_ + service_.settings.idle_timeout;
+                            Asked now_answered = asked;
+                            now_answered.request_id = request_id;
+                            finish(connection, answer, now_answered);
+                            flush(connection);
+                            // What came behind it meanwhile.
+                            if (!connection.is_closed && !connection.in.empty() && !connection.is_ready) {
+                                connection.is_ready = true;
+                                ready_.push_back(id);
+                            }
+                        });
+                    });
 }
 
 void Worker::flush(Connection& c) {
@@ -434,7 +459,7 @@ void Worker::sweep() {
             // Somebody in the middle of a request hears why.
             if (!c.in.empty() && c.out.empty() && !c.is_lingering && !c.is_waiting && !c.is_closing) {
                 at_its_cost(c, [&] {
-                    finish(c, refusal(408), "", false, "", service_.routes.size() - 1);
+                    finish(c, refusal(408), {.route = service_.routes.size() - 1});
                     flush(c);
                 });
             } else {

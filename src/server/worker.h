@@ -65,7 +65,7 @@ struct Accepted {
     File socket;
     Place place;
     Peer peer;
-    std::string_view client_address;  // the field that is trusted for it; of the settings
+    const ListenerTerms* terms;  // outlives the connection
     std::shared_ptr<const crypto::TlsContext> tls;
 };
 
@@ -90,6 +90,7 @@ class Worker {
 
  private:
     struct Connection;
+    struct Asked;
     using Time = std::chrono::steady_clock::time_point;
 
     void post(std::function<void()> task);
@@ -103,11 +104,9 @@ class Worker {
     void answer_ready();
     void process(Connection& connection, const verify::Verifier::Session* session, Instant now);
     void answer(Connection& connection, const Request& request, const verify::Verifier::Session* session, Instant now);
-    void finish(Connection& connection, const Answer& answer, std::string_view method, bool keep_alive,
-                std::string_view request_id, std::size_t route);
-    void carry_out(Connection& connection, Revocation revocation, bool keep_alive, std::string request_id,
-                   std::size_t route);
-    void log_request(const Answer& answer, std::size_t route, std::string_view request_id, const Peer& peer);
+    void finish(Connection& connection, const Answer& answer, Asked asked);
+    void carry_out(Connection& connection, Revocation revocation, const Asked& asked);
+    void log_request(const Answer& answer, const Asked& asked, const Peer& peer);
     void flush(Connection& connection);
     void update_interest(Connection& connection);
     void close(Connection& connection);

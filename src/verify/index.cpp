@@ -211,7 +211,7 @@ const Index::Place& Index::environment_of(const Line& line) const {
 
 Conditions Index::conditions_of(const Line& line) const {
     const Identity& identity = identities_[line.identity];
-    const Place& environment = environments_[identity.environment_and_standing >> standing_bits];
+    const Place& environment = environment_of(line);
     Condition own{static_cast<Standing>(identity.environment_and_standing & 3), std::nullopt};
     if (own.stored == Standing::Paused)
         if (const auto until = identity_paused_until_.find(line.identity); until != identity_paused_until_.end())
@@ -239,13 +239,13 @@ Verdict Index::verify(TokenHasher& hasher, std::string_view token, const Demand&
     if (!found) return {Reason::Unknown, std::nullopt};
     const Line& line = lines_[*found];
     if (!crypto::equal(hash, line.hash)) return {Reason::WrongSecret, found};
-    return {judge(conditions_of(line), scopes_.sets[line.scopes], demand, now), found};
+    return {judge(conditions_of(line), environment_of(line).name, scopes_.sets[line.scopes], demand, now), found};
 }
 
 Holder Index::holder(std::uint32_t number) const {
     const Line& line = lines_[number];
     const Identity& identity = identities_[line.identity];
-    const Place& environment = environments_[identity.environment_and_standing >> standing_bits];
+    const Place& environment = environment_of(line);
     return {CredentialId::from_bits(line.key >> 4),
             name_at(identity.name),
             environment.name,
@@ -266,7 +266,8 @@ std::size_t Index::count_ending(Instant now, Duration within, std::size_t first,
         const Line& line = lines_[at];
         const auto expires_at = unpack(line.expires_at);
         if (expires_at && *expires_at < now + within &&
-            judge(conditions_of(line), scopes_.sets[line.scopes], std::nullopt, now) == Reason::Accepted)
+            judge(conditions_of(line), environment_of(line).name, scopes_.sets[line.scopes], {}, now) ==
+                Reason::Accepted)
             ++ending;
     }
     return ending;

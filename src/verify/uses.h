@@ -48,10 +48,10 @@ struct Uses {
     SeenById accepted, refused;
     std::vector<domain::CredentialId> successors;  // used, and written: what they replace is to end
 
-    // Counts a verdict that was accepted, or refused because the credential is stopped; others leave nothing.
+    // Counts a verdict that was accepted, or one by which its holder knocked in vain; others leave nothing.
     void note(const Holder& holder, domain::Reason reason, Instant now, const AddressText& from) {
         const bool is_accepted = reason == domain::Reason::Accepted;
-        if (!is_accepted && !domain::is_stopped(reason)) return;
+        if (!is_accepted && !domain::is_in_vain(reason)) return;
         Seen& seen = (is_accepted ? accepted : refused)[holder.credential.bits()];
         ++seen.count;
         seen.at = std::max(seen.at, now);  // threads of a library need not come in order

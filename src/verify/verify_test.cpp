@@ -123,7 +123,9 @@ TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
         s.credential.expires_at = t0 + std::chrono::seconds(pick(4) - 1);
         s.credential.retire_at = t0 + std::chrono::seconds(pick(3) - 1);
         if (pick(2) == 0) s.credential.paused_until = t0 + std::chrono::seconds(pick(3) - 1);
-        const Demand demand = pick(2) == 0 ? Demand{} : Demand(*Scope::parse("c:d"));
+        Demand demand;
+        if (pick(2) == 0) demand.scope = *Scope::parse("c:d");
+        if (pick(2) == 0) demand.environment = *EnvironmentName::parse(pick(4) == 0 ? "staging" : "dev");
 
         Index index;
         index.put(s.workspace);
@@ -137,8 +139,6 @@ TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
     EXPECT_GT(accepted, 100) << "the test reaches what it is about";
 }
 
-TEST(Index, TellsTokensApart) {
-    Index index;
 // When the address space has no room for a second index, everything can still be read again into the first.
 TEST(Index, ClearedItHoldsNothingAndKeepsItsMemory) {
     Index index;
@@ -160,6 +160,8 @@ TEST(Index, ClearedItHoldsNothingAndKeepsItsMemory) {
     }
 }
 
+TEST(Index, TellsTokensApart) {
+    Index index;
     index.put(Workspace{workspace, {}, t0});
     ASSERT_TRUE(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}));
     ASSERT_TRUE(put_identity(index, identity("codex")));

@@ -103,6 +103,26 @@ PYTHON
     equal "$status" 2
 }
 
+@test "verify --env: 0 in it, 3 in another, 2 when it is no name" {
+    init_store
+    create codex
+    "$MARQUE" verify --env dev --scope card:view < "$WORK/codex.token"
+    for other in production nowhere; do
+        run --separate-stderr "$MARQUE" verify --env "$other" --scope board:delete < "$WORK/codex.token"
+        equal "$status" 3
+        equal "$output" "refused: environment_differs: codex in default, dev (credential $(credential_in "$WORK/codex.token"))"
+    done
+    run --separate-stderr "$MARQUE" verify --env production -o json < "$WORK/codex.token"
+    equal "$status" 3
+    equal "$(json '[.accepted, .reason, .environment] | map(tostring) | join(" ")')" "false environment_differs dev"
+    for bad in "" Dev "dev,staging" "*"; do
+        run --separate-stderr "$MARQUE" verify --env "$bad" < "$WORK/codex.token"
+        equal "$status" 2
+        equal "$output" ""
+    done
+    equal "$("$MARQUE" inspect codex -o json | jq '.credentials[0].use_count')" 1
+}
+
 @test "invariant 13: verification writes no event, and notes only accepted uses" {
     init_store
     create codex

@@ -53,10 +53,10 @@ class Gate {
                                                 .term = {standing, {}, {}},
                                                 .ends_predecessor = false}));
         // The first ones grow what is kept between two.
-        for (int i = 0; i < 4; ++i) CHECK(index_.verify(hasher_, presented, std::nullopt, t0).reason == expected);
+        for (int i = 0; i < 4; ++i) CHECK(index_.verify(hasher_, presented, {}, t0).reason == expected);
         CALLGRIND_ZERO_STATS;
         CALLGRIND_START_INSTRUMENTATION;
-        const verify::Verdict verdict = index_.verify(hasher_, presented, std::nullopt, t0);
+        const verify::Verdict verdict = index_.verify(hasher_, presented, {}, t0);
         CALLGRIND_STOP_INSTRUMENTATION;
         CALLGRIND_DUMP_STATS_AT(name.c_str());
         fmt::print("{}: {}\n", name, name_of(verdict.reason));

@@ -83,7 +83,7 @@ class Process {
         return authority_->create(requests, order, delivery);
     }
     bool accepts(const std::string& token) {
-        const auto answer = authority_->verify(token, std::nullopt);
+        const auto answer = authority_->verify(token, {});
         return answer && answer->verdict.is_accepted();
     }
     Result<std::uint64_t> log_size() {

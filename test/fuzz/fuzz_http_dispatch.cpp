@@ -121,8 +121,10 @@ Outcome answer_to(const Request& request, const Circumstances& circumstances) {
     CHECK(session);
     verify::Uses uses;
     const Peer peer{verify::AddressText("10.0.0.7"), circumstances.is_local, circumstances.is_unix};
-    const Call call{request,  peer, circumstances.has_session ? &*session : nullptr, hasher,      t0,
-                    counters, uses, circumstances.has_issuer ? issuer : no_issuer,   peer.address};
+    static const ListenerTerms terms{"X-Real-IP", {}};
+    const Call call{request,  peer, circumstances.has_session ? &*session : nullptr, hasher,       t0,
+                    counters, uses, circumstances.has_issuer ? issuer : no_issuer,   peer.address, terms,
+                    true};
     Outcome outcome;
     std::size_t at = table.size();
     outcome.revocation = dispatch(table, call, outcome.answer, at);

@@ -461,8 +461,8 @@ class Life {
                 break;
         }
         Demand demand;
-        if (chance_.one_in(3)) demand = *Scope::parse(ideas_.a_scope());
-        const std::string wanted = demand ? demand->text() : "";
+        if (chance_.one_in(3)) demand.scope = *Scope::parse(ideas_.a_scope());
+        const std::string wanted = demand.scope ? demand.scope->text() : "";
         const bool is_malformed = kind == "mutated" || kind == "cut";
         const Verdict expected =
             is_malformed ? Verdict{"malformed", "", "", "", {}} : model_.verify(id, is_right, wanted, now());

@@ -47,6 +47,12 @@ class Library(StoreTest):
         process = self.start("no scope at all")
         self.assertEqual(self.ask(process, edits), "refused")
 
+    def test_an_environment_is_demanded(self):
+        token = self.create("codex")
+        for environment, said in (("dev", "accepted: codex in default"), ("production", "refused"), ("No Name", "refused")):
+            with self.subTest(environment):
+                self.assertEqual(self.ask(self.start("", environment), token), said)
+
     def test_what_a_server_knew_of_the_log_holds(self):
         token = self.create("codex")
         older = (self.store / "marque.db").read_bytes()

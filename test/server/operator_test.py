@@ -6,7 +6,7 @@ import unittest
 from pathlib import Path
 
 from harness import Connection
-from routes_test import FORM, JSON, RouteTest, basic, bearer, id_of
+from routes_test import FORM, JSON, RouteTest, basic, bearer, id_of, with_checksum
 
 SAMPLE = re.compile(r"([a-z_]+)(?:\{([^{}]*)\})? ([0-9.e+-]+|\+Inf|NaN)")
 QUICK = ["--set", "uses.flush_interval=1s"]
@@ -277,6 +277,61 @@ class OperatorTest(RouteTest):
         knock(again, "again")
         self.marque("notify")
         self.assertEqual([c["identity"] for c in json.loads(told.read_text())["credentials"]], ["again"])
+
+    def test_the_log_says_whose_token_was_refused(self):
+        codex, gone, wrong = self.create("codex"), self.create("gone"), self.create("wrong")
+        self.marque("revoke", "gone", "--reason", "a test", "--confirm")
+        self.server = self.serve()
+
+        def line(ask):
+            after = len(self.server.log)
+            ask()
+            return self.server.wait_for("request", after=after)
+
+        def whose(name, token):
+            return {"identity": name, "workspace": "default", "environment": "dev", "credential": id_of(token)}
+
+        where = {"route": "/auth", "from": "unix socket", "client": "10.0.0.7"}
+        proxied = [("X-Real-IP", "10.0.0.7")]
+        for because, path, token, expected in [
+            ("a scope", "/auth?scope=card:delete", codex, {"status": 403, "reason": "scope_missing",
+                                                           "demanded_scope": "card:delete", **whose("codex", codex)}),
+            ("an environment", "/auth?environment=production", codex,
+             {"status": 401, "reason": "environment_differs", "demanded_environment": "production", **whose("codex", codex)}),
+            ("what stopped it", "/auth", gone, {"status": 401, "reason": "identity_revoked", **whose("gone", gone)}),
+            ("nobody whose secret is wrong", "/auth", with_checksum(codex[:22] + wrong[22:]),
+             {"status": 401, "reason": "wrong_secret"}),
+            ("nobody whose token is none", "/auth?environment=production", "hello", {"status": 401, "reason": "malformed"}),
+        ]:
+            with self.subTest(because):
+                said = line(lambda path=path, token=token: self.auth(token, path, proxied))
+                self.assertEqual({k: v for k, v in said.items() if k not in ("at", "level", "event", "request")},
+                                 {**where, **expected})
+        said = line(lambda: self.ask("POST", "/v1/verify", JSON, json.dumps({"token": gone})))
+        self.assertEqual((said["route"], said["identity"], said.get("client")), ("/v1/verify", "gone", None))
+        watcher = self.create("watcher", "marque:introspect")
+        said = line(lambda: self.introspect(gone, bearer(watcher)))
+        self.assertEqual((said["route"], said["identity"]), ("/oauth2/introspect", "gone"))
+        said = line(lambda: self.introspect(gone, bearer(codex)))
+        self.assertEqual((said["reason"], said["identity"], said["demanded_scope"]),
+                         ("scope_missing", "codex", "marque:introspect"))
+        said = line(lambda: self.revoke(codex, basic("gone", gone)))
+        self.assertEqual((said["status"], said["reason"], said["identity"]), (401, "identity_revoked", "gone"))
+
+    def test_a_flood_of_nonsense_hides_no_holder(self):
+        token = self.create("codex")
+        self.server = self.serve()
+        connection = self.server.connect()
+        for _ in range(300):
+            connection.auth("nonsense")
+        connection.auth(token, "/auth?scope=card:delete")
+        self.server.wait_for("request", identity="codex", reason="scope_missing")
+
+    def test_everything_logged_names_who_was_accepted(self):
+        token = self.create("codex")
+        self.server = self.serve("--set", "log.requests=all")
+        self.assertEqual(self.auth(token).status, 200)
+        self.assertEqual(self.server.wait_for("request", reason="accepted")["identity"], "codex")
 
     def test_nobody_knocked(self):
         token = self.create("codex")

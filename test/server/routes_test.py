@@ -10,7 +10,7 @@ import time
 import unittest
 import zlib
 
-from harness import WAIT_S, StoreTest
+from harness import WAIT_S, Connection, StoreTest
 
 FORM = [("Content-Type", "application/x-www-form-urlencoded")]
 JSON = [("Content-Type", "application/json")]
@@ -238,6 +238,58 @@ class Verdicts(RouteTest):
         forever = self.create("forever", "card:view", "--expires", "never")
         self.assertNotIn("expires_at", self.verify(forever).json())
 
+    def test_an_environment_is_demanded(self):
+        dev, staging = self.create("codex"), self.create("stager", "card:view", "--env", "staging")
+        self.server = self.serve()
+        for because, token, demand, status in [
+            ("its own", dev, "environment=dev", 200),
+            ("with a scope it has", dev, "environment=dev&scope=card:edit", 200),
+            ("in any order", dev, "scope=card:edit&environment=dev", 200),
+            ("with a scope it has not", dev, "environment=dev&scope=card:delete", 403),
+            ("another", dev, "environment=staging", 401),
+            ("the other way round", staging, "environment=dev", 401),
+            ("a scope does not matter elsewhere", staging, "environment=dev&scope=card:delete", 401),
+            ("one that there is not", dev, "environment=nowhere", 401),
+            ("a name that it begins with", dev, "environment=de", 401),
+        ]:
+            with self.subTest(because):
+                answer = self.auth(token, "/auth?" + demand)
+                self.assertEqual(answer.status, status)
+                if status == 401:
+                    self.assertEqual(answer.header("WWW-Authenticate"), INVALID)
+                said = self.verify(token, **dict(part.split("=") for part in demand.split("&"))).json()
+                self.assertEqual(said.get("error"), {401: "invalid_token", 403: "insufficient_scope"}.get(status))
+        self.assertEqual(self.server.stop(), 0)
+        self.assertEqual(self.inspect("codex")["credentials"][0]["use_count"], 6, "a refusal is no use")
+        refused = self.inspect("stager")["credentials"][0]["refused"]
+        self.assertEqual((refused["reason"], refused["count"]), ("environment_differs", 4))
+        self.assertIn("refused 4 times where another environment is demanded, last from",
+                      " ".join(self.marque("inspect", "stager").split()))
+
+    def test_a_listener_demands_an_environment_of_all_who_ask(self):
+        dev, stager = self.create("codex"), self.create("stager", "card:view", "--env", "staging")
+        watchers = {env: self.create(f"watcher-{env}", "marque:introspect", "--env", env) for env in ("dev", "staging")}
+        self.server = self.serve("--set", "unix.demand.environment=staging,canary", "--tcp", "127.0.0.1:0")
+        for because, token, query, status in [
+            ("one of its environments", stager, "", 200),
+            ("another", dev, "", 401),
+            ("a caller can't lift it", dev, "?environment=dev", 401),
+            ("and may demand more", stager, "?environment=canary", 401),
+        ]:
+            with self.subTest(because):
+                self.assertEqual(self.auth(token, "/auth" + query).status, status)
+        self.assertEqual(self.server.wait_for("request", reason="environment_differs")["listener_demands"], "staging,canary")
+        self.assertFalse(self.verify(dev).json()["accepted"])
+        self.assertEqual(self.ask("GET", "/v1/whoami", bearer(dev)).status, 401)
+        for client in (bearer(watchers["staging"]), basic("watcher-staging", watchers["staging"])):
+            self.assertEqual(self.introspect(dev, client).json(), {"active": False})
+            self.assertTrue(self.introspect(stager, client).json()["active"])
+        self.assertEqual(self.introspect(stager, bearer(watchers["dev"])).json()["error"], "invalid_client")
+        self.assertEqual(Connection(self.server.address()).auth(dev).status, 200, "another listener demands nothing")
+        # Who holds a token may end it anywhere: an answer of 200 that ended nothing would be a lie.
+        self.assertEqual(self.revoke(dev).status, 200)
+        self.marque("verify", stdin=dev, code=3)
+
     def test_whoami(self):
         token = self.create("codex")
         self.server = self.serve()
@@ -270,6 +322,7 @@ class Verdicts(RouteTest):
 
         for what, ask in [
             ("auth", lambda t: answer("GET", "/auth", bearer(t))),
+            ("auth for an environment", lambda t: answer("GET", "/auth?environment=production", bearer(t))),
             ("auth with a scope", lambda t: answer("GET", "/auth?scope=card:view", bearer(t))),
             ("whoami", lambda t: answer("GET", "/v1/whoami", bearer(t))),
             ("verify", lambda t: answer("POST", "/v1/verify", JSON, json.dumps({"token": t}))),
@@ -279,6 +332,8 @@ class Verdicts(RouteTest):
             ("metrics", lambda t: answer("GET", "/metrics", bearer(t))[:15]),
         ]:
             seen = {reason: ask(token) for reason, token in tokens.items()}
+            if what == "auth for an environment":
+                seen["environment_differs"] = ask(caller)
             for reason, data in seen.items():
                 with self.subTest(what, reason=reason):
                     self.assertEqual(data, seen["unknown"])
@@ -299,8 +354,9 @@ class Verdicts(RouteTest):
             for _ in range(3):
                 self.auth(token)
         self.auth(tokens["accepted"], "/auth?scope=card:delete")
+        self.auth(tokens["accepted"], "/auth?scope=card:delete&environment=production")
         grown = {k: v - before.get(k, 0) for k, v in counts().items() if v != before.get(k, 0)}
-        self.assertEqual(grown, {**{reason: 3 for reason in tokens}, "scope_missing": 1})
+        self.assertEqual(grown, {**{reason: 3 for reason in tokens}, "scope_missing": 1, "environment_differs": 1})
 
 
 if __name__ == "__main__":
