@@ -462,18 +462,19 @@ std::span<const Route> routes(const std::function<std::string()>& metrics) {
 std::optional<Revocation> dispatch(std::span<const Route> table, Call call, Answer& answer, std::size_t& at) {
     const auto found = std::ranges::find(table, call.request.path, &Route::path);
     at = static_cast<std::size_t>(found - table.begin());
-    const bool is_known_method = call.request.method == "GET" || call.request.method == "POST";
+    const std::string_view method = call.request.method == "HEAD" ? "GET" : call.request.method;
+    const bool is_known_method = method == "GET" || method == "POST";
     answer.close = !is_known_method;
     if (at + 1 >= table.size()) {
         at = table.size() - 1;
         answer.status = is_known_method ? 404 : 405;
-        if (!is_known_method) answer.add("Allow", "GET, POST");
+        if (!is_known_method) answer.add("Allow", "GET, HEAD, POST");
         return {};
     }
     const Route& route = *found;
-    if (call.request.method != route.method) {
+    if (method != route.method) {
         answer.status = 405;
-        answer.add("Allow", route.method);
+        answer.add("Allow", route.method == "GET" ? "GET, HEAD" : route.method);
         return {};
     }
     if (call.request.query && route.path != "/auth") {

@@ -76,7 +76,8 @@ inline constexpr std::size_t body_limit = 4096;
 // The whole table; its last entry is for whatever matches none (its path is "other").
 std::span<const Route> routes(const std::function<std::string()>& metrics);
 
-// Finds the route, checks method, body and caller, calls it. `route`: its place in the table.
+// Finds the route, checks method, body and caller, calls it. `route`: its place in the table. HEAD is answered as GET
+// is; whoever writes the answer leaves out its body.
 std::optional<Revocation> dispatch(std::span<const Route> routes, Call call, Answer& answer, std::size_t& route);
 
 // What a Revocation came to.

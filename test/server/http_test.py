@@ -233,8 +233,24 @@ class HttpTest(WireTest):
 
     def test_other_methods_are_refused(self):
         self.check(METHODS, self.refused)
-        self.check([("HEAD has no body, in its answer neither", 405, auth(line="HEAD /auth HTTP/1.1"))], self.refused,
-                   has_body=False)
+
+    def test_head_is_get_without_the_body(self):
+        """Its headers are those of GET, no byte of a body follows, and the connection is in step."""
+        differs = {"date", "x-request-id", "content-length"}
+        for path in ("/auth", "/auth?scope=board:delete", "/v1/whoami", "/healthz", "/readyz", "/metrics", "/nowhere",
+                     "/.well-known/oauth-authorization-server", "/v1/verify"):
+            with self.subTest(path):
+                connection = self.server.connect()
+                bearer = [("Authorization", f"Bearer {self.tokens[TOKEN]}")]
+                head, get = (connection.request(method, path, bearer) for method in ("HEAD", "GET"))
+                self.assertEqual(head.status, get.status)
+                self.assertEqual({n: v for n, v in head.headers.items() if n not in differs},
+                                 {n: v for n, v in get.headers.items() if n not in differs})
+                # The body of /metrics is another at each request.
+                if path != "/metrics":
+                    self.assertEqual(head.header("Content-Length"), get.header("Content-Length"))
+                self.assertEqual(int(get.header("Content-Length")), len(get.body))
+                connection.close()
 
     def test_what_is_answered(self):
         self.check(ANSWERED, self.answered)
