@@ -1,4 +1,5 @@
--- Asks Marque's verifier about a request: http-request lua.marque SCOPE, or "-" when any accepted token will do.
+-- Asks Marque's verifier about a request: http-request lua.marque ENVIRONMENT SCOPE. The token has to be of that
+-- environment and hold that scope; "-" in place of the scope demands none.
 --
 -- It decides nothing and refuses nothing. It leaves the verifier's status in txn.marque_status, the identity in
 -- txn.marque_identity and so on; the rules after it let a request pass only when that status is 200. HAProxy goes on
@@ -9,7 +10,7 @@ local timeout_ms = 500
 
 local facts = { "identity", "workspace", "environment", "scopes", "credential", "revision" }
 
-local function ask(txn, scope)
+local function ask(txn, environment, scope)
     local sent = txn.http:req_get_headers()["authorization"]
     local tokens = {}
     -- All of them: two are the verifier's to refuse, not ours to choose from. HAProxy counts from 0, Lua from 1.
@@ -17,7 +18,7 @@ local function ask(txn, scope)
         tokens[#tokens + 1] = sent[i]
     end
     return core.httpclient():get {
-        url = "http://marque/auth" .. (scope ~= "-" and "?scope=" .. scope or ""),
+        url = "http://marque/auth?environment=" .. environment .. (scope ~= "-" and "&scope=" .. scope or ""),
         dst = socket,
         timeout = timeout_ms,
         headers = {
@@ -28,9 +29,9 @@ local function ask(txn, scope)
     }
 end
 
-core.register_action("marque", { "http-req" }, function(txn, scope)
+core.register_action("marque", { "http-req" }, function(txn, environment, scope)
     txn:set_var("txn.marque_status", 0)
-    local answer = ask(txn, scope)
+    local answer = ask(txn, environment, scope)
     for _, fact in ipairs(facts) do
         local value = answer.headers and answer.headers["x-marque-" .. fact]
         txn:set_var("txn.marque_" .. fact, value and value[0] or "")
@@ -38,4 +39,4 @@ core.register_action("marque", { "http-req" }, function(txn, scope)
     local challenge = answer.headers and answer.headers["www-authenticate"]
     txn:set_var("txn.marque_challenge", challenge and challenge[0] or "")
     txn:set_var("txn.marque_status", answer.status or 0)
-end, 1)
+end, 2)

@@ -213,6 +213,17 @@ class StoreTest(unittest.TestCase):
         """A new identity's token."""
         return self.marque("create", name, "--scope", scope, *options, "--confirm").strip()
 
+    def open_production(self):
+        """From here on tokens of production are made as others are; it takes an owner to say so."""
+        key = self.folder / "owner"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        self.marque("owner", "add", f"{key}.pub", "--confirm")
+        unprotect = ("environment", "unprotect", "production", "--reason", "a test", "--confirm")
+        self.marque(*unprotect, code=6)
+        approval = json.loads(self.marque("approval", "list", "-o", "json"))["approvals"][0]["id"]
+        self.marque("approval", "sign", approval, "--key", str(key), "--confirm")
+        self.marque(*unprotect, "--approval", approval)
+
     def inspect(self, name):
         return json.loads(self.marque("inspect", name, "-o", "json"))
 

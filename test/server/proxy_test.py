@@ -31,6 +31,7 @@ class Guarded:
         if not self.proxy.is_installed():
             self.skipTest(f"{self.proxy.program} is not installed")
         super().setUp()
+        self.open_production()
         self.application = Application()
         self.addCleanup(self.application.server_close)
         self.addCleanup(self.application.shutdown)
@@ -39,6 +40,10 @@ class Guarded:
         self.server = self.serve()
         self.front = self.proxy(self.folder, self.server.path, self.application, **options)
         self.addCleanup(self.front.stop)
+
+    def create(self, name, scope="card:view,card:edit", environment="production"):
+        """A token, of the environment that the shipped files demand."""
+        return super().create(name, scope, "--env", environment)
 
     def ask(self, token=None, path="/", headers=(), method="GET", body=b"", connection=None):
         bearer = [("Authorization", f"Bearer {token}")] if token else []
@@ -76,7 +81,7 @@ class Guarded:
         self.assertEqual(path, "/cards?scope=no:such&x=1")
         self.assertGreater(int(said.pop("x-marque-revision")), 0)
         self.assertEqual(said, {
-            "x-marque-identity": "codex", "x-marque-workspace": "default", "x-marque-environment": "dev",
+            "x-marque-identity": "codex", "x-marque-workspace": "default", "x-marque-environment": "production",
             "x-marque-scopes": "card:edit card:view",
             "x-marque-credential": self.inspect("codex")["credentials"][0]["credential"]})
         self.assertNotIn(token, str(headers), "the token went on to the application")
@@ -165,6 +170,19 @@ class Guarded:
             answer = self.ask(token, f"/?status={status}")
             self.assertEqual((answer.status, answer.body), (status, b"application"))
             self.assertIsNone(answer.header("WWW-Authenticate"))
+
+    def test_a_token_of_another_environment_opens_nothing(self):
+        self.guard()
+        token = self.create("developer", environment="dev")
+        for path in ("/", "/cards/edit/7", "/?environment=dev", "/cards/edit/7?scope=card:view&environment=dev"):
+            with self.subTest(path):
+                answer = self.assert_refused(401, token, path, headers=[("X-Real-IP", "192.0.2.7")])
+                self.assertEqual(answer.header("WWW-Authenticate"), 'Bearer error="invalid_token"')
+        said = self.server.wait_for("request", reason="environment_differs")
+        told = {"identity": "developer", "workspace": "default", "environment": "dev", "client": "127.0.0.1",
+                "demanded_environment": "production", "route": "/auth", "status": 401, "from": "unix socket"}
+        self.assertEqual({key: said.get(key) for key in told}, told)
+        self.assertEqual(self.ask(self.create("codex")).status, 200)
 
     def test_two_tokens_are_none(self):
         self.guard()
@@ -288,13 +306,15 @@ class NginxTest(Guarded, StoreTest):
     def test_the_verifiers_location_is_not_the_clients(self):
         self.guard()
         token = self.create("codex")
-        for path in ("/_marque/auth", "/_marque/auth/card:edit", "/_marque/"):
+        for path in ("/_marque/auth", "/_marque/auth/dev", "/_marque/auth/dev/card:edit", "/_marque/"):
             self.assert_refused(404, token, path)
 
     def test_a_misspelled_demand_lets_nobody_in(self):
-        for number, wrong in enumerate(("/_marque/aut;", "/_marque/auth/;", "/_marque/auth/card-edit;")):
+        for number, wrong in enumerate(("/_marque/aut;", "/_marque/auth;", "/_marque/auth/;", "/_marque/auth/Production;",
+                                        "/_marque/auth/production/card-edit;")):
             with self.subTest(wrong):
-                self.guard(edit=lambda text, wrong=wrong: text.replace("request /_marque/auth;", f"request {wrong}"))
+                self.guard(edit=lambda text, wrong=wrong: text.replace("request /_marque/auth/production;",
+                                                                       f"request {wrong}"))
                 self.assert_refused(503, self.create(f"codex{number}"))
                 self.server.stop()
 
@@ -329,7 +349,7 @@ class HAProxyTest(Guarded, StoreTest):
     proxy = HAProxy
 
     def test_an_error_in_the_action_lets_nobody_in(self):
-        self.guard(edit=lambda text: text.replace("local answer = ask(txn, scope)", "error('a fault')"))
+        self.guard(edit=lambda text: text.replace("local answer = ask(txn, environment, scope)", "error('a fault')"))
         self.assert_refused(503, self.create("codex"))
 
 
