@@ -27,4 +27,18 @@ bool is_utf8(std::string_view text) {
     return true;
 }
 
+std::string valid_text(std::string_view text, std::size_t limit_bytes) {
+    constexpr std::string_view replacement = "\uFFFD", ellipsis = "…";
+    std::string out;
+    while (!text.empty()) {
+        const auto [point, length] = decode(text);
+        const bool is_valid = length > 0 && point != 0;
+        const std::string_view next = is_valid ? text.substr(0, length) : replacement;
+        if (out.size() + next.size() > limit_bytes) return out += ellipsis;
+        out += next;
+        text.remove_prefix(is_valid ? length : 1);
+    }
+    return out;
+}
+
 }  // namespace marque

@@ -1,6 +1,7 @@
 // base/utf8.h: UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing past U+10FFFF.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace marque {
@@ -15,5 +16,9 @@ Utf8Decoded decode_utf8(std::string_view text);
 
 // Returns true if `text` is valid UTF-8.
 bool is_utf8(std::string_view text);
+
+// Returns `text` as valid UTF-8 without NUL, cut to `limit_bytes` with an ellipsis: for text that was stored by others
+// and can't be refused any more. Each byte that is no part of a character becomes U+FFFD.
+std::string valid_text(std::string_view text, std::size_t limit_bytes);
 
 }  // namespace marque

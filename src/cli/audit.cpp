@@ -143,12 +143,12 @@ Result<int> run_show(Shell& shell, const ShowOptions& options) {
         if (entries.empty() || entries.front().seq != options.seq)
             return Error(Code::NotFound, fmt::format("there is no entry {}", options.seq),
                          fmt::format("the log has {}", TRY(overview.reader.head()).frontier.size()));
+        const audit::Entry entry = TRY(decode_all(entries)).front();
         // As it is hashed: byte for byte, which is also JSON.
         if (shell.is_json()) {
             shell.print(entries.front().bytes + "\n");
             return {};
         }
-        const audit::Entry entry = TRY(decode_all(entries)).front();
         shell.print(fmt::format("{}  {}\n", shell.paint().bold(fmt::format("entry {}", entry.seq)),
                                 when(entry.at, overview.now)));
         for (const auto& member : entry.body)
@@ -263,6 +263,7 @@ Result<int> run_export(Shell& shell, const NoOptions&) {
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         for (std::uint64_t after = 0;;) {
             const auto entries = TRY(overview.reader.entries(after, page));
+            TRY(decode_all(entries));  // what is no entry might be more than one line, or none of JSON
             for (const store::StoredEntry& entry : entries) shell.print(entry.bytes + "\n");
             TRY(shell.finish_output());
             if (entries.size() < page) return {};

@@ -20,6 +20,11 @@ CODE_RULES = [
     (r"\busing\s+namespace\s+std\s*;", r"", "write std::"),
     (r"\bs?rand\s*\(", r"", "take a Random (base/random.h)"),
     (r"(?<![\w.>])time\s*\(\s*(nullptr|NULL|0)?\s*\)", r"", "take `now` as an argument (base/time.h)"),
+    (
+        r"\bexact_number\s*\(",
+        r"store/(sql/(statement|sealed_table|copy)\.|postgres/postgres_store\.)",
+        "read a count, an instant or a duration (store/sql/statement.h): a row may hold any number",
+    ),
     (r"\bsystem_clock\b", r"main/", "take a Clock or `now` (base/time.h); only main/ asks the machine"),
     (r"\bstd::(basic_)?[io]?fstream\b", r"", "read with base/small_file.h, make files with base/new_file.h"),
     # Descriptors that are no files: signals, wake-ups, a child's output.
@@ -129,6 +134,8 @@ CASES = [
     ("src/base/p.cpp", "return time(nullptr);\n", True),
     ("src/base/q.cpp", "return event.time();\n", False),
     ("src/base/r.cpp", "std::chrono::system_clock::now();\n", True),
+    ("src/store/sql/t.cpp", "return row.exact_number(0);\n", True),
+    ("src/store/sql/copy.cpp", "return row.exact_number(0);\n", False),
     ("src/main/s.cpp", "std::chrono::system_clock::now();\n", False),
     ("src/cli/t.cpp", "std::ifstream file(path);\n", True),
     ("src/cli/u.cpp", "const ssize_t got = ::read(fd, buffer, size);\n", True),

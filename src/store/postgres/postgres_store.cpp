@@ -25,7 +25,7 @@ constexpr const char* head_sql = "SELECT size, seal FROM log_head";
 Result<std::string> head_of(Connection& connection) {
     sql::Statement statement = TRY(connection.prepare(head_sql));
     if (!TRY(statement.step())) return std::string("0");
-    return fmt::format("{} {}", statement.number(0), to_hex(statement.bytes(1)));
+    return fmt::format("{} {}", statement.exact_number(0), to_hex(statement.bytes(1)));
 }
 
 // A commit without a change, of the log as it is.
@@ -34,7 +34,7 @@ Result<Renewal> touch_head(Connection& connection) {
         "UPDATE log_head SET size = size RETURNING size, (SELECT seal FROM entry WHERE seq = log_head.size)"));
     Renewal found;
     if (!TRY(statement.step())) return found;
-    found.revision = static_cast<domain::Revision>(statement.number(0));
+    found.revision = statement.count(0);
     const Bytes seal = statement.bytes(1);
     if (seal.size() == found.seal.size()) std::ranges::copy(seal, found.seal.begin());
     return found;

@@ -1,5 +1,6 @@
 #include "store/postgres/schema.h"
 
+#include <climits>
 #include <fmt/format.h>
 
 #include "store/maintenance.h"
@@ -19,7 +20,10 @@ Result<int> schema_of(Connection& connection) {
     if (TRY(connection.number("SELECT count(*) FROM pg_tables"
                               " WHERE schemaname = 'marque' AND tablename = 'schema_version'")) == 0)
         return 0;
-    return static_cast<int>(TRY(connection.number("SELECT version FROM marque.schema_version")));
+    const auto version = TRY(connection.number("SELECT version FROM marque.schema_version"));
+    if (version >= 0 && version <= INT_MAX) return static_cast<int>(version);
+    return Error(Code::Corrupt, fmt::format("the store says that it has schema {}", version),
+                 "stop, and see who wrote to the database");
 }
 
 Result<void> lock_migrations(Connection& connection) {

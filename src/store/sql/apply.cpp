@@ -266,9 +266,9 @@ Result<void> apply(Connection& connection, const audit::Event& event, Revision r
             [&](const audit::CredentialRefused& e) {
                 return discard(
                     run(connection,
-                        "UPDATE refused_use SET untold = CASE WHEN untold > ?1 THEN untold - ?1 ELSE 0 END, told_at = ?"
-                        " WHERE credential = ?",
-                        e.count, e.told_at, e.credential.id.text()));
+                        "UPDATE refused_use SET untold = CASE WHEN untold BETWEEN ?1 AND ?2 THEN untold - ?1 ELSE 0"
+                        " END, told_at = ? WHERE credential = ?",
+                        e.count, largest_number, e.told_at, e.credential.id.text()));
             },
             [](const audit::StoreMigrated&) -> Result<void> { return {}; },
             [](const audit::StoreBackedUp&) -> Result<void> { return {}; },

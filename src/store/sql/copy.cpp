@@ -89,9 +89,9 @@ Value value_in(const Statement& row, int column, Kind kind) {
     if (row.is_null(column)) return {};
     switch (kind) {
         case Kind::Text:
-            return row.text(column);
+            return std::string(row.view(column));
         case Kind::Number:
-            return row.number(column);
+            return row.exact_number(column);
         case Kind::Bytes:
             return row.bytes(column);
     }

@@ -1,5 +1,7 @@
 #include "store/sql/reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "store/sql/rows.h"
@@ -112,7 +114,17 @@ Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspa
     Statement statement = TRY(connection_.prepare(
         "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
-    return all(SealedKind::Identity, std::move(statement), identity_from, {{0, workspace.text()}});
+    // Whoever asks for the next ones would ask for ever, if something that was put in the table's place gave the same
+    // again.
+    std::optional<IdentityName> last = after;
+    const auto next_identity = [&](const Statement& row) -> Result<Identity> {
+        Identity identity = TRY(identity_from(row));
+        if (last && identity.name <= *last)
+            return tampered("identity", "identities came in another order than asked for");
+        last = identity.name;
+        return identity;
+    };
+    return all(SealedKind::Identity, std::move(statement), next_identity, {{0, workspace.text()}});
 }
 
 Result<std::optional<Credential>> SqlReader::credential(const CredentialId& id) const {
@@ -130,28 +142,32 @@ Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& work
 }
 
 Result<std::optional<LastUse>> SqlReader::last_use(const CredentialId& id) const {
-    Statement statement = TRY(connection_.prepare("SELECT at, source, count FROM last_use WHERE credential = ?"));
+    Statement statement =
+        TRY(connection_.prepare("SELECT at, substr(source, 1, 200), count FROM last_use WHERE credential = ?"));
     statement.bind(id.text());
     return one_row(std::move(statement), [](const Statement& row) -> Result<LastUse> {
-        return LastUse{row.instant(0), row.text(1), static_cast<std::uint64_t>(row.number(2))};
+        return LastUse{row.instant(0), row.text(1, longest_note_bytes), row.count(2)};
     });
 }
 
 Result<std::optional<RefusedUses>> SqlReader::refused_uses(const CredentialId& id) const {
     Statement statement =
-        TRY(connection_.prepare("SELECT reason, since, at, source, count FROM refused_use WHERE credential = ?"));
+        TRY(connection_.prepare("SELECT substr(reason, 1, 200), since, at, substr(source, 1, 200), count"
+                                " FROM refused_use WHERE credential = ?"));
     statement.bind(id.text());
     return one_row(std::move(statement),
                    [](const Statement& row) -> Result<RefusedUses> { return refused_uses_from(row, 0); });
 }
 
 Result<std::vector<RefusedUse>> SqlReader::untold_refused_uses(Instant before, std::size_t limit) const {
-    Statement statement =
-        TRY(connection_.prepare("SELECT credential, reason, since, at, source, untold FROM refused_use"
-                                " WHERE untold > 0 AND (told_at IS NULL OR told_at <= ?) ORDER BY credential LIMIT ?"));
-    statement.bind(before).bind(std::uint64_t{limit});
+    Statement statement = TRY(connection_.prepare(
+        "SELECT u.credential, substr(u.reason, 1, 200), u.since, u.at, substr(u.source, 1, 200), u.untold"
+        " FROM refused_use u JOIN credential c ON c.id = u.credential"
+        " WHERE u.untold > 0 AND (u.told_at IS NULL OR u.told_at <= ? OR u.told_at > ?)"
+        " ORDER BY u.credential LIMIT ?"));
+    statement.bind(before).bind(latest_instant).bind(std::uint64_t{limit});
     return all_rows(std::move(statement), [](const Statement& row) -> Result<RefusedUse> {
-        const auto id = TRY(CredentialId::parse(row.text(0)));
+        const auto id = TRY(credential_id_from(row, 0));
         return RefusedUse{id, refused_uses_from(row, 1)};
     });
 }
@@ -292,7 +308,7 @@ namespace {
 // size, frontier, seal
 Result<StoredHead> head_from(const Statement& row) {
     StoredHead head;
-    head.frontier = TRY(audit::Frontier::parse(static_cast<std::uint64_t>(row.number(0)), row.bytes(1)));
+    head.frontier = TRY(audit::Frontier::parse(row.count(0), row.bytes(1)));
     const Bytes seal = row.bytes(2);
     if (seal.size() == head.seal.size()) std::ranges::copy(seal, head.seal.begin());
     if (head.frontier.size() > 0) return head;
@@ -324,9 +340,8 @@ Result<StoredHead> SqlReader::head() const {
         if (TRY(statement.step())) head = TRY(head_from(statement));
     }
     // Not there before schema 3.
-    if (auto counts = connection_.prepare("SELECT count - by_event FROM row_write"))
-        if (Statement row = counts.release(); TRY(row.step()))
-            head.unlogged_writes = static_cast<std::uint64_t>(row.number(0));
+    if (auto counts = connection_.prepare("SELECT count, by_event FROM row_write"))
+        if (Statement row = counts.release(); TRY(row.step())) head.unlogged_writes = row.count(0) - row.count(1);
     return head;
 }
 
@@ -348,7 +363,14 @@ Result<std::vector<StoredEntry>> SqlReader::entries_of(const IdentityRef& identi
         TRY(connection_.prepare("SELECT seq, bytes, seal FROM entry WHERE workspace = ?"
                                 " AND identity = ? ORDER BY seq DESC LIMIT ?"));
     statement.bind(identity.workspace.text()).bind(identity.name.text()).bind(std::uint64_t{limit});
-    return all_rows(std::move(statement), entry_from);
+    return all_rows(std::move(statement), [&](const Statement& row) -> Result<StoredEntry> {
+        StoredEntry entry = TRY(entry_from(row));
+        // The columns stand beside what is sealed. Bytes of no sense are the caller's to find.
+        const auto decoded = audit::decode(entry.bytes);
+        if (decoded && audit::identity_of(decoded->subject) != identity)
+            return tampered("entry", fmt::format("audit entry {} is kept as one about another", entry.seq));
+        return entry;
+    });
 }
 
 }  // namespace marque::store::sql

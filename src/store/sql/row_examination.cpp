@@ -14,7 +14,7 @@ using audit::RowSeal;
 // Of tables that have one, it is the last column.
 std::uint64_t revision_of(const SealedTable& table, const Statement& row) {
     if (table.kind == SealedKind::Installation || table.kind == SealedKind::ApprovalSignature) return ~std::uint64_t{0};
-    return static_cast<std::uint64_t>(row.number(static_cast<int>(std::string_view(table.types).size()) - 1));
+    return row.count(static_cast<int>(std::string_view(table.types).size()) - 1);
 }
 
 // A row that is what its seal says, in a bucket that is not what the tree says.

@@ -144,8 +144,7 @@ Result<void> RowSeals::fetch_path(Bucket bucket) {
     Stored stored;
     Statement statement = TRY(connection_.prepare("SELECT node, children FROM row_tree WHERE node IN (?, ?, ?, ?)"));
     for (const audit::Step& step : path) statement.bind(step.node);
-    while (TRY(statement.step()))
-        stored.emplace(static_cast<std::uint32_t>(statement.number(0)), TRY(children_from(statement.bytes(1))));
+    while (TRY(statement.step())) stored.emplace(statement.count_of_32_bits(0), TRY(children_from(statement.bytes(1))));
     return check_path(bucket, stored);
 }
 
@@ -158,7 +157,7 @@ Result<void> RowSeals::fetch(const std::set<Bucket>& buckets) {
     Stored stored;
     TRY(for_each_of(connection_, "SELECT node, children FROM row_tree WHERE node " MARQUE_IN_32,
                     {nodes.begin(), nodes.end()}, [&](const Statement& row) -> Result<void> {
-                        stored.emplace(static_cast<std::uint32_t>(row.number(0)), TRY(children_from(row.bytes(1))));
+                        stored.emplace(row.count_of_32_bits(0), TRY(children_from(row.bytes(1))));
                         return {};
                     }));
     std::vector<std::uint32_t> wanted;
@@ -170,8 +169,7 @@ Result<void> RowSeals::fetch(const std::set<Bucket>& buckets) {
     std::map<std::uint32_t, Seals> found;
     TRY(for_each_of(connection_, "SELECT bucket, place, seal FROM row_seal WHERE bucket " MARQUE_IN_32, wanted,
                     [&](const Statement& row) -> Result<void> {
-                        found[static_cast<std::uint32_t>(row.number(0))].emplace(row.text(1),
-                                                                                 TRY(seal_from(row.bytes(2))));
+                        found[row.count_of_32_bits(0)].emplace(std::string(row.view(1)), TRY(seal_from(row.bytes(2))));
                         return {};
                     }));
     for (const std::uint32_t bucket : wanted) take_if_right(static_cast<Bucket>(bucket), std::move(found[bucket]));
@@ -195,7 +193,7 @@ Result<RowSeals::Seals*> RowSeals::seals_in(Bucket bucket) {
     Seals seals;
     Statement statement = TRY(connection_.prepare("SELECT place, seal FROM row_seal WHERE bucket = ?"));
     statement.bind(std::uint32_t{bucket});
-    while (TRY(statement.step())) seals.emplace(statement.text(0), TRY(seal_from(statement.bytes(1))));
+    while (TRY(statement.step())) seals.emplace(std::string(statement.view(0)), TRY(seal_from(statement.bytes(1))));
     if (!take_if_right(bucket, std::move(seals))) return nullptr;
     return &buckets_.at(bucket);
 }

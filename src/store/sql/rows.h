@@ -36,6 +36,7 @@ Result<domain::Approval> approval_from(const Statement& row);  // without its si
 Result<domain::OwnerSignature> signature_from(const Statement& row);
 Result<StoredEntry> entry_from(const Statement& row);  // seq, bytes, seal
 
+Result<domain::CredentialId> credential_id_from(const Statement& row, int column);
 // state and paused_until, from column `first` on.
 Result<domain::Condition> condition_from(const Statement& row, int first);
 // reason, since, at, source, count, from column `first` on.

@@ -105,15 +105,16 @@ struct Change {
     std::size_t column;
     Cell value;
 };
-Row changed(const std::optional<Row>& before, std::initializer_list<Change> changes) {
-    CHECK(before.has_value());  // apply would have found no row to change
-    Row row = *before;
-    for (const Change& change : changes) row[change.column] = change.value;
+// None of a row that is not there. apply finds no such row either; if a table that was put in the place of ours gives
+// it one all the same, that row has no seal then, and is refused from then on.
+std::optional<Row> changed(std::optional<Row> row, std::initializer_list<Change> changes) {
+    if (!row) return std::nullopt;
+    for (const Change& change : changes) (*row)[change.column] = change.value;
     return row;
 }
 
-Row in_state(const Place& place, const std::optional<Row>& before, const char* state,
-             const std::optional<Instant>& until, Revision revision) {
+std::optional<Row> in_state(const Place& place, const std::optional<Row>& before, const char* state,
+                            const std::optional<Instant>& until, Revision revision) {
     switch (place.table->kind) {
         case Kind::Workspace:
             return changed(before, {{1, cell(state)}, {2, cell(until)}, {4, cell(revision)}});
@@ -128,7 +129,7 @@ Row in_state(const Place& place, const std::optional<Row>& before, const char* s
     }
 }
 
-Row decided(const std::optional<Row>& before, ApprovalStanding standing, Revision revision) {
+std::optional<Row> decided(const std::optional<Row>& before, ApprovalStanding standing, Revision revision) {
     return changed(before, {{10, cell(name_of(standing))}, {11, cell(revision)}});
 }
 

@@ -104,7 +104,8 @@ Place place_of(const SealedTable& table, const Statement& row) {
     Place place{&table, {}};
     for (std::size_t i = 0; i < table.key_columns; ++i) {
         const int column = static_cast<int>(i);
-        place.keys.push_back(table.types[i] == 'n' ? std::to_string(row.number(column)) : row.text(column));
+        place.keys.push_back(table.types[i] == 'n' ? std::to_string(row.exact_number(column))
+                                                   : std::string(row.view(column)));
     }
     return place;
 }
@@ -134,7 +135,7 @@ void append_place(std::string& to, const SealedTable& table, const Statement& ro
         const int column = static_cast<int>(i);
         to += '/';
         if (table.types[i] == 'n')
-            to += std::to_string(row.number(column));
+            to += std::to_string(row.exact_number(column));
         else
             to += row.view(column);
     }
@@ -147,9 +148,9 @@ Result<Row> row_of(const SealedTable& table, const Statement& row) {
         if (row.is_null(column))
             cells.emplace_back();
         else if (table.types[column] == 'n')
-            cells.emplace_back(row.number(column));
+            cells.emplace_back(row.exact_number(column));
         else
-            cells.emplace_back(row.text(column));
+            cells.emplace_back(std::string(row.view(column)));
     }
     return cells;
 }
@@ -161,7 +162,7 @@ Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view
         if (row.is_null(column))
             append_null(to);
         else if (table.types[column] == 'n')
-            append_cell(to, 'n', row.number(column));
+            append_cell(to, 'n', row.exact_number(column));
         else
             append_cell(to, table.types[column], row.view(column));
     }

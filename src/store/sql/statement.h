@@ -5,6 +5,7 @@
 // SQLite and PostgreSQL both understand, with parameters written ?, ?1, ?2.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,14 +15,27 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "base/utf8.h"
 
 namespace marque::store::sql {
+
+// What a number of a row is cut to: integers that every reader of JSON can hold, and the audit log too.
+inline constexpr std::int64_t largest_number = (std::int64_t{1} << 53) - 1;
+// What a text of a row is cut to. More than an entry of the log may have.
+inline constexpr std::size_t longest_text_bytes = 256 * 1024;
+// Of texts that no seal covers: an address, a reason, a name.
+inline constexpr std::size_t longest_note_bytes = 200;
+// The first and the last instant that to_rfc3339 can write; a difference between two of them fits a Duration.
+inline constexpr Instant earliest_instant = std::chrono::sys_days(std::chrono::year(0) / 1 / 1);
+inline constexpr Instant latest_instant = std::chrono::sys_days(std::chrono::year(10'000) / 1 / 1) - Duration(1);
+// More than any time that an operator can ask for.
+inline constexpr Duration longest_duration = std::chrono::years(10'000);
 
 // One run of a prepared statement, by its backend. Ends with the object.
 class Cursor {
  public:
     virtual ~Cursor() = default;
-    // Bound in order. Text and bytes are copied.
+    // Bound in order. Text and bytes are copied. What can't be bound makes the next step fail.
     virtual void bind(std::string_view text) = 0;
     virtual void bind(ByteView bytes) = 0;
     virtual void bind(std::int64_t number) = 0;
@@ -39,6 +53,9 @@ class Cursor {
     virtual char kind(int column) const = 0;
 };
 
+// A column may hold anything, whoever wrote it: numbers of any size and sign, text where a number is expected, bytes
+// that are no text. So what is read here is cut to what the rest of the program can compute with, print and log; only
+// exact_number, view and bytes give what is stored as it is, for seals, copies and parsers.
 class Statement {
  public:
     explicit Statement(std::unique_ptr<Cursor> cursor) : cursor_(std::move(cursor)) {}
@@ -62,20 +79,39 @@ class Statement {
     Result<bool> step() { return cursor_->step(); }
     Result<int> run() { return cursor_->run(); }
 
-    std::string text(int column) const { return std::string(view(column)); }
     std::string_view view(int column) const { return cursor_->view(column); }
-    std::int64_t number(int column) const { return cursor_->number(column); }
+    std::int64_t exact_number(int column) const { return cursor_->number(column); }
     Bytes bytes(int column) const { return cursor_->bytes(column); }
     bool is_null(int column) const { return cursor_->is_null(column); }
     char kind(int column) const { return cursor_->kind(column); }
-    Instant instant(int column) const { return Instant(Duration(number(column))); }
+
+    // Valid UTF-8 without NUL (base/utf8.h).
+    std::string text(int column, std::size_t limit_bytes = longest_text_bytes) const {
+        return valid_text(view(column), limit_bytes);
+    }
+    std::int64_t number(int column) const { return std::clamp(exact_number(column), -largest_number, largest_number); }
+    // From 0 on.
+    std::uint64_t count(int column) const {
+        return static_cast<std::uint64_t>(std::max(number(column), std::int64_t{0}));
+    }
+    std::uint32_t count_of_32_bits(int column) const {
+        return static_cast<std::uint32_t>(std::min(count(column), std::uint64_t{UINT32_MAX}));
+    }
+    // One that can be written.
+    Instant instant(int column) const {
+        return std::clamp(Instant(Duration(exact_number(column))), earliest_instant, latest_instant);
+    }
+    // None that is negative.
+    Duration duration(int column) const {
+        return std::clamp(Duration(exact_number(column)), Duration(0), longest_duration);
+    }
     std::optional<Instant> maybe_instant(int column) const {
         if (is_null(column)) return std::nullopt;
         return instant(column);
     }
     std::optional<Duration> maybe_duration(int column) const {
         if (is_null(column)) return std::nullopt;
-        return Duration(number(column));
+        return duration(column);
     }
 
  private:
@@ -91,6 +127,7 @@ class Connection {
     // The same for many rows, which come as they are read; nothing else may be asked before they are.
     virtual Result<Statement> prepare_streaming(const char* sql) { return prepare(sql); }
 
+    // The first column of the first row, cut as Statement::number does. Errors: Corrupt when there is no row.
     Result<std::int64_t> number(const char* sql) {
         Statement statement = TRY(prepare(sql));
         if (!TRY(statement.step())) return Error(Code::Corrupt, "the store lacks an expected row");

@@ -1,5 +1,7 @@
 #include "store/sql/write.h"
 
+#include <fmt/format.h>
+
 #include "store/append.h"
 #include "store/sql/apply.h"
 
@@ -32,6 +34,31 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
     TRY(statement.run());
     return {};
 }
+
+// The tables of uses have no seals, so a count or a time in them may be anybody's. What can't have been counted here is
+// not added to, because the sum may not fit the column, and a time beyond every calendar is not the latest.
+std::string sum_of(std::string_view count, std::string_view more) {
+    return fmt::format("CASE WHEN {0} BETWEEN 0 AND {1} THEN {0} ELSE 0 END + {2}", count, largest_number, more);
+}
+std::string is_later(std::string_view at, std::string_view than) {
+    return fmt::format("{0} > {1} AND {0} <= {2}", at, than, latest_instant.time_since_epoch().count());
+}
+
+const std::string note_use = fmt::format(
+    "INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, ?4)"
+    " ON CONFLICT (credential) DO UPDATE SET count = {sum},"
+    " source = CASE WHEN {later} THEN last_use.source ELSE ?3 END, at = CASE WHEN {later} THEN last_use.at ELSE ?2 END",
+    fmt::arg("sum", sum_of("last_use.count", "?4")), fmt::arg("later", is_later("last_use.at", "?2")));
+
+const std::string note_refused_use = fmt::format(
+    "INSERT INTO refused_use (credential, reason, since, at, source, count, untold) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)"
+    " ON CONFLICT (credential) DO UPDATE SET count = CASE WHEN {same} THEN {count} ELSE ?6 END,"
+    " untold = CASE WHEN {same} THEN {untold} ELSE ?6 END,"
+    " source = CASE WHEN {later} THEN refused_use.source ELSE ?5 END,"
+    " at = CASE WHEN {later} THEN refused_use.at ELSE ?4 END, reason = ?2, since = ?3",
+    fmt::arg("same", "refused_use.reason = ?2 AND refused_use.since = ?3"),
+    fmt::arg("count", sum_of("refused_use.count", "?6")), fmt::arg("untold", sum_of("refused_use.untold", "?6")),
+    fmt::arg("later", is_later("refused_use.at", "?4")));
 
 }  // namespace
 
@@ -67,24 +94,12 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
 
 Result<void> write_uses(Connection& connection, std::span<const Use> uses, std::span<const RefusedUse> refused) {
     for (const Use& use : uses) {
-        Statement statement =
-            TRY(connection.prepare("INSERT INTO last_use (credential, at, source, count) VALUES (?1, ?2, ?3, ?4)"
-                                   " ON CONFLICT (credential) DO UPDATE SET count = last_use.count + ?4,"
-                                   " at = CASE WHEN last_use.at > ?2 THEN last_use.at ELSE ?2 END,"
-                                   " source = CASE WHEN last_use.at <= ?2 THEN ?3 ELSE last_use.source END"));
+        Statement statement = TRY(connection.prepare(note_use.c_str()));
         statement.bind(use.credential.text()).bind(use.at).bind(use.from).bind(use.count);
         TRY(statement.run());
     }
     for (const auto& [credential, uses_] : refused) {
-        Statement statement = TRY(connection.prepare(
-            "INSERT INTO refused_use (credential, reason, since, at, source, count, untold)"
-            " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (credential) DO UPDATE SET"
-            " count = CASE WHEN refused_use.reason = ?2 AND refused_use.since = ?3 THEN refused_use.count + ?6 ELSE ?6"
-            " END,"
-            " untold = CASE WHEN refused_use.reason = ?2 AND refused_use.since = ?3 THEN refused_use.untold + ?6"
-            " ELSE ?6 END,"
-            " source = CASE WHEN refused_use.at <= ?4 THEN ?5 ELSE refused_use.source END,"
-            " at = CASE WHEN refused_use.at > ?4 THEN refused_use.at ELSE ?4 END, reason = ?2, since = ?3"));
+        Statement statement = TRY(connection.prepare(note_refused_use.c_str()));
         statement.bind(credential.text()).bind(uses_.reason).bind(uses_.since).bind(uses_.last_at);
         statement.bind(uses_.last_from).bind(uses_.count);
         TRY(statement.run());
