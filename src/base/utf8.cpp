@@ -31,7 +31,7 @@ std::string valid_text(std::string_view text, std::size_t limit_bytes) {
     constexpr std::string_view replacement = "\uFFFD", ellipsis = "…";
     std::string out;
     while (!text.empty()) {
-        const auto [point, length] = decode(text);
+        const auto [point, length] = decode_utf8(text);
         const bool is_valid = length > 0 && point != 0;
         const std::string_view next = is_valid ? text.substr(0, length) : replacement;
         if (out.size() + next.size() > limit_bytes) return out += ellipsis;

@@ -20,8 +20,9 @@ constexpr const char* writing = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRIT
 
 Result<std::unique_ptr<Connection>> connect(const std::string& conninfo) {
     auto connection = TRY(Connection::open(conninfo, {}));
-    // A large store takes longer than a statement may elsewhere, and one end waits for the other.
-    TRY(connection->execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0"));
+    // A large store takes longer than a statement may elsewhere, and one end waits for the other; but nothing takes for
+    // ever.
+    TRY(connection->execute("SET statement_timeout = '6h'; SET idle_in_transaction_session_timeout = 0"));
     return connection;
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <time.h>
 
 #include "base/check.h"
@@ -15,6 +16,15 @@ namespace marque::store::sqlite {
 namespace {
 
 constexpr int retry_ms = 2;
+
+// Of one value, or of a row: sixteen times the largest entry that the log may have.
+constexpr int longest_value_bytes = 4 * 1024 * 1024;
+// Of all that SQLite has allocated in this process, caches and sorting included.
+constexpr std::int64_t most_memory_bytes = std::int64_t{1} << 30;
+// No row of a table of ours is smaller.
+constexpr std::int64_t smallest_row_bytes = 8;
+// Between two looks at how many rows the file has room for.
+constexpr std::uint64_t rows_between_looks = 1 << 16;
 
 // Another process is writing. Short waits: a writer holds the lock for about one fsync. `most_tries` is a number.
 int wait_for_lock(void* most_tries, int tries) {
@@ -64,6 +74,25 @@ const char* advice_for(int result) {
     }
 }
 
+Error not_a_table_of_ours(const char* how_it_shows) {
+    return Error(Code::Corrupt, fmt::format("the store: {}: somebody wrote to the database", how_it_shows),
+                 "stop, keep a copy of the folder, and run marque doctor");
+}
+
+// How many rows a table in this file can have.
+Result<std::uint64_t> most_rows(sqlite3* db) {
+    std::int64_t bytes = 1;
+    for (const char* pragma : {"PRAGMA page_count", "PRAGMA page_size"}) {
+        sqlite3_stmt* statement = nullptr;
+        const bool is_there = sqlite3_prepare_v2(db, pragma, -1, &statement, nullptr) == SQLITE_OK &&
+                              sqlite3_step(statement) == SQLITE_ROW;
+        if (is_there) bytes *= sqlite3_column_int64(statement, 0);
+        sqlite3_finalize(statement);
+        if (!is_there) return error_from(db);
+    }
+    return static_cast<std::uint64_t>(bytes / smallest_row_bytes);
+}
+
 }  // namespace
 
 Error error_from(sqlite3* db) {
@@ -73,6 +102,9 @@ Error error_from(sqlite3* db) {
     const std::string cause = tells_cause && system != 0 ? fmt::format(" ({})", std::strerror(system)) : "";
     if ((result & 0xFF) == SQLITE_CANTOPEN && system == EACCES)
         return Error(Code::PermissionDenied, "the store's files may not be opened" + cause);
+    if ((result & 0xFF) == SQLITE_INTERRUPT) return not_a_table_of_ours("a statement did not end in its time");
+    if ((result & 0xFF) == SQLITE_TOOBIG) return not_a_table_of_ours("a value is larger than any can be");
+    if (result == SQLITE_CONSTRAINT_DATATYPE) return not_a_table_of_ours("a number does not fit its column");
     return Error(code_for(result), fmt::format("the store: {}{}", sqlite3_errmsg(db), cause), advice_for(result));
 }
 
@@ -87,7 +119,8 @@ namespace {
 // Over a prepared statement that the database keeps.
 class SqliteCursor final : public sql::Cursor {
  public:
-    SqliteCursor(sqlite3* db, sqlite3_stmt* statement) : db_(db), statement_(statement) {}
+    SqliteCursor(sqlite3* db, sqlite3_stmt* statement, StepClock& clock)
+        : db_(db), statement_(statement), clock_(clock) {}
     SqliteCursor(const SqliteCursor&) = delete;
     ~SqliteCursor() override {
         sqlite3_reset(statement_);
@@ -95,22 +128,24 @@ class SqliteCursor final : public sql::Cursor {
     }
 
     void bind(std::string_view text) override {
-        CHECK(sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
-                                  SQLITE_TRANSIENT, SQLITE_UTF8) == SQLITE_OK);
+        note(sqlite3_bind_text64(statement_, next_parameter_++, text.empty() ? "" : text.data(), text.size(),
+                                 SQLITE_TRANSIENT, SQLITE_UTF8));
     }
     void bind(ByteView bytes) override {
         static constexpr std::uint8_t nothing[1] = {};
-        CHECK(sqlite3_bind_blob64(statement_, next_parameter_++, bytes.empty() ? nothing : bytes.data(), bytes.size(),
-                                  SQLITE_TRANSIENT) == SQLITE_OK);
+        note(sqlite3_bind_blob64(statement_, next_parameter_++, bytes.empty() ? nothing : bytes.data(), bytes.size(),
+                                 SQLITE_TRANSIENT));
     }
-    void bind(std::int64_t number) override {
-        CHECK(sqlite3_bind_int64(statement_, next_parameter_++, number) == SQLITE_OK);
-    }
-    void bind_null() override { CHECK(sqlite3_bind_null(statement_, next_parameter_++) == SQLITE_OK); }
+    void bind(std::int64_t number) override { note(sqlite3_bind_int64(statement_, next_parameter_++, number)); }
+    void bind_null() override { note(sqlite3_bind_null(statement_, next_parameter_++)); }
 
     Result<bool> step() override {
+        if (not_bound_) return *not_bound_;
+        clock_.begin();
         switch (sqlite3_step(statement_)) {
             case SQLITE_ROW:
+                if (++rows_ % rows_between_looks == 0 && rows_ > TRY(most_rows(db_)))
+                    return not_a_table_of_ours("a table gives more rows than the file has room for");
                 return true;
             case SQLITE_DONE:
                 return false;
@@ -152,9 +187,18 @@ class SqliteCursor final : public sql::Cursor {
     }
 
  private:
+    // Out of memory, or a value too large: nothing that is stored, or fits where it was stored, is a fault of ours.
+    void note(int result) {
+        CHECK(result != SQLITE_RANGE && result != SQLITE_MISUSE);
+        if (result != SQLITE_OK && !not_bound_) not_bound_ = error_from(db_);
+    }
+
     sqlite3* db_;
     sqlite3_stmt* statement_;
+    StepClock& clock_;
     int next_parameter_ = 1;
+    std::uint64_t rows_ = 0;
+    std::optional<Error> not_bound_;
 };
 
 }  // namespace
@@ -179,6 +223,9 @@ Result<Database> Database::open(const std::string& path, OpenMode mode, Duration
     if (result != SQLITE_OK) return error_from(handle);
     const auto most_tries = longest_wait / std::chrono::milliseconds(retry_ms);
     sqlite3_busy_handler(handle, wait_for_lock, reinterpret_cast<void*>(static_cast<std::intptr_t>(most_tries)));
+    sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longest_value_bytes);
+    sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
+    sqlite3_hard_heap_limit64(most_memory_bytes);
     // What is stored is not trusted to call functions, and indexes are checked as they are read.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -192,14 +239,16 @@ Result<Statement> Database::prepare(const char* sql) {
     auto& statement = statements_[sql];
     if (!statement) {
         sqlite3_stmt* prepared = nullptr;
+        clock_->begin();
         if (sqlite3_prepare_v3(db_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &prepared, nullptr) != SQLITE_OK)
             return error_from(db_.get());
         statement.reset(prepared);
     }
-    return Statement(std::make_unique<SqliteCursor>(db_.get(), statement.get()));
+    return Statement(std::make_unique<SqliteCursor>(db_.get(), statement.get(), *clock_));
 }
 
 Result<void> Database::execute(const char* sql) {
+    clock_->begin();
     if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error_from(db_.get());
     return {};
 }

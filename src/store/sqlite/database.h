@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "store/sql/statement.h"
+#include "store/sqlite/step_clock.h"
 
 namespace marque::store::sqlite {
 
@@ -27,6 +28,11 @@ class Database final : public sql::Connection {
     static Result<Database> open(const std::string& path, OpenMode mode = OpenMode::Existing,
                                  Duration longest_wait = default_longest_wait);
 
+    // Of every statement from now on (step_clock.h).
+    void set_longest_step(const LongestStep& longest) { clock_->set_longest(longest); }
+
+    // A step is Corrupt when it takes too long, when it gives a value larger than any of ours, and when its statement
+    // has given more rows than the file has room for.
     Result<Statement> prepare(const char* sql) override;
     // Any number of statements without parameters.
     Result<void> execute(const char* sql);
@@ -71,8 +77,9 @@ class Database final : public sql::Connection {
     struct Finalize {
         void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
     };
-    explicit Database(sqlite3* db) : db_(db) {}
+    explicit Database(sqlite3* db) : db_(db) { clock_->watch(db); }
 
+    std::unique_ptr<StepClock> clock_ = std::make_unique<StepClock>();  // SQLite has its address
     std::unique_ptr<sqlite3, Close> db_;
     std::unordered_map<const char*, std::unique_ptr<sqlite3_stmt, Finalize>> statements_;
 };

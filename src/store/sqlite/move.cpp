@@ -26,7 +26,9 @@ class SqliteSource final : public sql::Source {
           database_(std::move(database)),
           sealing_key_(std::move(sealing_key)),
           is_closed_(is_closed),
-          is_put_away_(is_put_away) {}
+          is_put_away_(is_put_away) {
+        database_->set_longest_step(longest_step_of_maintenance);
+    }
 
     audit::StorePlace place() const override { return {"sqlite", path_}; }
     bool is_closed() const override { return is_closed_; }
@@ -71,7 +73,7 @@ class SqliteSource final : public sql::Source {
         database_->rollback();
         {
             sql::Statement checkpoint = TRY(database_->prepare("PRAGMA wal_checkpoint(TRUNCATE)"));
-            if (!TRY(checkpoint.step()) || checkpoint.number(0) != 0)
+            if (!TRY(checkpoint.step()) || checkpoint.count(0) != 0)
                 return Error(Code::Unavailable, "another process reads " + quote(path_, 200));
         }
         database_.reset();
@@ -102,6 +104,7 @@ class SqliteTarget final : public sql::Target {
         database_.reset();
         const std::string& path = exists(path_) ? path_ : part_;
         database_.emplace(TRY(Database::open(path)));
+        database_->set_longest_step(longest_step_of_maintenance);
         TRY(database_->begin_read());
         if (TRY(schema_of(*database_)) != newest_schema())
             return Error(Code::StateRefuses, quote(path, 200) + " is no whole copy");
@@ -113,6 +116,7 @@ class SqliteTarget final : public sql::Target {
         TRY(remove());
         TRY(ensure_private_file(part_));
         database_.emplace(TRY(Database::open(part_)));
+        database_->set_longest_step(longest_step_of_maintenance);
         // 64 MiB: the index of credentials by identity is written in no order.
         TRY(database_->execute("PRAGMA cache_size = -65536"));
         TRY(database_->begin_write());

@@ -40,6 +40,18 @@ Result<std::int64_t> count_row_writes(Database& database) {
     return database.number("SELECT count FROM row_write");
 }
 
+// Triggers add to a count that anybody may have set: where it is none, or near the end of all numbers, a change would
+// fail in them. Verifiers read everything again then, as after any other write of that kind.
+Result<void> mend_row_writes(Database& database) {
+    if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return {};
+    Statement statement =
+        TRY(database.prepare("UPDATE row_write SET count = 1, by_event = 0 WHERE count IS NULL OR by_event IS NULL OR"
+                             " count NOT BETWEEN 0 AND ?1 OR by_event NOT BETWEEN 0 AND ?1"));
+    statement.bind(sql::largest_number / 2);
+    TRY(statement.run());
+    return {};
+}
+
 Result<void> account_for(Database& database, std::int64_t writes) {
     if (writes == 0) return {};
     Statement statement = TRY(database.prepare("UPDATE row_write SET by_event = by_event + ?"));
@@ -188,6 +200,7 @@ Result<void> SqliteMaintenance::backup(const std::string& to, const std::functio
 
 Result<sql::Written> write_events(Database& database, const sql::SqlReader& reader,
                                   const std::vector<audit::Draft>& drafts, const Secret& sealing_key) {
+    TRY(mend_row_writes(database));
     const auto writes_before = TRY(count_row_writes(database));
     auto written = TRY(sql::write_events(database, reader, drafts, sealing_key));
     TRY(account_for(database, TRY(count_row_writes(database)) - writes_before));
@@ -305,6 +318,7 @@ Result<void> SqliteStore::examine() {
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key) {
     TRY(require_file(path));
     Database database = TRY(Database::open(path));
+    database.set_longest_step(longest_step_of_maintenance);
     TRY(schema_of(database));
     TRY(keep_log_file(database));
     return std::unique_ptr<Maintenance>(new SqliteMaintenance(path, std::move(database), std::move(sealing_key)));
