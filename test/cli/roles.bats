@@ -166,6 +166,53 @@ privileges() { # privileges ROLE: besides SELECT on every table
     equal "$(as_owner verifiers -o json | jq -c .verifiers)" "[]"
 }
 
+@test "roles: a verifier's row belongs to its login, and no login can make a change wait for longer than ten seconds" {
+    init_with_roles
+    sql "DO 'BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = ''b_verifier'') THEN
+             CREATE ROLE b_verifier LOGIN IN ROLE marque_verifier; END IF; END'"
+    # row OF MODE LEASE_US AGE_S: inserts one, as the login that ROLE_CONNINFO says
+    row() {
+        psql -qXAt "$ROLE_CONNINFO" -c "INSERT INTO marque.verifier VALUES ('$1:' || gen_random_uuid(), '$1', '$2', $3, 0, 0, 0, '', 0,
+            (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $4 * 1000000)"
+    }
+    changed() { psql -qXAt "$ROLE_CONNINFO" -c "WITH c AS ($1 RETURNING 1) SELECT count(*) FROM c"; }
+    with_role verifier
+    row a_verifier lease 10000000 0
+    for wrong in "b_verifier lease 5000000" "a_verifier lease 10000001" "a_verifier ack-only 5000000" "x lease 5000000"; do
+        # shellcheck disable=SC2086
+        run row $wrong 0
+        has "$output" "row-level security"
+    done
+    # Nobody else writes it: neither its time, nor what it knows.
+    sql "UPDATE marque.verifier SET id = 'b_verifier' || right(id, 37), name = 'b'"
+    for change in "UPDATE marque.verifier SET acknowledged = 1000" "UPDATE marque.verifier SET is_fenced = 1" "DELETE FROM marque.verifier"; do
+        equal "$(changed "$change")" 0
+    done
+    equal "$(sql "SELECT count(*) FROM marque.verifier WHERE acknowledged = 0 AND is_fenced = 0")" 1
+    # What makes no sense hangs nothing and ends nothing.
+    for number in -9223372036854775808 9223372036854775807; do
+        sql "UPDATE marque.verifier SET acknowledged = $number, renewals = $number, since = $number, renewed_at = $number, closed = repeat('x', 1000000)"
+        run --separate-stderr as_owner verifiers -o json
+        equal "$(json '.verifiers | length')" 1
+        run --separate-stderr as_owner verifiers
+        equal "$status" 0
+    done
+    # The dead are removed by others, when the server's clock says so too.
+    sql "UPDATE marque.verifier SET renewed_at = (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 31000000"
+    equal "$(changed "DELETE FROM marque.verifier")" 1
+    # Who is to be waited for without an end is so by grant.
+    answers 4 serve --unix "$WORK/ack.sock" --set freshness.mode=ack-only
+    has "$stderr" "may not register a verifier of mode ack-only"
+    sql "GRANT marque_verifier_awaited TO a_verifier"
+    row a_verifier ack-only 60000000 0
+    sql "REVOKE marque_verifier_awaited FROM a_verifier; DELETE FROM marque.verifier"
+    # An operator's login removes any.
+    row a_verifier lease 1000000 100
+    with_role operator
+    answers 0 verifiers --remove a_verifier --confirm
+    equal "$(sql "SELECT count(*) FROM marque.verifier")" 0
+}
+
 @test "roles: an operator's does every change, adds to the log, and takes nothing from it" {
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/second"
