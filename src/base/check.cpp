@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <unistd.h>
 
 namespace marque {
 
 void check_failed(const char* file, int line, const char* what) noexcept {
-    std::fprintf(stderr, "marque: bug at %s:%d: %s\n", file, line, what);
+    // Not to stdio's stream, which the program keeps from its libraries (main/machine.cpp).
+    ::dprintf(STDERR_FILENO, "marque: bug at %s:%d: %s\n", file, line, what);
     std::abort();
 }
 

@@ -5,8 +5,10 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fcntl.h>
 #include <filesystem>
 #include <pwd.h>
@@ -15,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/decimal.h"
 #include "base/file.h"
 #include "base/small_file.h"
@@ -310,6 +313,11 @@ Result<void> Machine::set_last_notice(const std::string& folder, Instant at) {
 
 void harden_process() {
     ::umask(077);
+    // Libraries print to stdio's stream by themselves: libpq what a server says while a connection is made, and about
+    // password files. Standard error is for this program's words, and may be a log in JSON: those are written to the
+    // descriptor.
+    if (std::FILE* const nowhere = ::fopencookie(nullptr, "w", {})) stderr = nowhere;
+    std::set_terminate([] { check_failed("?", 0, "an exception that nobody caught"); });
     ::prctl(PR_SET_DUMPABLE, 0);
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);

@@ -1,7 +1,9 @@
 #include "server/log.h"
 
+#include <cstdio>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "server/no_memory.h"
@@ -10,6 +12,16 @@ namespace marque::server {
 namespace {
 
 constexpr std::uint32_t most_a_second = 100;
+// Of its own, on the descriptor: the program keeps stdio's stream from its libraries, which would print into the log.
+std::FILE* standard_error() {
+    std::FILE* const stream = ::fdopen(STDERR_FILENO, "a");
+    if (stream == nullptr) return stderr;
+    std::setvbuf(stream, nullptr, _IONBF, 0);
+    return stream;
+}
+
+using Sink = spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex>;
+
 constexpr const char* names[] = {"debug", "info", "warning", "error"};
 
 }  // namespace
@@ -18,7 +30,7 @@ Log::Log(LogLevel least, LogFormat format, const Clock& clock)
     : least_(least),
       format_(format),
       clock_(clock),
-      out_(std::make_shared<spdlog::logger>("marque", std::make_shared<spdlog::sinks::stderr_sink_mt>())) {
+      out_(std::make_shared<spdlog::logger>("marque", std::make_shared<Sink>(standard_error()))) {
     out_->set_pattern("%v");
     out_->set_level(spdlog::level::trace);
     out_->flush_on(spdlog::level::trace);

@@ -55,6 +55,20 @@ load postgres
     answers 3 list
 }
 
+@test "postgres: what a server says by itself, while it connects too, reaches no output of ours" {
+    init_there
+    sql "UPDATE pg_database SET datcollversion = '0' WHERE datname = current_database()"
+    [[ "$(psql -qXAt "$CONNINFO" -c 'SELECT 1' 2>&1)" == *WARNING* ]]
+    answers 0 operator list
+    equal "$stderr" ""
+    "$MARQUE" serve --unix "$WORK/s.sock" --log-format json 2> "$WORK/serve.log" 3>&- &
+    local serve=$!
+    timeout 20 bash -c "until grep -q '\"ready\"' '$WORK/serve.log'; do :; done"
+    kill $serve
+    wait $serve
+    jq -e .event "$WORK/serve.log" > /dev/null
+}
+
 @test "postgresql: a server that is gone is 8 and no verdict; when it is back, all goes on" {
     init_there
     create codex
