@@ -20,6 +20,7 @@ JsonObject to_json(const Actor& actor) {
                               if (a.name) object["name"] = a.name->text();
                               if (a.process.login_uid) object["login_uid"] = *a.process.login_uid;
                               if (!a.process.tty.empty()) object["tty"] = a.process.tty;
+                              if (!a.process.uid_map.empty()) object["uid_map"] = a.process.uid_map;
                               return object;
                           },
                           [](const IdentityActor& a) {

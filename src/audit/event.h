@@ -6,6 +6,7 @@
 // lists every place to extend: its entry in the log, and `apply` in each store.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -66,6 +67,11 @@ struct OperatorAdded {
 };
 struct OperatorRemoved {
     domain::OperatorName name;
+};
+// The operator's account has another uid from now on: on another machine, or for another login.
+struct OperatorReassigned {
+    domain::OperatorName name;
+    std::uint32_t before, after;
 };
 struct PermissionGranted {
     domain::OperatorName name;
@@ -159,16 +165,18 @@ struct Refused {
     Error error;
 };
 
-using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
-                           CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
-                           OperatorAdded, OperatorRemoved, PermissionGranted, PermissionWithdrawn, OwnerAdded,
-                           OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
-                           ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated,
-                           StoreBackedUp, StoreCopied, KeyRotated, LogAccepted, VerifierRemoved, Refused>;
+using Event =
+    std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded, IdentityCreated, CredentialIssued,
+                 CredentialActivated, CredentialRetiring, CredentialUndelivered, Paused, Resumed, Revoked,
+                 OperatorAdded, OperatorRemoved, OperatorReassigned, PermissionGranted, PermissionWithdrawn, OwnerAdded,
+                 OwnerRemoved, ApprovalPolicyChanged, ProtectionChanged, ApprovalRequested, ApprovalSigned,
+                 ApprovalDenied, ApprovalWithdrawn, ApprovalRedeemed, CredentialRefused, StoreMigrated, StoreBackedUp,
+                 StoreCopied, KeyRotated, LogAccepted, VerifierRemoved, Refused>;
 
 // Actions that are looked for in the log.
 inline constexpr const char* log_acceptance = "store.accept";
 inline constexpr const char* verifier_removal = "verifier.remove";
+inline constexpr const char* operator_reassignment = "operator.reassign";
 
 enum class Outcome { Done, Refused, Failed };
 

@@ -99,6 +99,9 @@ std::string in_past_tense(const audit::Event& event) {
                 return fmt::format("added operator {} with uid {}", e.operator_.name.text(), e.operator_.uid);
             },
             [](const audit::OperatorRemoved& e) { return "removed operator " + e.name.text(); },
+            [](const audit::OperatorReassigned& e) {
+                return fmt::format("operator {} has uid {} now, and had {}", e.name.text(), e.after, e.before);
+            },
             [](const audit::PermissionGranted& e) {
                 return fmt::format("granted {} {} in {}", e.name.text(), name_of(e.grant.permission),
                                    e.grant.workspace ? e.grant.workspace->text() : "all workspaces");

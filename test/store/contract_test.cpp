@@ -223,11 +223,16 @@ TEST_P(StoreContract, OperatorsAndTheirGrants) {
     Operator twin = operator_();
     twin.name = *OperatorName::parse("twin");
     EXPECT_FALSE(commit({audit::OperatorAdded{twin}})) << "one uid, one operator";
+    ASSERT_TRUE(commit({audit::OperatorReassigned{ops, 1000, 4998}}));
+    EXPECT_EQ(read([&](const Reader& r) { return r.operator_with_uid(4998); })->name, ops);
+    EXPECT_FALSE(commit({audit::OperatorReassigned{ops, 1000, 4999}})) << "only from the uid that it has";
+    ASSERT_TRUE(commit({audit::OperatorReassigned{ops, 4998, 1000}}));
     ASSERT_TRUE(commit({audit::OperatorRemoved{ops}}));
     EXPECT_FALSE(read([&](const Reader& r) { return r.operator_with_uid(1000); }));
     EXPECT_TRUE(read([&](const Reader& r) { return r.operator_named(ops); })->is_removed);
     EXPECT_FALSE(commit({audit::PermissionGranted{ops, view}})) << "removed";
     EXPECT_FALSE(commit({audit::OperatorRemoved{ops}}));
+    EXPECT_FALSE(commit({audit::OperatorReassigned{ops, 1000, 4998}}));
     EXPECT_FALSE(commit({audit::OperatorAdded{operator_()}})) << "names are not reused";
     EXPECT_TRUE(commit({audit::OperatorAdded{twin}})) << "uids are";
 }

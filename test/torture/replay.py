@@ -149,6 +149,12 @@ class Replay:
     def operator_remove(self, entry, target, *_):
         self.row(entry, target, {"present"})["state"] = "removed"
 
+    def operator_reassign(self, entry, target, change, *_):
+        row = self.row(entry, target, {"present"})
+        if row["uid"] != change["before"]["uid"]:
+            raise Differs(f"entry {entry['seq']}: {target['name']} did not have that uid")
+        row["uid"] = change["after"]["uid"]
+
     def operator_grant(self, entry, target, change, seq):
         self.row(entry, target, {"present"})
         self.grant(target["name"], change["after"], seq)

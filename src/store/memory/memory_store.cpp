@@ -217,6 +217,14 @@ class Apply {
         operator_->is_removed = true;
         return {};
     }
+    Result<void> operator()(const audit::OperatorReassigned& e) {
+        Operator* operator_ = find_operator(e.name);
+        if (operator_ == nullptr || operator_->uid != e.before) return moved(OperatorRef{e.name});
+        for (const auto& [name, other] : rows_.operators)
+            if (other.uid == e.after && !other.is_removed) return moved(OperatorRef{e.name});
+        operator_->uid = e.after;
+        return {};
+    }
     Result<void> operator()(const audit::PermissionGranted& e) {
         Operator* operator_ = find_operator(e.name);
         if (operator_ == nullptr || std::ranges::count(operator_->grants, e.grant) != 0)

@@ -218,6 +218,13 @@ Result<void> apply(Connection& connection, const audit::Event& event, Revision r
                                       revision, e.name.text()),
                                   OperatorRef{e.name});
             },
+            [&](const audit::OperatorReassigned& e) {
+                return one_row_of(run(connection,
+                                      "UPDATE operator SET uid = ?, revision = ? WHERE name = ? AND uid = ?"
+                                      " AND is_removed = 0",
+                                      e.after, revision, e.name.text(), e.before),
+                                  OperatorRef{e.name});
+            },
             [&](const audit::PermissionGranted& e) -> Result<void> {
                 TRY(insert(connection, e.name, e.grant, revision));
                 return touch_operator(connection, e.name, revision);

@@ -166,6 +166,9 @@ std::vector<Place> places_of(const audit::Event& event, Revision revision) {
             [](const audit::OperatorRemoved& e) {
                 return std::vector{installation(), place(Kind::Operator, {e.name.text()})};
             },
+            [](const audit::OperatorReassigned& e) {
+                return std::vector{installation(), place(Kind::Operator, {e.name.text()})};
+            },
             [](const audit::PermissionGranted& e) {
                 return std::vector{installation(), place(Kind::Operator, {e.name.text()}), place_of(e.name, e.grant)};
             },
@@ -232,6 +235,10 @@ std::optional<Row> after(const audit::Event& event, Revision revision, const Pla
             [&](const audit::OperatorRemoved&) -> After {
                 if (kind == Kind::Installation) return before;
                 return changed(before, {{2, cell(true)}, {4, cell(revision)}});
+            },
+            [&](const audit::OperatorReassigned& e) -> After {
+                if (kind == Kind::Installation) return before;
+                return changed(before, {{1, cell(e.after)}, {4, cell(revision)}});
             },
             [&](const audit::PermissionGranted&) -> After {
                 if (kind == Kind::Installation) return before;
