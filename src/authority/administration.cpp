@@ -59,7 +59,8 @@ Result<void> require_holds(const Operator& who, const Grant& grant) {
                              grant.workspace ? "workspace " + grant.workspace->text() : "the whole installation"));
 }
 
-Result<Operator> require_operator(const store::Reader& reader, const OperatorName& name) {
+// Who the others are is for whoever may view the whole installation.
+Result<Operator> require_operator(const store::Reader& reader, const Operator& who, const OperatorName& name) {
     auto found = TRY(reader.operator_named(name));
     if (!found) {
         std::vector<std::string> names;
@@ -169,13 +170,14 @@ Result<Done> Authority::remove_workspace(const WorkspaceName& name, const Order&
                    const Workspace workspace = TRY(choose_workspace(context.reader, context.requester, name));
                    const Standing state = standing_at(workspace.condition, context.now);
                    if (state == Standing::Revoked) return {};
-                   TRY(for_each_identity(context.reader, name, [&](const Identity& identity) -> Result<bool> {
-                       if (identity.condition.stored == Standing::Revoked) return true;
-                       return Error(Code::StateRefuses,
-                                    fmt::format("workspace {} has identities that are not revoked, such as {}",
-                                                name.text(), identity.name.text()),
-                                    "revoke them first: marque revoke --filter …");
-                   }));
+                   TRY(for_each_identity(
+                       context.reader, name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+                           if (identity.condition.stored == Standing::Revoked) return true;
+                           return Error(Code::StateRefuses,
+                                        fmt::format("workspace {} has identities that are not revoked, such as {}",
+                                                    name.text(), identity.name.text()),
+                                        "revoke them first: marque revoke --filter …");
+                       }));
                    audit::JsonObject before{{"state", name_of(state)}, {"revision", workspace.revision}};
                    plan.changes.push_back({WorkspaceRef{name}, std::move(before), {{"state", "revoked"}}});
                    plan.events.emplace_back(audit::Revoked{WorkspaceRef{name}, name_of(state)});
@@ -200,25 +202,26 @@ Result<Done> Authority::add_environment(const EnvironmentRequest& request, const
 }
 
 Result<Done> Authority::remove_environment(const EnvironmentName& name, const Order& order) {
-    return run({"environment remove", "environment.revoke"}, order,
-               [&](const Context& context, Plan& plan) -> Result<void> {
-                   const WorkspaceName& workspace = context.workspace->name;
-                   plan.about = EnvironmentRef{workspace, name};
-                   const Environment environment = TRY(require_environment(context.reader, workspace, name));
-                   const Standing state = standing_at(environment.condition, context.now);
-                   if (state == Standing::Revoked) return {};
-                   TRY(for_each_identity(context.reader, workspace, [&](const Identity& identity) -> Result<bool> {
-                       if (identity.environment != name || identity.condition.stored == Standing::Revoked) return true;
-                       return Error(Code::StateRefuses,
-                                    fmt::format("environment {} has identities that are not revoked, such as {}",
-                                                name.text(), identity.name.text()),
-                                    "revoke them first: marque revoke --filter env=" + name.text());
-                   }));
-                   audit::JsonObject before{{"state", name_of(state)}, {"revision", environment.revision}};
-                   plan.changes.push_back({plan.about, std::move(before), {{"state", "revoked"}}});
-                   plan.events.emplace_back(audit::Revoked{plan.about, name_of(state)});
-                   return {};
-               });
+    return run(
+        {"environment remove", "environment.revoke"}, order, [&](const Context& context, Plan& plan) -> Result<void> {
+            const WorkspaceName& workspace = context.workspace->name;
+            plan.about = EnvironmentRef{workspace, name};
+            const Environment environment = TRY(require_environment(context.reader, workspace, name));
+            const Standing state = standing_at(environment.condition, context.now);
+            if (state == Standing::Revoked) return {};
+            TRY(for_each_identity(
+                context.reader, workspace, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+                    if (identity.environment != name || identity.condition.stored == Standing::Revoked) return true;
+                    return Error(Code::StateRefuses,
+                                 fmt::format("environment {} has identities that are not revoked, such as {}",
+                                             name.text(), identity.name.text()),
+                                 "revoke them first: marque revoke --filter env=" + name.text());
+                }));
+            audit::JsonObject before{{"state", name_of(state)}, {"revision", environment.revision}};
+            plan.changes.push_back({plan.about, std::move(before), {{"state", "revoked"}}});
+            plan.events.emplace_back(audit::Revoked{plan.about, name_of(state)});
+            return {};
+        });
 }
 
 Result<Done> Authority::set_protection(const EnvironmentName& name, Protection protection, const Order& order) {
@@ -283,7 +286,7 @@ Result<Done> Authority::remove_operator(const OperatorName& name, const Order& o
                        plan.notes.push_back("operator " + name.text() + " was removed already");
                        return {};
                    }
-                   const Operator removed = TRY(require_operator(context.reader, name));
+                   const Operator removed = TRY(require_operator(context.reader, context.requester, name));
                    TRY(require_another_manager(context.reader, name));
                    plan.changes.push_back({plan.about, revision_json(removed.revision), {{"state", "removed"}}});
                    plan.events.emplace_back(audit::OperatorRemoved{name});
@@ -298,8 +301,9 @@ Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, cons
         {"operator grant", "operator.grant", !grant.workspace}, placed,
         [&](const Context& context, Plan& plan) -> Result<void> {
             plan.about = OperatorRef{name};
+            TRY(context.reader.require_complete());
             TRY(require_workspace_of(context.reader, grant));
-            const Operator holder = TRY(require_operator(context.reader, name));
+            const Operator holder = TRY(require_operator(context.reader, context.requester, name));
             if (std::ranges::count(holder.grants, grant) != 0) {
                 plan.notes.push_back(
                     fmt::format("operator {} holds {} there already", name.text(), name_of(grant.permission)));
@@ -318,7 +322,8 @@ Result<Done> Authority::withdraw(const OperatorName& name, const Grant& grant, c
         {"operator withdraw", "operator.withdraw", !grant.workspace}, placed,
         [&](const Context& context, Plan& plan) -> Result<void> {
             plan.about = OperatorRef{name};
-            const Operator holder = TRY(require_operator(context.reader, name));
+            TRY(context.reader.require_complete());
+            const Operator holder = TRY(require_operator(context.reader, context.requester, name));
             if (std::ranges::count(holder.grants, grant) == 0) {
                 plan.notes.push_back(
                     fmt::format("operator {} does not hold {} there", name.text(), name_of(grant.permission)));

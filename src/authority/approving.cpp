@@ -116,6 +116,8 @@ Result<Approvers> approvers_of(const store::Reader& reader) {
 }
 
 Result<void> Authority::pass_gate(const Context& context, const Order& order, Proven& proven, Plan& plan) const {
+    // Whatever was planned, it was planned of everything that there is.
+    TRY(context.reader.require_complete());
     const Approvers approvers = TRY(approvers_of(context.reader));
     if (approvers.owners.empty())
         return Error(
@@ -219,7 +221,7 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
         asked_about = TRY(reader.owners());
         auto found = signatures_.signer(approval.text, signature, asked_about);
         if (found || found.error().code != Code::PermissionDenied) return found;
-        for (const Approval& other : TRY(reader.approvals(clock_.now(), 10)))
+        for (const Approval& other : TRY(reader.approvals(clock_.now(), 10, store::Listing::AsFound)))
             if (other.id != id && holds(who, other.workspace, Permission::View) &&
                 signatures_.signer(other.text, signature, asked_about))
                 return Error(Code::PermissionDenied,
@@ -231,6 +233,7 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
 
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         plan.about = ApprovalRef{id};
+        TRY(context.reader.require_complete());
         const Approval approval = TRY(find_approval(context.reader, context.requester, id));
         const Approvers approvers = TRY(approvers_of(context.reader));
         const ApprovalState state = state_at(approval, approvers, context.now);

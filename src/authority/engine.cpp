@@ -118,13 +118,13 @@ Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const
         const auto workspace = TRY(reader.workspace(*name));
         if (workspace) return *workspace;
         std::vector<std::string> names;
-        for (const Workspace& other : TRY(reader.workspaces()))
+        for (const Workspace& other : TRY(reader.workspaces(store::Listing::AsFound)))
             if (holds(who, other.name, Permission::View)) names.push_back(other.name.text());
         return Error(Code::NotFound, "there is no workspace " + name->text(),
                      did_you_mean(name->text(), names, "see marque workspace list"));
     }
     std::vector<Workspace> visible;
-    for (const Workspace& workspace : TRY(reader.workspaces()))
+    for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::AsFound)))
         if (workspace.condition.stored != Standing::Revoked && holds(who, workspace.name, Permission::View))
             visible.push_back(workspace);
     if (visible.size() == 1) return visible.front();

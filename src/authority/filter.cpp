@@ -131,7 +131,7 @@ Result<IdentityView> view_of(const store::Reader& reader, const Workspace& works
     };
     apply(standing_at(environment->condition, now), "environment " + environment->name.text());
     apply(standing_at(workspace.condition, now), "workspace " + workspace.name.text());
-    for (Credential& credential : TRY(reader.credentials(identity.workspace, identity.name))) {
+    for (Credential& credential : TRY(reader.credentials(identity.workspace, identity.name, store::Listing::AsFound))) {
         const CredentialState state = state_at(credential, now);
         auto last_use = TRY(reader.last_use(credential.id));
         auto refused = TRY(reader.refused_uses(credential.id));
@@ -146,11 +146,11 @@ Result<IdentityView> view_of(const store::Reader& reader, const Workspace& works
     return view;
 }
 
-Result<void> for_each_identity(const store::Reader& reader, const WorkspaceName& workspace,
+Result<void> for_each_identity(const store::Reader& reader, const WorkspaceName& workspace, store::Listing listing,
                                const std::function<Result<bool>(const Identity&)>& visit) {
     std::optional<IdentityName> after;
     for (;;) {
-        const auto page = TRY(reader.identities(workspace, after, page_size));
+        const auto page = TRY(reader.identities(workspace, after, page_size, listing));
         for (const Identity& identity : page)
             if (!TRY(visit(identity))) return {};
         if (page.size() < page_size) return {};

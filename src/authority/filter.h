@@ -51,12 +51,14 @@ struct Filter {
     Result<void> set_state(std::string_view word);
 };
 
+// Its credentials are listed as they are found; to know that none was taken away takes Reader::require_complete().
 // Errors: Unavailable, Corrupt.
 Result<IdentityView> view_of(const store::Reader& reader, const domain::Workspace& workspace,
                              const domain::Identity& identity, Instant now);
 
 // Every identity of the workspace, in the order of names, until `visit` says false.
 Result<void> for_each_identity(const store::Reader& reader, const domain::WorkspaceName& workspace,
+                               store::Listing listing,
                                const std::function<Result<bool>(const domain::Identity&)>& visit);
 
 inline constexpr std::size_t most_labels = 32;

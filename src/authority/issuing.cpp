@@ -88,7 +88,8 @@ bool is_final(const Error& error) {
 
 // The one credential that `rotate NAME` means.
 Result<Credential> rotatable_of(const store::Reader& reader, const Identity& identity, Instant now) {
-    std::vector<Credential> candidates, all = TRY(reader.credentials(identity.workspace, identity.name));
+    std::vector<Credential> candidates,
+        all = TRY(reader.credentials(identity.workspace, identity.name, store::Listing::AsFound));
     for (const Credential& credential : all)
         if (rule_for(state_at(credential, now), CredentialAction::Rotate).ruling == Ruling::Allowed)
             candidates.push_back(credential);

@@ -26,24 +26,25 @@ bool is_news(const Credential& credential, const std::optional<Instant>& since, 
 Result<Notices> notices(const store::Reader& reader, const std::optional<Instant>& since, Instant now,
                         Duration within) {
     Notices found;
-    for (const Workspace& workspace : TRY(reader.workspaces()))
-        TRY(for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-            const IdentityView view = TRY(view_of(reader, workspace, identity, now));
-            for (const CredentialView& one : view.credentials) {
-                Notice notice{ref_of(one.credential), identity.environment, identity.contact, {}, {}};
-                const bool is_stopped_in_use =
-                    one.refused && one.refused->reason != name_of(Reason::EnvironmentDiffers);
-                if (is_stopped_in_use && (!since || one.refused->last_at > *since)) {
-                    notice.refused = one.refused;
-                    found.revoked_in_use.push_back(notice);
-                } else if (view.own_state != Standing::Revoked && is_live(one.state) && one.credential.expires_at &&
-                           is_news(one.credential, since, now, within)) {
-                    notice.expires_at = one.credential.expires_at;
-                    found.expiring_soon.push_back(std::move(notice));
+    for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::Complete)))
+        TRY(for_each_identity(
+            reader, workspace.name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+                const IdentityView view = TRY(view_of(reader, workspace, identity, now));
+                for (const CredentialView& one : view.credentials) {
+                    Notice notice{ref_of(one.credential), identity.environment, identity.contact, {}, {}};
+                    const bool is_stopped_in_use =
+                        one.refused && one.refused->reason != name_of(Reason::EnvironmentDiffers);
+                    if (is_stopped_in_use && (!since || one.refused->last_at > *since)) {
+                        notice.refused = one.refused;
+                        found.revoked_in_use.push_back(notice);
+                    } else if (view.own_state != Standing::Revoked && is_live(one.state) && one.credential.expires_at &&
+                               is_news(one.credential, since, now, within)) {
+                        notice.expires_at = one.credential.expires_at;
+                        found.expiring_soon.push_back(std::move(notice));
+                    }
                 }
-            }
-            return true;
-        }));
+                return true;
+            }));
     return found;
 }
 

@@ -21,7 +21,8 @@ Result<Identity> require_identity(const store::Reader& reader, const WorkspaceNa
                                   const IdentityName& name) {
     if (auto identity = TRY(reader.identity(workspace, name))) return std::move(*identity);
     std::vector<std::string> names;
-    for (const Identity& identity : TRY(reader.identities(workspace, std::nullopt, suggestion_candidates)))
+    for (const Identity& identity :
+         TRY(reader.identities(workspace, std::nullopt, suggestion_candidates, store::Listing::AsFound)))
         names.push_back(identity.name.text());
     return Error(Code::NotFound, "there is no identity " + name.text() + " in workspace " + workspace.text(),
                  did_you_mean(name.text(), names, "see marque list"));
@@ -31,7 +32,8 @@ Result<Environment> require_environment(const store::Reader& reader, const Works
                                         const EnvironmentName& name) {
     if (auto environment = TRY(reader.environment(workspace, name))) return std::move(*environment);
     std::vector<std::string> names;
-    for (const Environment& environment : TRY(reader.environments(workspace))) names.push_back(environment.name.text());
+    for (const Environment& environment : TRY(reader.environments(workspace, store::Listing::AsFound)))
+        names.push_back(environment.name.text());
     return Error(Code::NotFound, "there is no environment " + name.text() + " in workspace " + workspace.text(),
                  did_you_mean(name.text(), names, "see marque environment list"));
 }

@@ -81,13 +81,14 @@ Result<std::vector<Affected>> find_affected(const store::Reader& reader, const W
             },
             [&](const Filter& filter) -> Result<std::vector<Affected>> {
                 std::vector<Affected> all;
-                TRY(for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-                    if (identity.condition.stored != Standing::Revoked &&
-                        filter.matches(TRY(view_of(reader, workspace, identity, now)), now))
-                        all.push_back(
-                            affected(ref_of(identity), identity.condition, identity.revision, actions.standing, now));
-                    return true;
-                }));
+                TRY(for_each_identity(reader, workspace.name, store::Listing::Complete,
+                                      [&](const Identity& identity) -> Result<bool> {
+                                          if (identity.condition.stored != Standing::Revoked &&
+                                              filter.matches(TRY(view_of(reader, workspace, identity, now)), now))
+                                              all.push_back(affected(ref_of(identity), identity.condition,
+                                                                     identity.revision, actions.standing, now));
+                                          return true;
+                                      }));
                 if (all.empty()) return Error(Code::NotFound, "no identity meets these conditions", "see marque list");
                 return all;
             },
@@ -117,11 +118,18 @@ Result<void> add_stops(const store::Reader& reader, const Workspace& workspace, 
         TRY(add_of(TRY(require_identity(reader, about->workspace, about->name))));
         return {};
     }
-    return for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-        const auto* environment = std::get_if<EnvironmentRef>(&subject);
-        if (environment != nullptr && identity.environment != environment->name) return true;
-        return add_of(identity);
-    });
+    // It stops whatever else does, so a row that was taken away is no reason to refuse.
+    if (const auto complete = reader.require_complete(); !complete) {
+        if (complete.error().tampered.empty()) return complete;
+        plan.are_stops_complete = false;
+        plan.notes.push_back("more may stop than is listed: " + complete.error().message);
+    }
+    return for_each_identity(reader, workspace.name, store::Listing::AsFound,
+                             [&](const Identity& identity) -> Result<bool> {
+                                 const auto* environment = std::get_if<EnvironmentRef>(&subject);
+                                 if (environment != nullptr && identity.environment != environment->name) return true;
+                                 return add_of(identity);
+                             });
 }
 
 // The protected environments in which the subject is, or that are under it.
@@ -137,7 +145,7 @@ Result<std::set<EnvironmentName>> protected_places(const store::Reader& reader, 
     } else if (const auto* environment = std::get_if<EnvironmentRef>(&subject)) {
         add(TRY(require_environment(reader, workspace, environment->name)));
     } else {
-        for (const Environment& one : TRY(reader.environments(workspace))) add(one);
+        for (const Environment& one : TRY(reader.environments(workspace, store::Listing::Complete))) add(one);
     }
     return names;
 }
@@ -151,7 +159,7 @@ Result<std::vector<Identity>> members(const store::Reader& reader, const Workspa
         found.push_back(TRY(require_identity(reader, workspace, about->name)));
         return found;
     }
-    TRY(for_each_identity(reader, workspace, [&](const Identity& identity) -> Result<bool> {
+    TRY(for_each_identity(reader, workspace, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
         if (places.contains(identity.environment) && identity.condition.stored != Standing::Revoked)
             found.push_back(identity);
         return true;

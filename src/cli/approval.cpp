@@ -70,12 +70,12 @@ Result<View> view_of(Shell& shell, const ApprovalId& id) {
     return std::move(*view);
 }
 
-Result<std::vector<View>> views(Shell& shell, bool is_all) {
+Result<std::vector<View>> views(Shell& shell, bool is_all, store::Listing listing) {
     std::vector<View> views;
     TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
         const Approvers approvers = TRY(authority::approvers_of(overview.reader));
         const auto open_at = is_all ? std::nullopt : std::optional(overview.now);
-        for (Approval& approval : TRY(overview.reader.approvals(open_at, most_read)))
+        for (Approval& approval : TRY(overview.reader.approvals(open_at, most_read, listing)))
             if (views.size() < most_listed && authority::holds(overview.viewer, approval.workspace, Permission::View))
                 views.push_back({std::move(approval), approvers, overview.now});
         return {};
@@ -104,7 +104,7 @@ void print_list(Shell& shell, const std::vector<View>& views) {
 Result<int> watch(Shell& shell) {
     std::map<ApprovalId, std::string> known;
     for (;;) {
-        auto all = TRY(views(shell, true));
+        auto all = TRY(views(shell, true, store::Listing::AsFound));
         std::ranges::reverse(all);
         for (const View& view : all) {
             const std::string now = fmt::format("{} ({})", name_of(view.state()), view.signatures());
@@ -126,7 +126,7 @@ Result<int> watch(Shell& shell) {
 
 Result<int> run_list(Shell& shell, const Options& options) {
     if (options.watches) return watch(shell);
-    const auto all = TRY(views(shell, options.is_all));
+    const auto all = TRY(views(shell, options.is_all, store::Listing::Complete));
     if (shell.is_json()) {
         audit::JsonArray list;
         for (const View& view : all) list.emplace_back(to_json(view));

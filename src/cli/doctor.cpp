@@ -92,16 +92,17 @@ Result<void> examine_rows(const store::Reader& reader, Instant now, Examination&
     examination.add(managers > 0, Health::Ill, fmt::format("operators who manage everything: {}", managers),
                     "no operator manages the installation");
     std::size_t identities = 0, credentials = 0, pending = 0;
-    for (const Workspace& workspace : TRY(reader.workspaces()))
-        TRY(authority::for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
-            ++identities;
-            const auto view = TRY(authority::view_of(reader, workspace, identity, now));
-            for (const auto& credential : view.credentials) {
-                ++credentials;
-                if (credential.state == CredentialState::Pending) ++pending;
-            }
-            return true;
-        }));
+    for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::Complete)))
+        TRY(authority::for_each_identity(
+            reader, workspace.name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+                ++identities;
+                const auto view = TRY(authority::view_of(reader, workspace, identity, now));
+                for (const auto& credential : view.credentials) {
+                    ++credentials;
+                    if (credential.state == CredentialState::Pending) ++pending;
+                }
+                return true;
+            }));
     examination.add(Health::Well,
                     fmt::format("every row reads; identities: {}, credentials: {}", identities, credentials));
     if (pending > 0)

@@ -50,7 +50,8 @@ Result<int> run_list(Shell& shell, const Options&) {
             ->look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) -> Result<void> {
                 Table table({"ENVIRONMENT", "STATE", "PROTECTED", "LONGEST LIFE"});
                 audit::JsonArray list;
-                for (const Environment& environment : TRY(sight.reader.environments(sight.workspace.name))) {
+                for (const Environment& environment :
+                     TRY(sight.reader.environments(sight.workspace.name, store::Listing::Complete))) {
                     list.emplace_back(environment_json(environment, sight.now));
                     table.add({environment.name.text(),
                                shell.paint().state(name_of(standing_at(environment.condition, sight.now))),

@@ -62,20 +62,21 @@ Result<void> list(Shell& shell, const Options& options, const authority::Filter&
     Table table({"NAME", "KIND", "ENV", "STATE", "CREATED", "LIVE", "EXPIRES", "LAST USED"});
     audit::JsonArray identities;
     std::size_t count = 0;
-    TRY(authority::for_each_identity(sight.reader, sight.workspace.name, [&](const Identity& identity) -> Result<bool> {
-        const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
-        if (!filter.matches(view, sight.now)) return true;
-        ++count;
-        if (options.names_only && !shell.is_json())
-            shell.print(identity.name.text() + "\n");
-        else if (options.names_only)
-            identities.emplace_back(identity.name.text());
-        else if (shell.is_json())
-            identities.emplace_back(to_json(view));
-        else
-            table.add(row_of(view, sight.now, shell.paint()));
-        return true;
-    }));
+    TRY(authority::for_each_identity(
+        sight.reader, sight.workspace.name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+            const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
+            if (!filter.matches(view, sight.now)) return true;
+            ++count;
+            if (options.names_only && !shell.is_json())
+                shell.print(identity.name.text() + "\n");
+            else if (options.names_only)
+                identities.emplace_back(identity.name.text());
+            else if (shell.is_json())
+                identities.emplace_back(to_json(view));
+            else
+                table.add(row_of(view, sight.now, shell.paint()));
+            return true;
+        }));
     if (options.names_only && !shell.is_json()) return {};
     if (shell.is_json())
         shell.print_json({{"workspace", sight.workspace.name.text()}, {"identities", std::move(identities)}});

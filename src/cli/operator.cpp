@@ -81,6 +81,7 @@ audit::JsonObject operator_json(const Operator& operator_) {
 
 Result<int> run_list(Shell& shell, const Options&) {
     TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
+        TRY(overview.reader.require_complete());
         Table table({"OPERATOR", "UID", "STATE", "HOLDS"});
         audit::JsonArray list;
         for (const Operator& operator_ : TRY(overview.reader.operators())) {

@@ -49,7 +49,7 @@ Result<int> run_list(Shell& shell, const Options&) {
     TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
         Table table({"WORKSPACE", "STATE", "CREATED"});
         audit::JsonArray list;
-        for (const Workspace& workspace : TRY(overview.reader.workspaces())) {
+        for (const Workspace& workspace : TRY(overview.reader.workspaces(store::Listing::Complete))) {
             const char* state = name_of(standing_at(workspace.condition, overview.now));
             list.emplace_back(audit::JsonObject{{"workspace", workspace.name.text()},
                                                 {"state", state},

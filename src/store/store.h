@@ -82,6 +82,14 @@ struct Visitor {
     Visit<CredentialFacts> credential;
 };
 
+// What a list is worth. A row that somebody changed, or put there, is refused either way.
+enum class Listing {
+    // A row that somebody took away is refused too. This reads every row of the store, once for each snapshot.
+    Complete,
+    // A row that somebody took away goes unnoticed. For hints, for showing, and for what decides nothing.
+    AsFound,
+};
+
 inline Visitor nothing_to_visit() {
     const auto nothing = [](const auto&) -> Result<void> { return {}; };
     return {nothing, nothing, nothing, nothing};
@@ -98,26 +106,32 @@ class Reader {
     // once. A hint.
     virtual Result<void> prepare_for(const std::set<domain::Subject>&) const { return {}; }
 
+    // Checks that no row was taken away, so that every list of this snapshot, whenever it is read, is complete.
+    // Errors: Corrupt, which names a row that is wrong.
+    virtual Result<void> require_complete() const = 0;
+
     virtual Result<std::optional<domain::Installation>> installation() const = 0;
 
     virtual Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const = 0;
-    virtual Result<std::vector<domain::Workspace>> workspaces() const = 0;
+    virtual Result<std::vector<domain::Workspace>> workspaces(Listing listing) const = 0;
 
     virtual Result<std::optional<domain::Environment>> environment(const domain::WorkspaceName& workspace,
                                                                    const domain::EnvironmentName& name) const = 0;
-    virtual Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace) const = 0;
+    virtual Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace,
+                                                                  Listing listing) const = 0;
 
     virtual Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
                                                              const domain::IdentityName& name) const = 0;
     // At most `limit` identities in the order of their names, those after `after` only.
     virtual Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
                                                              const std::optional<domain::IdentityName>& after,
-                                                             std::size_t limit) const = 0;
+                                                             std::size_t limit, Listing listing) const = 0;
 
     virtual Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const = 0;
     // Oldest first.
     virtual Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
-                                                                const domain::IdentityName& identity) const = 0;
+                                                                const domain::IdentityName& identity,
+                                                                Listing listing) const = 0;
     virtual Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const = 0;
     virtual Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const = 0;
     // At most `limit` credentials with refused uses of which no event has told yet, while the latest that did is of
@@ -131,19 +145,21 @@ class Reader {
     // of the store.
     virtual Result<std::vector<std::string>> examine_rows() const = 0;
 
-    // Removed operators are found by name and not by uid.
+    // Removed operators are found by name and not by uid. That an operator or an owner was taken away is always
+    // noticed; that a permission was, by require_complete() alone: who holds less may do less.
     virtual Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const = 0;
     virtual Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const = 0;
     virtual Result<std::vector<domain::Operator>> operators() const = 0;
     virtual Result<std::vector<domain::Owner>> owners() const = 0;
 
+    // That a signature was taken away is noticed by require_complete() alone.
     virtual Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const = 0;
-    // Those that one operator asked for after a time, newest first.
+    // Those that one operator asked for after a time, newest first. Complete.
     virtual Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
                                                                Instant after) const = 0;
     // The newest `limit`, newest first; with a time only those that are open then, whether signed or not.
-    virtual Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
-                                                            std::size_t limit) const = 0;
+    virtual Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                                            Listing listing) const = 0;
 
     virtual Result<StoredHead> head() const = 0;
     // At most `limit` entries after the first `after`, in order: what happened since a revision.

@@ -184,7 +184,8 @@ Result<std::vector<Verifier::Row>> Verifier::read_rows(const store::Reader& read
                     const bool cuts_otherwise = identity && index_.cuts_otherwise(ref, identity->scopes);
                     TRY(add(std::move(identity), subject));
                     if (!cuts_otherwise) return {};
-                    for (Credential& credential : TRY(reader.credentials(ref.workspace, ref.name)))
+                    for (Credential& credential :
+                         TRY(reader.credentials(ref.workspace, ref.name, store::Listing::AsFound)))
                         rows.emplace_back(std::move(credential));
                     return {};
                 },

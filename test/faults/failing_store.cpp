@@ -12,6 +12,10 @@ class FailingReader final : public store::Reader {
  public:
     FailingReader(const store::Reader& inner, FaultPlan& plan) : inner_(inner), plan_(plan) {}
 
+    Result<void> require_complete() const override {
+        TRY(plan_.at_call());
+        return inner_.require_complete();
+    }
     Result<std::optional<Installation>> installation() const override {
         TRY(plan_.at_call());
         return inner_.installation();
@@ -20,36 +24,37 @@ class FailingReader final : public store::Reader {
         TRY(plan_.at_call());
         return inner_.workspace(name);
     }
-    Result<std::vector<Workspace>> workspaces() const override {
+    Result<std::vector<Workspace>> workspaces(store::Listing listing) const override {
         TRY(plan_.at_call());
-        return inner_.workspaces();
+        return inner_.workspaces(listing);
     }
     Result<std::optional<Environment>> environment(const WorkspaceName& workspace,
                                                    const EnvironmentName& name) const override {
         TRY(plan_.at_call());
         return inner_.environment(workspace, name);
     }
-    Result<std::vector<Environment>> environments(const WorkspaceName& workspace) const override {
+    Result<std::vector<Environment>> environments(const WorkspaceName& workspace,
+                                                  store::Listing listing) const override {
         TRY(plan_.at_call());
-        return inner_.environments(workspace);
+        return inner_.environments(workspace, listing);
     }
     Result<std::optional<Identity>> identity(const WorkspaceName& workspace, const IdentityName& name) const override {
         TRY(plan_.at_call());
         return inner_.identity(workspace, name);
     }
     Result<std::vector<Identity>> identities(const WorkspaceName& workspace, const std::optional<IdentityName>& after,
-                                             std::size_t limit) const override {
+                                             std::size_t limit, store::Listing listing) const override {
         TRY(plan_.at_call());
-        return inner_.identities(workspace, after, limit);
+        return inner_.identities(workspace, after, limit, listing);
     }
     Result<std::optional<Credential>> credential(const CredentialId& id) const override {
         TRY(plan_.at_call());
         return inner_.credential(id);
     }
-    Result<std::vector<Credential>> credentials(const WorkspaceName& workspace,
-                                                const IdentityName& identity) const override {
+    Result<std::vector<Credential>> credentials(const WorkspaceName& workspace, const IdentityName& identity,
+                                                store::Listing listing) const override {
         TRY(plan_.at_call());
-        return inner_.credentials(workspace, identity);
+        return inner_.credentials(workspace, identity, listing);
     }
     Result<std::optional<LastUse>> last_use(const CredentialId& id) const override {
         TRY(plan_.at_call());
@@ -95,9 +100,10 @@ class FailingReader final : public store::Reader {
         TRY(plan_.at_call());
         return inner_.approvals_of(requester, after);
     }
-    Result<std::vector<Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit) const override {
+    Result<std::vector<Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                            store::Listing listing) const override {
         TRY(plan_.at_call());
-        return inner_.approvals(open_at, limit);
+        return inner_.approvals(open_at, limit, listing);
     }
     Result<store::StoredHead> head() const override {
         TRY(plan_.at_call());

@@ -137,7 +137,8 @@ Result<bool> is_revoked(Process& process, const char* name) {
 
 Result<CredentialId> only_credential(Process& process, const char* name) {
     return store::read_from(process.store(), [&](const store::Reader& reader) -> Result<CredentialId> {
-        const auto all = TRY(reader.credentials(*WorkspaceName::parse("default"), *IdentityName::parse(name)));
+        const auto all = TRY(
+            reader.credentials(*WorkspaceName::parse("default"), *IdentityName::parse(name), store::Listing::Complete));
         CHECK(all.size() == 1);
         return all.front().id;
     });
@@ -193,7 +194,7 @@ std::vector<Operation> operations() {
         {"ask the owners", [](Process& process) { return drop(process.create_identities({"vault"}, "production")); },
          [](Process& process) -> Result<bool> {
              return store::read_from(process.store(), [](const store::Reader& reader) -> Result<bool> {
-                 return !TRY(reader.approvals(std::nullopt, 1)).empty();
+                 return !TRY(reader.approvals(std::nullopt, 1, store::Listing::Complete)).empty();
              });
          }},
         {"note a use",

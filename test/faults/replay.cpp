@@ -176,17 +176,19 @@ Row row_of(const Credential& credential) {
 
 Result<void> add_workspace(const store::Reader& reader, const Workspace& workspace, Rows& rows) {
     rows[WorkspaceRef{workspace.name}] = standing_row(workspace.condition, workspace.revision);
-    for (const Environment& environment : TRY(reader.environments(workspace.name))) {
+    for (const Environment& environment : TRY(reader.environments(workspace.name, store::Listing::Complete))) {
         Row row = standing_row(environment.condition, environment.revision);
         row["protected"] = environment.protection == Protection::Protected ? "true" : "false";
         rows[EnvironmentRef{environment.workspace, environment.name}] = std::move(row);
     }
-    for (const Identity& identity : TRY(reader.identities(workspace.name, std::nullopt, all))) {
+    for (const Identity& identity :
+         TRY(reader.identities(workspace.name, std::nullopt, all, store::Listing::Complete))) {
         Row row = standing_row(identity.condition, identity.revision);
         row["environment"] = identity.environment.text();
         row["scopes"] = identity.scopes.text();
         rows[IdentityRef{identity.workspace, identity.name}] = std::move(row);
-        for (const Credential& credential : TRY(reader.credentials(workspace.name, identity.name)))
+        for (const Credential& credential :
+             TRY(reader.credentials(workspace.name, identity.name, store::Listing::Complete)))
             rows[CredentialRef{credential.workspace, credential.identity, credential.id}] = row_of(credential);
     }
     return {};
@@ -197,7 +199,8 @@ Result<Rows> stored_rows(const store::Reader& reader) {
     if (const auto installation = TRY(reader.installation()))
         rows[InstallationRef{}] = {{"quorum", std::to_string(installation->policy.quorum)},
                                    {"sole_owner", installation->policy.has_sole_owner ? "true" : "false"}};
-    for (const Workspace& workspace : TRY(reader.workspaces())) TRY(add_workspace(reader, workspace, rows));
+    for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::Complete)))
+        TRY(add_workspace(reader, workspace, rows));
     for (const Operator& one : TRY(reader.operators())) {
         Row row{{"state", one.is_removed ? "removed" : "present"}, {"uid", std::to_string(one.uid)}};
         for (const Grant& grant : one.grants)
@@ -207,7 +210,7 @@ Result<Rows> stored_rows(const store::Reader& reader) {
     for (const Owner& owner : TRY(reader.owners()))
         rows[OwnerRef{owner.fingerprint}] = {{"public_key", owner.public_key},
                                              {"operator", owner.operator_name ? owner.operator_name->text() : ""}};
-    for (const Approval& approval : TRY(reader.approvals(std::nullopt, all))) {
+    for (const Approval& approval : TRY(reader.approvals(std::nullopt, all, store::Listing::Complete))) {
         std::string signatures;
         for (const OwnerSignature& one : approval.signatures) signatures += one.fingerprint + " " + one.text + "\n";
         rows[ApprovalRef{approval.id}] = {{"state", name_of(approval.stored)},

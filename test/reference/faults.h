@@ -40,21 +40,25 @@ class FaultyReader final : public store::Reader {
  public:
     FaultyReader(const store::Reader& inner, Faults& faults) : inner_(inner), faults_(faults) {}
 
+    Result<void> require_complete() const override {
+        return ask([&] { return inner_.require_complete(); });
+    }
     Result<std::optional<domain::Installation>> installation() const override {
         return ask([&] { return inner_.installation(); });
     }
     Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const override {
         return ask([&] { return inner_.workspace(name); });
     }
-    Result<std::vector<domain::Workspace>> workspaces() const override {
-        return ask([&] { return inner_.workspaces(); });
+    Result<std::vector<domain::Workspace>> workspaces(store::Listing listing) const override {
+        return ask([&] { return inner_.workspaces(listing); });
     }
     Result<std::optional<domain::Environment>> environment(const domain::WorkspaceName& workspace,
                                                            const domain::EnvironmentName& name) const override {
         return ask([&] { return inner_.environment(workspace, name); });
     }
-    Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace) const override {
-        return ask([&] { return inner_.environments(workspace); });
+    Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace,
+                                                          store::Listing listing) const override {
+        return ask([&] { return inner_.environments(workspace, listing); });
     }
     Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
                                                      const domain::IdentityName& name) const override {
@@ -62,15 +66,16 @@ class FaultyReader final : public store::Reader {
     }
     Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
                                                      const std::optional<domain::IdentityName>& after,
-                                                     std::size_t limit) const override {
-        return ask([&] { return inner_.identities(workspace, after, limit); });
+                                                     std::size_t limit, store::Listing listing) const override {
+        return ask([&] { return inner_.identities(workspace, after, limit, listing); });
     }
     Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const override {
         return ask([&] { return inner_.credential(id); });
     }
     Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
-                                                        const domain::IdentityName& identity) const override {
-        return ask([&] { return inner_.credentials(workspace, identity); });
+                                                        const domain::IdentityName& identity,
+                                                        store::Listing listing) const override {
+        return ask([&] { return inner_.credentials(workspace, identity, listing); });
     }
     Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override {
         return ask([&] { return inner_.last_use(id); });
@@ -106,9 +111,9 @@ class FaultyReader final : public store::Reader {
                                                        Instant after) const override {
         return ask([&] { return inner_.approvals_of(requester, after); });
     }
-    Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
-                                                    std::size_t limit) const override {
-        return ask([&] { return inner_.approvals(open_at, limit); });
+    Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                                    store::Listing listing) const override {
+        return ask([&] { return inner_.approvals(open_at, limit, listing); });
     }
     Result<store::StoredHead> head() const override {
         return ask([&] { return inner_.head(); });

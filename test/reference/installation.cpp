@@ -338,12 +338,12 @@ Result<std::string> Installation::listing() {
         const Instant now = clock.now();
         std::map<CredentialId, std::string> credentials;
         std::string environments, identities, text;
-        auto workspaces = TRY(reader.workspaces());
+        auto workspaces = TRY(reader.workspaces(store::Listing::Complete));
         std::ranges::sort(workspaces, {}, &Workspace::name);
         for (const Workspace& workspace : workspaces) {
             const std::string& name = workspace.name.text();
             text += fmt::format("workspace {} {}\n", name, name_of(standing_at(workspace.condition, now)));
-            auto places = TRY(reader.environments(workspace.name));
+            auto places = TRY(reader.environments(workspace.name, store::Listing::Complete));
             std::ranges::sort(places, {}, &Environment::name);
             for (const Environment& one : places)
                 environments += fmt::format("environment {} {} {} {}\n", name, one.name.text(),
@@ -383,7 +383,7 @@ Result<std::string> Installation::listing() {
         for (const Owner& one : owners)
             text += fmt::format("owner {} {}\n", one.fingerprint, one.operator_name ? one.operator_name->text() : "");
         std::map<std::string, std::string> requests;
-        for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000)))
+        for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000, store::Listing::Complete)))
             requests[one.id.string()] =
                 fmt::format("request {} {} {} {}\n", one.id.string(), one.requester.text(),
                             name_of(state_at(one, approvers, now)), count_of(counting(one, approvers)));

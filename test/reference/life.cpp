@@ -412,7 +412,7 @@ class Life {
                 return {};
             };
             TRY(reader.visit_all(visitor));
-            for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000)))
+            for (const Approval& one : TRY(reader.approvals(std::nullopt, 1'000'000, store::Listing::Complete)))
                 if (!model_.requests.contains(one.id.string()) && credentials.empty()) made = {one.id.string()};
             return {};
         });

@@ -146,7 +146,7 @@ TEST_P(StoreContract, SuccessionReadsBack) {
     next.succession = Succession{id, OldCredential::RetiresWhenNewIsUsed, Duration(2h)};
     ASSERT_TRUE(commit({audit::CredentialIssued{next}}));
     EXPECT_EQ(read([&](const Reader& r) { return r.credential(id2); })->succession, next.succession);
-    const auto both = read([&](const Reader& r) { return r.credentials(workspace, codex); });
+    const auto both = read([&](const Reader& r) { return r.credentials(workspace, codex, Listing::Complete); });
     ASSERT_EQ(both.size(), 2u);
     EXPECT_EQ(both[0].id, id) << "oldest first, then by id";
 }
@@ -299,7 +299,8 @@ TEST_P(StoreContract, Invariant8_ApprovalsReadBackAndAreDecidedOnce) {
 
     const auto ids = [&](const std::optional<Instant>& open_at, std::size_t limit) {
         std::vector<std::uint64_t> all;
-        for (const Approval& approval : read([&](const Reader& r) { return r.approvals(open_at, limit); }))
+        for (const Approval& approval :
+             read([&](const Reader& r) { return r.approvals(open_at, limit, Listing::Complete); }))
             all.push_back(approval.id.bits());
         return all;
     };
@@ -333,14 +334,16 @@ TEST_P(StoreContract, IdentitiesComeInPages) {
     std::optional<IdentityName> after;
     std::vector<std::string> names;
     for (;;) {
-        const auto page = read([&](const Reader& r) { return r.identities(workspace, after, 10); });
+        const auto page = read([&](const Reader& r) { return r.identities(workspace, after, 10, Listing::Complete); });
         for (const Identity& i : page) names.push_back(i.name.text());
         if (page.size() < 10) break;
         after = page.back().name;
     }
     EXPECT_EQ(names.size(), 25u);
     EXPECT_TRUE(std::ranges::is_sorted(names));
-    EXPECT_TRUE(read([&](const Reader& r) { return r.identities(*WorkspaceName::parse("other"), {}, 10); }).empty());
+    EXPECT_TRUE(read([&](const Reader& r) {
+                    return r.identities(*WorkspaceName::parse("other"), {}, 10, Listing::Complete);
+                }).empty());
 }
 
 TEST_P(StoreContract, EntriesAreFoundByIdentityAndAfterARevision) {

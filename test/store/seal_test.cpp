@@ -176,6 +176,39 @@ TEST_P(Seals, Invariant12_WhatWasTakenAwayIsMissed) {
     expect_kept_out("installation");
 }
 
+// A decision that rests on a list rests on all of it.
+TEST_P(Seals, Invariant12_AListThatLacksARowIsRefusedAndNamed) {
+    execute("DELETE FROM credential WHERE identity = 'board'");
+    const auto complete = read_from(store(), [](const Reader& r) { return r.require_complete(); });
+    ASSERT_FALSE(complete);
+    EXPECT_NE(complete.error().message.find("credential/0123456789ac was taken away"), std::string::npos)
+        << complete.error().message;
+    expect_refused([](const Reader& r) { return r.workspaces(Listing::Complete); }, "workspaces");
+    expect_refused([&](const Reader& r) { return r.environments(workspace, Listing::Complete); }, "environments");
+    expect_refused([&](const Reader& r) { return r.identities(workspace, {}, 10, Listing::Complete); }, "identities");
+    expect_refused([&](const Reader& r) { return r.credentials(workspace, board, Listing::Complete); }, "credentials");
+    expect_refused([](const Reader& r) { return r.approvals({}, 10, Listing::Complete); }, "approvals");
+    expect_refused([&](const Reader& r) { return r.approvals_of(ops, t0); }, "an operator's approvals");
+    const auto found =
+        read_from(store(), [&](const Reader& r) { return r.identities(workspace, {}, 10, Listing::AsFound); });
+    ASSERT_TRUE(found) << "what decides nothing goes on";
+    EXPECT_EQ(found->size(), 2u);
+}
+
+TEST_P(Seals, Invariant12_ARowThatIsThereTwiceIsRefused) {
+    if (std::string(GetParam().name) == "sqlite")
+        execute(
+            "CREATE TABLE other AS SELECT * FROM permission; DROP TABLE permission;"
+            "ALTER TABLE other RENAME TO permission");
+    else
+        execute("ALTER TABLE permission DROP CONSTRAINT permission_pkey");
+    execute("INSERT INTO permission SELECT * FROM permission");
+    const auto later = backend_->open(sealing_key);
+    const auto complete = read_from(*later, [](const Reader& r) { return r.require_complete(); });
+    ASSERT_FALSE(complete);
+    EXPECT_EQ(complete.error().code, Code::Corrupt) << complete.error().message;
+}
+
 TEST_P(Seals, Invariant12_ANameWhoseRowWasTakenAwayIsNotFree) {
     execute("DELETE FROM credential WHERE identity = 'board'");
     execute("DELETE FROM identity WHERE name = 'board'");

@@ -22,11 +22,12 @@ class MemoryReader final : public Reader {
  public:
     explicit MemoryReader(const Rows& rows) : rows_(rows) {}
 
+    Result<void> require_complete() const override { return {}; }
     Result<std::optional<Installation>> installation() const override { return rows_.installation; }
     Result<std::optional<Workspace>> workspace(const WorkspaceName& name) const override {
         return find(rows_.workspaces, name);
     }
-    Result<std::vector<Workspace>> workspaces() const override {
+    Result<std::vector<Workspace>> workspaces(Listing) const override {
         std::vector<Workspace> all;
         for (const auto& [name, workspace] : rows_.workspaces) all.push_back(workspace);
         return all;
@@ -35,7 +36,7 @@ class MemoryReader final : public Reader {
                                                    const EnvironmentName& name) const override {
         return find(rows_.environments, std::pair(workspace, name));
     }
-    Result<std::vector<Environment>> environments(const WorkspaceName& workspace) const override {
+    Result<std::vector<Environment>> environments(const WorkspaceName& workspace, Listing) const override {
         std::vector<Environment> all;
         for (const auto& [key, environment] : rows_.environments)
             if (key.first == workspace) all.push_back(environment);
@@ -45,7 +46,7 @@ class MemoryReader final : public Reader {
         return find(rows_.identities, std::pair(workspace, name));
     }
     Result<std::vector<Identity>> identities(const WorkspaceName& workspace, const std::optional<IdentityName>& after,
-                                             std::size_t limit) const override {
+                                             std::size_t limit, Listing) const override {
         std::vector<Identity> page;
         for (const auto& [key, identity] : rows_.identities)
             if (key.first == workspace && (!after || key.second > *after) && page.size() < limit)
@@ -55,8 +56,8 @@ class MemoryReader final : public Reader {
     Result<std::optional<Credential>> credential(const CredentialId& id) const override {
         return find(rows_.credentials, id);
     }
-    Result<std::vector<Credential>> credentials(const WorkspaceName& workspace,
-                                                const IdentityName& identity) const override {
+    Result<std::vector<Credential>> credentials(const WorkspaceName& workspace, const IdentityName& identity,
+                                                Listing) const override {
         std::vector<Credential> all;
         for (const auto& [id, credential] : rows_.credentials)
             if (credential.workspace == workspace && credential.identity == identity) all.push_back(credential);
@@ -112,7 +113,8 @@ class MemoryReader final : public Reader {
         return all;
     }
     Result<std::optional<Approval>> approval(const ApprovalId& id) const override { return find(rows_.approvals, id); }
-    Result<std::vector<Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit) const override {
+    Result<std::vector<Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                            Listing) const override {
         std::vector<Approval> all;
         for (const auto& [id, approval] : rows_.approvals)
             if (!open_at || (approval.stored == ApprovalStanding::Open && approval.not_after > *open_at))
@@ -122,7 +124,7 @@ class MemoryReader final : public Reader {
         return all;
     }
     Result<std::vector<Approval>> approvals_of(const OperatorName& requester, Instant after) const override {
-        auto all = TRY(approvals(std::nullopt, rows_.approvals.size()));
+        auto all = TRY(approvals(std::nullopt, rows_.approvals.size(), Listing::Complete));
         std::erase_if(all, [&](const Approval& a) { return a.requester != requester || a.requested_at <= after; });
         return all;
     }

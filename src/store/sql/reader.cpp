@@ -46,6 +46,18 @@ Result<void> SqlReader::check(SealedKind kind, const Statement& row) const {
     return checks_->check(sealed_table(kind), row);
 }
 
+Result<void> SqlReader::require_complete() const {
+    if (checks_ == nullptr || is_complete_) return {};
+    TRY(checks_->require_whole());
+    is_complete_ = true;
+    return {};
+}
+
+Result<void> SqlReader::require(Listing listing) const {
+    if (listing == Listing::AsFound) return {};
+    return require_complete();
+}
+
 // A condition and what is read need not see the same value, when somebody has put something else in a table's place.
 template <class Decode>
 auto SqlReader::all(SealedKind kind, Statement statement, Decode decode, std::initializer_list<Asked> asked) const {
@@ -87,7 +99,8 @@ Result<std::optional<Workspace>> SqlReader::workspace(const WorkspaceName& name)
     return one(place(SealedKind::Workspace, {name.text()}), workspace_from);
 }
 
-Result<std::vector<Workspace>> SqlReader::workspaces() const {
+Result<std::vector<Workspace>> SqlReader::workspaces(Listing listing) const {
+    TRY(require(listing));
     return all(SealedKind::Workspace,
                TRY(connection_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace ORDER BY name")),
                workspace_from);
@@ -98,7 +111,8 @@ Result<std::optional<Environment>> SqlReader::environment(const WorkspaceName& w
     return one(place(SealedKind::Environment, {workspace.text(), name.text()}), environment_from);
 }
 
-Result<std::vector<Environment>> SqlReader::environments(const WorkspaceName& workspace) const {
+Result<std::vector<Environment>> SqlReader::environments(const WorkspaceName& workspace, Listing listing) const {
+    TRY(require(listing));
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
                                                   " FROM environment WHERE workspace = ? ORDER BY name"));
     statement.bind(workspace.text());
@@ -110,7 +124,9 @@ Result<std::optional<Identity>> SqlReader::identity(const WorkspaceName& workspa
 }
 
 Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspace,
-                                                    const std::optional<IdentityName>& after, std::size_t limit) const {
+                                                    const std::optional<IdentityName>& after, std::size_t limit,
+                                                    Listing listing) const {
+    TRY(require(listing));
     Statement statement = TRY(connection_.prepare(
         "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
@@ -131,8 +147,9 @@ Result<std::optional<Credential>> SqlReader::credential(const CredentialId& id) 
     return one(place(SealedKind::Credential, {id.string()}), credential_from);
 }
 
-Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& workspace,
-                                                       const IdentityName& identity) const {
+Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& workspace, const IdentityName& identity,
+                                                       Listing listing) const {
+    TRY(require(listing));
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS
                                                   " FROM credential WHERE workspace = ? AND identity = ?"
                                                   " ORDER BY created_at, id"));
@@ -246,7 +263,8 @@ Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& na
     return with_grants(one(place(SealedKind::Operator, {name.text()}), operator_from));
 }
 
-// That none is missing, the row of the installation says; it was sealed over what this same statement gives.
+// That none is missing, the row of the installation says; it was sealed over what this same statement gives. It does
+// not speak for permissions.
 Result<std::vector<Operator>> SqlReader::operators() const {
     TRY(installation());
     auto operators =
@@ -285,7 +303,9 @@ Result<std::optional<Approval>> SqlReader::approval(const ApprovalId& id) const 
     return approval;
 }
 
-Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>& open_at, std::size_t limit) const {
+Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                                   Listing listing) const {
+    TRY(require(listing));
     Statement statement = TRY(connection_.prepare(
         open_at ? "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval WHERE state = 'open' AND not_after > ?2"
                   " ORDER BY requested_at DESC, id LIMIT ?1"
@@ -296,6 +316,7 @@ Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>&
 }
 
 Result<std::vector<Approval>> SqlReader::approvals_of(const OperatorName& requester, Instant after) const {
+    TRY(require_complete());
     Statement statement = TRY(connection_.prepare("SELECT " MARQUE_APPROVAL_COLUMNS
                                                   " FROM approval WHERE requester = ? AND requested_at > ?"
                                                   " ORDER BY requested_at DESC, id"));

@@ -32,20 +32,23 @@ class SqlReader final : public Reader {
     // Of a schema with seals.
     static Result<StoredHead> head_of(Connection& connection);
 
+    Result<void> require_complete() const override;
     Result<std::optional<domain::Installation>> installation() const override;
     Result<std::optional<domain::Workspace>> workspace(const domain::WorkspaceName& name) const override;
-    Result<std::vector<domain::Workspace>> workspaces() const override;
+    Result<std::vector<domain::Workspace>> workspaces(Listing listing) const override;
     Result<std::optional<domain::Environment>> environment(const domain::WorkspaceName& workspace,
                                                            const domain::EnvironmentName& name) const override;
-    Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace) const override;
+    Result<std::vector<domain::Environment>> environments(const domain::WorkspaceName& workspace,
+                                                          Listing listing) const override;
     Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
                                                      const domain::IdentityName& name) const override;
     Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
                                                      const std::optional<domain::IdentityName>& after,
-                                                     std::size_t limit) const override;
+                                                     std::size_t limit, Listing listing) const override;
     Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const override;
     Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
-                                                        const domain::IdentityName& identity) const override;
+                                                        const domain::IdentityName& identity,
+                                                        Listing listing) const override;
     Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const override;
     Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const override;
     Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const override;
@@ -58,8 +61,8 @@ class SqlReader final : public Reader {
     Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const override;
     Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
                                                        Instant after) const override;
-    Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at,
-                                                    std::size_t limit) const override;
+    Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
+                                                    Listing listing) const override;
     Result<StoredHead> head() const override;
     Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const override;
     Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity, std::size_t limit) const override;
@@ -75,6 +78,7 @@ class SqlReader final : public Reader {
     template <class Decode>
     auto one(const Place& place, Decode decode) const;
     Result<void> check(SealedKind kind, const Statement& row) const;
+    Result<void> require(Listing listing) const;
     Result<void> add_grants(domain::Operator& operator_) const;
     Result<void> add_signatures(domain::Approval& approval) const;
     Result<std::optional<domain::Operator>> with_grants(Result<std::optional<domain::Operator>> found) const;
@@ -83,6 +87,7 @@ class SqlReader final : public Reader {
     Connection& connection_;
     std::unique_ptr<RowSeals> sealing_;
     RowSeals* checks_ = nullptr;
+    mutable bool is_complete_ = false;  // as require_complete() has found
 };
 
 // For whatever schema is there.

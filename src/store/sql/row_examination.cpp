@@ -65,6 +65,14 @@ Result<bool> RowSeals::is_sound() {
     return stored.root() == TRY(root());
 }
 
+Result<void> RowSeals::require_whole() {
+    auto whole = Whole(*this).finish({});
+    if (whole || whole.error().tampered.empty()) return whole;
+    const auto findings = TRY(examine());
+    if (findings.empty()) return whole;
+    return tampered(whole.error().tampered, findings.front());
+}
+
 Result<std::vector<std::string>> RowSeals::examine() {
     const auto is_well = is_sound();
     if (is_well && *is_well) return std::vector<std::string>();

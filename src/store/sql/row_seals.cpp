@@ -427,7 +427,10 @@ Result<void> RowSeals::Whole::add(const SealedTable& table, const Statement& row
 Result<void> RowSeals::Whole::finish(std::set<SealedKind> added) {
     for (const SealedTable& table : sealed_tables()) {
         if (added.contains(table.kind)) continue;
-        Statement statement = TRY(seals_.connection_.prepare(table.select_all.c_str()));
+        // The installation's seal takes more statements, so its one row can't be streamed.
+        const bool is_one_row = table.kind == SealedKind::Installation;
+        Statement statement = TRY(is_one_row ? seals_.connection_.prepare(table.select_all.c_str())
+                                             : seals_.connection_.prepare_streaming(table.select_all.c_str()));
         while (TRY(statement.step())) TRY(add(table, statement));
     }
     if (rows_.root() == TRY(seals_.root())) return {};

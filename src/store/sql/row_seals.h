@@ -73,6 +73,10 @@ class RowSeals {
         std::string place_;
     };
 
+    // That all rows there are, together, are what the head is sealed over: none was taken away, or put there twice.
+    // Errors: Tampered, which names a row; those of the store.
+    Result<void> require_whole();
+
     // What is wrong with which rows. Errors: those of the store.
     Result<std::vector<std::string>> examine();
 
