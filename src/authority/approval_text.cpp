@@ -2,9 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 
+#include "base/bytes.h"
 #include "base/text.h"
+#include "crypto/digest.h"
 
 namespace marque::authority {
 
@@ -80,6 +85,72 @@ void add_summary(std::string& text, const Plan& plan) {
     add_value(text, 0, "scopes of all together", all);
 }
 
+std::string_view last_line(std::string_view text) {
+    if (!text.ends_with('\n')) return {};
+    text.remove_suffix(1);
+    return text.substr(text.rfind('\n') + 1);
+}
+
+// Whoever could write another text could also write one that lacks a field.
+std::optional<audit::JsonObject> plan_in_line(std::string_view line) {
+    auto json = audit::parse_canonical(line);
+    if (!json || !json->is_object()) return std::nullopt;
+    const auto* changes = json->get_object().if_contains("changes");
+    if (changes == nullptr || !changes->is_array()) return std::nullopt;
+    for (const audit::Json& change : changes->get_array())
+        if (!change.is_object()) return std::nullopt;
+    return std::move(json->get_object());
+}
+
+std::optional<audit::JsonObject> plan_in(std::string_view signed_text) {
+    return plan_in_line(last_line(signed_text));
+}
+
+std::string shown(const audit::Json& value) {
+    constexpr std::size_t most_characters = 100;
+    const auto* text = value.if_string();
+    return quote(text != nullptr ? std::string(*text) : in_words(value), most_characters);
+}
+
+// A plan as single values, by what they are called.
+using Lines = std::map<std::string, std::string>;
+
+void add_lines(Lines& lines, const std::string& prefix, const audit::JsonObject& object) {
+    for (const auto& member : object) {
+        std::string key = escaped(std::string_view(member.key()));
+        std::ranges::replace(key, '_', ' ');
+        const std::string name = prefix.empty() ? key : prefix + " " + key;
+        if (const auto* inner = member.value().if_object())
+            add_lines(lines, name, *inner);
+        else
+            lines[name] = shown(member.value());
+    }
+}
+
+Lines lines_of(const audit::JsonObject& plan) {
+    Lines lines;
+    for (const auto& member : plan) {
+        if (member.key() == "changes") continue;
+        if (const auto* inner = member.value().if_object())
+            add_lines(lines, "", *inner);
+        else
+            lines[escaped(std::string_view(member.key()))] = shown(member.value());
+    }
+    for (const audit::Json& change : plan.at("changes").get_array()) {
+        const audit::JsonObject& object = change.get_object();
+        const auto part = [&](const char* key) {
+            const auto* value = object.if_contains(key);
+            return value == nullptr ? nullptr : value->if_object();
+        };
+        const auto* whose = part("subject");
+        const auto subject = whose == nullptr ? Result<Subject>(InstallationRef{}) : audit::subject_from(*whose);
+        const std::string name = escaped(subject ? describe(*subject) : "something");
+        if (const auto* before = part("before")) add_lines(lines, name + " before:", *before);
+        if (const auto* after = part("after")) add_lines(lines, name + ":", *after);
+    }
+    return lines;
+}
+
 // What it asks for, without what was there before.
 audit::JsonObject asked(const audit::JsonObject& plan) {
     audit::JsonObject object = plan;
@@ -98,10 +169,16 @@ Result<std::string> approval_text(const Plan& plan, const Approval& approval, co
                          "ask for less at once");
     if (canonical.size() > longest_approval_text) return too_long;
     std::string text = fmt::format("Marque approval request {} ({})\n\n", approval.id.text(), form);
-    text += fmt::format("Whoever signs this text lets operator {} do what it says: once, and before {}.\n\n",
-                        requester.name.text(), to_calendar(approval.not_after));
-    text += fmt::format("asked by:      operator {}, uid {}, an operator since {}\n", requester.name.text(),
-                        requester.uid, to_calendar(requester.created_at));
+    text +=
+        fmt::format("Whoever signs this text lets {} do what it says: once, and before {}.\n\n",
+                    plan.unknown_uid ? fmt::format("uid {}", *plan.unknown_uid) : "operator " + requester.name.text(),
+                    to_calendar(approval.not_after));
+    if (plan.unknown_uid)
+        text += fmt::format("asked by:      uid {}, which no operator has, and which is to be operator {}\n",
+                            *plan.unknown_uid, requester.name.text());
+    else
+        text += fmt::format("asked by:      operator {}, uid {}, an operator since {}\n", requester.name.text(),
+                            requester.uid, to_calendar(requester.created_at));
     text += fmt::format("asked at:      {}\n", to_rfc3339(approval.requested_at));
     text += fmt::format("not after:     {}\n", to_rfc3339(approval.not_after));
     text += fmt::format("command:       {}\n", escaped(plan.action));
@@ -136,19 +213,49 @@ bool is_of_this_form(std::string_view text) {
 }
 
 bool asks_for_the_same(std::string_view signed_text, const Plan& plan) {
-    if (!signed_text.ends_with('\n')) return false;
-    signed_text.remove_suffix(1);
-    const auto before = audit::parse_canonical(signed_text.substr(signed_text.rfind('\n') + 1));
-    const auto now = audit::parse_canonical(plan.canonical());
-    // Whoever could write another text could also write one that lacks a field.
-    const auto is_whole = [](const Result<audit::Json>& json) {
-        return json && json->is_object() && json->get_object().contains("changes") &&
-               json->get_object().at("changes").is_array();
-    };
-    if (!is_whole(before) || !is_whole(now)) return false;
-    for (const audit::Json& change : before->get_object().at("changes").get_array())
-        if (!change.is_object()) return false;
-    return asked(before->get_object()) == asked(now->get_object());
+    const auto before = plan_in(signed_text), now = plan_in_line(plan.canonical());
+    return before && now && asked(*before) == asked(*now);
+}
+
+std::vector<std::string> differences(std::string_view signed_text, const Plan& plan) {
+    const auto before = plan_in(signed_text), now = plan_in_line(plan.canonical());
+    if (!before || !now) return {};
+    constexpr std::size_t most = 6;
+    const Lines then_lines = lines_of(*before), now_lines = lines_of(*now);
+    std::set<std::string> keys;
+    for (const Lines* lines : {&then_lines, &now_lines})
+        for (const auto& [key, value] : *lines) keys.insert(key);
+    std::vector<std::string> found;
+    std::size_t left_out = 0;
+    for (const std::string& key : keys) {
+        const auto then = then_lines.find(key), is = now_lines.find(key);
+        const bool was_there = then != then_lines.end(), is_there = is != now_lines.end();
+        if (was_there && is_there && then->second == is->second) continue;
+        if (found.size() == most)
+            ++left_out;
+        else
+            found.push_back(fmt::format("{}: {} then, {} now", key, was_there ? then->second : "nothing",
+                                        is_there ? is->second : "nothing"));
+    }
+    if (left_out > 0) found.push_back(fmt::format("and {} more", left_out));
+    return found;
+}
+
+std::string digest_in(std::string_view signed_text) {
+    const std::string_view line = last_line(signed_text);
+    return line.empty() ? std::string() : to_hex(crypto::sha256(bytes_of(line)));
+}
+
+bool is_in_the_plan(std::string_view signed_text, const Subject& subject, const audit::JsonObject& after) {
+    const auto plan = plan_in(signed_text);
+    if (!plan) return false;
+    return std::ranges::any_of(plan->at("changes").get_array(), [&](const audit::Json& change) {
+        const auto* whose = change.get_object().if_contains("subject");
+        const auto* then = change.get_object().if_contains("after");
+        return whose != nullptr && whose->is_object() && then != nullptr && then->is_object() &&
+               audit::canonical(whose->get_object()) == audit::canonical(audit::to_json(subject)) &&
+               audit::canonical(then->get_object()) == audit::canonical(after);
+    });
 }
 
 }  // namespace marque::authority

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "authority/plan.h"
 #include "domain/approval.h"
@@ -30,5 +31,15 @@ bool is_of_this_form(std::string_view text);
 // Whether the two plans ask for the same, so that they differ by what was there before. `signed_text` is an
 // approval's; one that makes no sense asks for nothing.
 bool asks_for_the_same(std::string_view signed_text, const Plan& plan);
+
+// What differs between the plan that was asked for and this one, for people: "reason: 'x' then, 'y' now". Escaped, and
+// no more than a few. Empty when the text makes no sense.
+std::vector<std::string> differences(std::string_view signed_text, const Plan& plan);
+
+// The digest of the plan that is written in the text, whatever the text says that it is; empty: there is no plan.
+std::string digest_in(std::string_view signed_text);
+
+// Whether the text's plan has a change of `subject`, and it comes to just `after`.
+bool is_in_the_plan(std::string_view signed_text, const domain::Subject& subject, const audit::JsonObject& after);
 
 }  // namespace marque::authority

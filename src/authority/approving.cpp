@@ -58,6 +58,18 @@ Result<void> require_same_text(const Approval& approval, const Plan& plan, const
         return Error(Code::ApprovalNeeded,
                      describe(ApprovalRef{approval.id}) + " was asked for with another version of marque",
                      "to ask anew, leave out --approval");
+    // An operator's uid is in the text, and may be another since.
+    const auto but_for_the_requester = [](std::string_view text) {
+        std::string rest(text);
+        const std::size_t from = rest.find("\nasked by:");
+        if (from != std::string::npos) rest.erase(from, rest.find('\n', from + 1) - from);
+        return rest;
+    };
+    if (but_for_the_requester(approval.text) == but_for_the_requester(TRY(approval_text(plan, approval, requester))))
+        return Error(Code::ApprovalNeeded,
+                     fmt::format("{} was asked for when operator {} had another uid",
+                                 describe(ApprovalRef{approval.id}), requester.name.text()),
+                     "to ask anew, leave out --approval");
     return Error(Code::Corrupt, describe(ApprovalRef{approval.id}) + " is not stored as it was asked for",
                  "somebody wrote to the database; run marque audit verify");
 }
@@ -65,8 +77,10 @@ Result<void> require_same_text(const Approval& approval, const Plan& plan, const
 Result<void> require_same_plan(const Approval& approval, const Plan& plan) {
     if (approval.plan == plan.digest()) return {};
     const std::string name = describe(ApprovalRef{approval.id});
+    const auto found = differences(approval.text, plan);
+    const std::string what = found.empty() ? "" : fmt::format(" ({})", fmt::join(found, "; "));
     if (asks_for_the_same(approval.text, plan))
-        return Error(Code::ApprovalNeeded, name + ": what it is about has changed since it was asked for",
+        return Error(Code::ApprovalNeeded, name + ": what it is about has changed since it was asked for" + what,
                      "to ask anew, leave out --approval");
     return Error(
         Code::ApprovalNeeded,

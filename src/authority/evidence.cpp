@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "authority/approval_text.h"
+
 namespace marque::authority {
 
 using namespace domain;
@@ -29,8 +31,14 @@ std::string text_at(const audit::Entry& entry, std::initializer_list<const char*
     return text == nullptr ? std::string() : std::string(*text);
 }
 
-std::size_t hash_of(const IdentityRef& identity) {
-    return std::hash<std::string>()(identity.workspace.text() + "/" + identity.name.text());
+std::string scopes_at(const audit::Entry& entry) {
+    const auto* value = at(entry.body, {"change", "after", "scopes"});
+    const auto* list = value == nullptr ? nullptr : value->if_array();
+    std::string text;
+    if (list == nullptr) return text;
+    for (const audit::Json& scope : *list)
+        if (const auto* one = scope.if_string()) text += (text.empty() ? "" : ",") + std::string(*one);
+    return text;
 }
 
 bool is_true_at(const audit::Entry& entry, std::initializer_list<const char*> path) {
@@ -44,12 +52,18 @@ Result<std::optional<std::string>> Evidence::add(const audit::Entry& entry) {
     if (entry.outcome != name_of(audit::Outcome::Done)) return Finding();
     const auto* ref = std::get_if<ApprovalRef>(&entry.subject);
     if (ref == nullptr) {
-        const bool is_well = !needs_owners(entry) || has_passed(entry);
+        Finding finding;
+        if (needs_owners(entry)) {
+            if (!has_passed(entry))
+                finding = fmt::format("{} of {} is for the owners to allow, and no approval was used for it",
+                                      entry.action, entry.target);
+            else if (!is_what_was_signed(entry))
+                finding = fmt::format("{} of {} brought back something else than the owners had signed", entry.action,
+                                      entry.target);
+        }
         add_owners(entry);
         add_places(entry);
-        if (is_well) return Finding();
-        return Finding(fmt::format("{} of {} is for the owners to allow, and no approval was used for it", entry.action,
-                                   entry.target));
+        return finding;
     }
     if (entry.action == "approval.request") return add_request(entry, ref->id);
     const auto found = open_.find(ref->id);
@@ -65,10 +79,12 @@ Evidence::Finding Evidence::add_request(const audit::Entry& entry, const Approva
     const auto requester = OperatorName::parse(text_at(entry, {"change", "after", "requester"}));
     const auto not_after = parse_rfc3339(text_at(entry, {"change", "after", "not_after"}));
     if (!requester || !not_after) return "the request of " + entry.target + " makes no sense";
+    const std::string text = text_at(entry, {"change", "after", "request"});
+    if (is_of_this_form(text) && digest_in(text) != text_at(entry, {"change", "after", "plan"}))
+        return "the request of " + entry.target + " is for another plan than its text says";
     open_.erase(id);
-    open_.emplace(id, Approval{id, "", text_at(entry, {"change", "after", "request"}),
-                               text_at(entry, {"change", "after", "plan"}), "", entry.subject, std::nullopt, *requester,
-                               entry.at, *not_after});
+    open_.emplace(id, Approval{id, "", text, text_at(entry, {"change", "after", "plan"}), "", entry.subject,
+                               std::nullopt, *requester, entry.at, *not_after});
     return std::nullopt;
 }
 
@@ -89,6 +105,8 @@ Result<Evidence::Finding> Evidence::add_signature(const audit::Entry& entry, App
 Evidence::Finding Evidence::add_use(const audit::Entry& entry, const Approval& approval) {
     const ApprovalState state = state_at(approval, approvers_, entry.at);
     used_[approval.id.string()] = {text_at(entry, {"request"}), approval.plan};
+    last_used_ = approval.id.string();
+    last_text_ = approval.text;
     if (state != ApprovalState::Approved)
         return fmt::format("{} was used while it was {}", entry.target, name_of(state));
     if (entry.actor != approval.requester.text())
@@ -117,7 +135,7 @@ void Evidence::add_owners(const audit::Entry& entry) {
     }
     const auto* uid = at(entry.body, {"change", "after", "uid"});
     if (const auto* ref = std::get_if<OperatorRef>(&entry.subject); ref != nullptr && uid != nullptr && uid->is_int64())
-        approvers_.uids.emplace(ref->name, static_cast<std::uint32_t>(uid->get_int64()));
+        approvers_.uids.insert_or_assign(ref->name, static_cast<std::uint32_t>(uid->get_int64()));
 }
 
 void Evidence::add_places(const audit::Entry& entry) {
@@ -128,15 +146,95 @@ void Evidence::add_places(const audit::Entry& entry) {
         else
             protected_.erase(*environment);
     }
-    const auto* identity = std::get_if<IdentityRef>(&entry.subject);
-    if (entry.action != "identity.create" || identity == nullptr) return;
-    if (auto name = EnvironmentName::parse(text_at(entry, {"change", "after", "environment"})))
-        homes_.insert_or_assign(hash_of(*identity), EnvironmentRef{identity->workspace, *name});
+    if (const auto* identity = std::get_if<IdentityRef>(&entry.subject)) add_identity(entry, *identity);
+    const auto* credential = std::get_if<CredentialRef>(&entry.subject);
+    if (entry.action == "credential.issue" && credential != nullptr) {
+        const auto workspace = homes_.find(credential->workspace);
+        if (workspace == homes_.end()) return;
+        const auto home = workspace->second.find(credential->identity);
+        if (home == workspace->second.end()) return;
+        const std::string scopes = scopes_at(entry);
+        if (scopes != texts_[home->second.scopes]) scopes_.insert_or_assign(credential->id, texts_.number_of(scopes));
+    }
+    add_pause(entry);
+}
+
+void Evidence::add_identity(const audit::Entry& entry, const IdentityRef& identity) {
+    if (entry.action == "identity.create")
+        homes_[identity.workspace].insert_or_assign(
+            identity.name, Home{texts_.number_of(text_at(entry, {"change", "after", "environment"})),
+                                texts_.number_of(scopes_at(entry))});
+    if (entry.action != "identity.revoke") return;
+    const auto workspace = homes_.find(identity.workspace);
+    if (workspace == homes_.end()) return;
+    if (const auto home = workspace->second.find(identity.name); home != workspace->second.end())
+        home->second.is_revoked = true;
+}
+
+void Evidence::add_pause(const audit::Entry& entry) {
+    if (entry.action.ends_with(".pause")) {
+        const auto until = parse_rfc3339(text_at(entry, {"change", "after", "paused_until"}));
+        paused_.insert_or_assign(entry.subject, until ? std::optional(*until) : std::nullopt);
+    } else if (entry.action.ends_with(".resume") || entry.action.ends_with(".revoke")) {
+        paused_.erase(entry.subject);
+    }
+}
+
+std::uint32_t Evidence::Texts::number_of(const std::string& text) {
+    const auto [found, is_new] = numbers_.emplace(text, static_cast<std::uint32_t>(texts_.size()));
+    if (is_new) texts_.push_back(&found->first);
+    return found->second;
 }
 
 bool Evidence::lives_protected(const IdentityRef& identity) const {
-    const auto home = homes_.find(hash_of(identity));
-    return home != homes_.end() && protected_.contains(home->second);
+    return !back_with(identity).empty();
+}
+
+// Who is in a protected environment, under the subject, and comes back with it.
+std::vector<Power> Evidence::back_with(const Subject& subject) const {
+    std::vector<Power> back;
+    const auto add = [&](const WorkspaceName& workspace, const IdentityName& name, const Home& home,
+                         std::optional<ScopeSet> within) {
+        const auto environment = EnvironmentName::parse(texts_[home.environment]);
+        if (!environment || !protected_.contains({workspace, *environment})) return;
+        ScopeSet scopes;
+        if (auto parsed = ScopeSet::parse(texts_[home.scopes])) scopes = std::move(*parsed);
+        if (within) scopes = within->intersection(scopes);
+        back.push_back({name, *environment, std::move(scopes)});
+    };
+    const auto in = [&](const WorkspaceName& workspace, const EnvironmentName* environment) {
+        const auto found = homes_.find(workspace);
+        if (found == homes_.end()) return;
+        for (const auto& [name, home] : found->second)
+            if (!home.is_revoked && (environment == nullptr || texts_[home.environment] == environment->text()))
+                add(workspace, name, home, std::nullopt);
+    };
+    if (const auto* workspace = std::get_if<WorkspaceRef>(&subject)) in(workspace->name, nullptr);
+    if (const auto* environment = std::get_if<EnvironmentRef>(&subject)) in(environment->workspace, &environment->name);
+    const auto identity = audit::identity_of(subject);
+    const auto workspace = identity ? homes_.find(identity->workspace) : homes_.end();
+    if (workspace == homes_.end()) return back;
+    const auto home = workspace->second.find(identity->name);
+    if (home == workspace->second.end()) return back;
+    std::optional<ScopeSet> within;
+    if (const auto* credential = std::get_if<CredentialRef>(&subject))
+        if (const auto own = scopes_.find(credential->id); own != scopes_.end())
+            if (auto parsed = ScopeSet::parse(texts_[own->second])) within = std::move(*parsed);
+    add(identity->workspace, identity->name, home->second, std::move(within));
+    return back;
+}
+
+bool Evidence::is_behind_the_gate(const Subject& subject) const {
+    if (const auto* environment = std::get_if<EnvironmentRef>(&subject)) return protected_.contains(*environment);
+    return !back_with(subject).empty();
+}
+
+// Then it ends before the time that it had, and nobody was asked.
+bool Evidence::shortens_a_pause(const audit::Entry& entry) const {
+    const auto before = paused_.find(entry.subject);
+    if (before == paused_.end() || (before->second && *before->second <= entry.at)) return false;
+    const auto until = parse_rfc3339(text_at(entry, {"change", "after", "paused_until"}));
+    return until && (!before->second || *until < *before->second);
 }
 
 bool Evidence::needs_owners(const audit::Entry& entry) const {
@@ -152,20 +250,28 @@ bool Evidence::needs_owners(const audit::Entry& entry) const {
         const auto* identity = std::get_if<IdentityRef>(&entry.subject);
         return environment && identity != nullptr && protected_.contains({identity->workspace, *environment});
     }
+    if (entry.action == audit::operator_reassignment) return !approvers_.owners.empty();
     if (entry.action == "credential.issue" || entry.action == "credential.resume" ||
         entry.action == "identity.resume") {
         const auto whose = audit::identity_of(entry.subject);
         return !whose || lives_protected(*whose);  // nobody's, which no command writes, is found
     }
-    if (const auto* environment = std::get_if<EnvironmentRef>(&entry.subject))
-        return entry.action == "environment.resume" && protected_.contains(*environment);
-    return false;
+    if (entry.action.ends_with(".resume")) return is_behind_the_gate(entry.subject);
+    return entry.action.ends_with(".pause") && shortens_a_pause(entry) && is_behind_the_gate(entry.subject);
 }
 
 bool Evidence::has_passed(const audit::Entry& entry) const {
     const auto used = used_.find(text_at(entry, {"approval"}));
     return used != used_.end() && used->second.request == text_at(entry, {"request"}) &&
            used->second.plan == text_at(entry, {"plan"});
+}
+
+// Of what is resumed: whether just this comes back by the text that the owners have signed.
+bool Evidence::is_what_was_signed(const audit::Entry& entry) const {
+    if (!entry.action.ends_with(".resume") || !is_of_this_form(last_text_)) return true;
+    audit::JsonObject after = powers_json(entry.subject, back_with(entry.subject));
+    after["state"] = "active";
+    return last_used_ == text_at(entry, {"approval"}) && is_in_the_plan(last_text_, entry.subject, after);
 }
 
 }  // namespace marque::authority

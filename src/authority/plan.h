@@ -39,6 +39,9 @@ struct Plan {
     std::vector<PlannedChange> changes;
     std::vector<std::string> notes;  // what the operator should know besides
 
+    // The caller's uid, when it is no operator's; `requester` is then the operator that they want to become.
+    std::optional<std::uint32_t> unknown_uid;
+
     // Whom it is about, known as soon as that is: a refusal is recorded under it.
     domain::Subject about = domain::InstallationRef{};
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "authority/authority.h"
+#include "authority/powers.h"
 #include "authority/resolve.h"
 #include "base/bytes.h"
 #include "base/overloaded.h"
@@ -176,25 +177,17 @@ void gate_resume(Plan& plan, const Subject& subject, const std::set<EnvironmentN
     for (const EnvironmentName& name : names) plan.stop_at_gate("environment " + name.text() + " is protected");
 }
 
-// For the owners: who comes back, and what they will be able to do again. The digest of it all makes the approval one
-// for just those.
+// For the owners: who comes back, and what they will be able to do again.
 Result<void> add_powers(const store::Reader& reader, const Subject& subject, const std::vector<Identity>& back,
                         audit::JsonObject& after) {
-    std::set<std::string> scopes, environments;
-    std::string all;
+    std::vector<Power> powers;
     for (const Identity& identity : back) {
         ScopeSet own = identity.scopes;
         if (const auto* ref = std::get_if<CredentialRef>(&subject))
             if (const auto credential = TRY(reader.credential(ref->id))) own = scopes_in_force(identity, *credential);
-        for (const Scope& scope : own.scopes()) scopes.insert(scope.text());
-        environments.insert(identity.environment.text());
-        all += fmt::format("{} {} {}\n", identity.name.text(), identity.environment.text(), own.text());
+        powers.push_back({identity.name, identity.environment, std::move(own)});
     }
-    after["environments"] = fmt::format("{}", fmt::join(environments, " "));
-    after["scopes"] = fmt::format("{}", fmt::join(scopes, " "));
-    if (audit::identity_of(subject)) return {};
-    after["identities"] = back.size();
-    after["identities_digest"] = to_hex(crypto::sha256(bytes_of(all)));
+    for (const auto& member : powers_json(subject, powers)) after[member.key()] = member.value();
     return {};
 }
 
