@@ -64,13 +64,20 @@ Result<Operator> require_operator(const store::Reader& reader, const Operator& w
     auto found = TRY(reader.operator_named(name));
     if (!found) {
         std::vector<std::string> names;
-        for (const Operator& other : TRY(reader.operators())) names.push_back(other.name.text());
+        if (holds(who, std::nullopt, Permission::View))
+            for (const Operator& other : TRY(reader.operators())) names.push_back(other.name.text());
         return Error(Code::NotFound, "there is no operator " + name.text(),
                      did_you_mean(name.text(), names, "see marque operator list"));
     }
     if (found->is_removed)
         return Error(Code::StateRefuses, "operator " + name.text() + " was removed; names are not reused");
     return std::move(*found);
+}
+
+Error uid_is_taken(const Operator& who, const Operator& by) {
+    const bool may_know = holds(who, std::nullopt, Permission::View);
+    return Error(Code::StateRefuses,
+                 fmt::format("uid {} is {}", by.uid, may_know ? "operator " + by.name.text() : "another operator's"));
 }
 
 // Somebody has to be left who manages the installation.
@@ -107,6 +114,7 @@ audit::JsonObject revision_json(Revision revision) {
 }  // namespace
 
 Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now) {
+    if (uid == overflow_uid) return no_account();
     Plan plan;
     plan.action = "init";
     plan.requester = request.operator_name.text();
@@ -267,7 +275,7 @@ Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid
                                     fmt::format("there is an operator {} already{}", name.text(),
                                                 taken->is_removed ? ", removed; names are not reused" : ""));
                    if (const auto taken = TRY(context.reader.operator_with_uid(uid)))
-                       return Error(Code::StateRefuses, fmt::format("uid {} is operator {}", uid, taken->name.text()));
+                       return uid_is_taken(context.requester, *taken);
                    Operator added{name, uid, false, grants, context.now};
                    std::ranges::sort(added.grants);
                    audit::JsonArray list;
@@ -292,6 +300,33 @@ Result<Done> Authority::remove_operator(const OperatorName& name, const Order& o
                    plan.events.emplace_back(audit::OperatorRemoved{name});
                    return {};
                });
+}
+
+Result<Done> Authority::reassign_operator(const OperatorName& name, std::uint32_t uid, const Order& order) {
+    Intent intent{"operator reassign", audit::operator_reassignment, true};
+    intent.becomes = name;
+    return run(intent, order, [&](const Context& context, Plan& plan) -> Result<void> {
+        plan.about = OperatorRef{name};
+        const Operator before = TRY(require_operator(context.reader, context.requester, name));
+        if (before.uid == uid) {
+            plan.notes.push_back(fmt::format("operator {} has uid {} already", name.text(), uid));
+            return {};
+        }
+        if (const auto taken = TRY(context.reader.operator_with_uid(uid)))
+            return uid_is_taken(context.requester, *taken);
+        const bool has_owners = !TRY(context.reader.owners()).empty();
+        if (plan.unknown_uid && uid != *plan.unknown_uid)
+            return Error(Code::PermissionDenied,
+                         fmt::format("uid {} is no operator, and can ask for its own uid only", *plan.unknown_uid),
+                         fmt::format("--user {}", *plan.unknown_uid));
+        if (plan.unknown_uid && !has_owners && order.reason.find_first_not_of(' ') == std::string::npos)
+            return Error(Code::InvalidRequest, "there is no owner who could approve it, so the log needs a reason",
+                         "--reason TEXT");
+        plan.changes.push_back({plan.about, {{"uid", before.uid}, {"revision", before.revision}}, {{"uid", uid}}});
+        if (has_owners) plan.stop_at_gate("which account operator " + name.text() + " is, is for the owners to say");
+        plan.events.emplace_back(audit::OperatorReassigned{name, before.uid, uid});
+        return {};
+    });
 }
 
 Result<Done> Authority::grant(const OperatorName& name, const Grant& grant, const Order& order) {
@@ -457,9 +492,9 @@ Result<Done> Authority::record_backup(const std::string& path, const Order& orde
 }
 
 Result<std::vector<audit::Draft>> permit_store_event(const store::Reader& reader, const audit::Process& caller,
-                                                     Instant now, const audit::Event& event,
+                                                     const Secret& root_key, Instant now, const audit::Event& event,
                                                      const std::string& reason) {
-    const Operator who = TRY(authorise(reader, caller, true, std::nullopt, Permission::Manage));
+    const Operator who = TRY(authorise(reader, caller, root_key, true, std::nullopt, Permission::Manage));
     return std::vector<audit::Draft>{
         {event, audit::OperatorActor{who.name, caller}, now, audit::Mode::Setup, reason, "", ""}};
 }

@@ -84,8 +84,8 @@ Result<void> require_same_plan(const Approval& approval, const Plan& plan) {
                      "to ask anew, leave out --approval");
     return Error(
         Code::ApprovalNeeded,
-        fmt::format("{} is for another plan than this: it allows {} of {}, exactly as it was asked for", name,
-                    approval.action, describe(approval.about)),
+        fmt::format("{} is for another plan than this: it allows {} of {}, exactly as it was asked for{}", name,
+                    approval.action, describe(approval.about), what),
         fmt::format("see marque approval show {}; to ask for this one, leave out --approval", approval.id.text()));
 }
 
@@ -217,7 +217,7 @@ Result<Approval> Authority::ask_owners(const store::Reader& reader, const Plan& 
 Result<Order> Authority::placed(const ApprovalId& id, const Order& order) const {
     Order placed = order;
     TRY(store_.read([&](const store::Reader& reader) -> Result<void> {
-        const Operator who = TRY(authorise(reader, false, std::nullopt, Permission::View));
+        const Operator who = TRY(viewer(reader, false));
         placed.workspace = TRY(find_approval(reader, who, id)).workspace;
         return {};
     }));
@@ -230,7 +230,7 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
     // OpenSSH is asked before the store is locked; the text never changes, and the key is looked for again below.
     std::vector<Owner> asked_about;
     auto signer = store::read_from(store_, [&](const store::Reader& reader) -> Result<std::string> {
-        const Operator who = TRY(authorise(reader, false, std::nullopt, Permission::View));
+        const Operator who = TRY(viewer(reader, false));
         const Approval approval = TRY(find_approval(reader, who, id));
         asked_about = TRY(reader.owners());
         auto found = signatures_.signer(approval.text, signature, asked_about);
@@ -287,7 +287,9 @@ Result<Done> Authority::sign_approval(const ApprovalId& id, const std::string& s
         plan.events.emplace_back(audit::ApprovalSigned{id, approval.plan, *owner, after.signatures.back()});
         return {};
     };
-    return run({"approval sign", "approval.sign", !in_place.workspace, Permission::View}, in_place, planner);
+    Intent intent{"approval sign", "approval.sign", !in_place.workspace, Permission::View};
+    intent.is_for_viewers = true;
+    return run(intent, in_place, planner);
 }
 
 Result<Done> Authority::decide_approval(const ApprovalId& id, ApprovalAction action, const Order& order) {

@@ -488,6 +488,8 @@ TEST_F(Invariant8Gate, WhoComesBackWithAWorkspaceIsPartOfThePlan) {
     one.key().second = one.mapped().name = *IdentityName::parse("prod-cat");
     identities.insert(std::move(one));
     expect_refused(ops().resume(workspace, with(id)), Code::ApprovalNeeded, "is for another plan than this");
+    EXPECT_TRUE(has(last_entry().body.at("change").at("message").as_string().c_str(),
+                    "(workspace default: identities digest: '"));
     one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-cat")));
     one.key().second = one.mapped().name = *IdentityName::parse("prod-bot");
     identities.insert(std::move(one));
@@ -577,6 +579,115 @@ TEST_F(Invariant8Gate, OpenSshIsNotWaitedForWhileTheStoreIsLocked) {
     ASSERT_TRUE(authority.sign_approval(id, PlainSignatures::by(carol, row(id).text), confirmed()));
     ASSERT_TRUE(authority.create(requests, with(id), delivery));
     EXPECT_EQ(asked, 2);
+}
+
+// A restored store, on a machine where the account that it belongs to has a uid that no operator has.
+class Reassigning : public Invariant8Gate {
+ protected:
+    static constexpr std::uint32_t new_uid = 4998;
+    const OperatorName ops_name = *OperatorName::parse("ops"), bob = *OperatorName::parse("bob");
+    Authority restored() {
+        audit::Process process;
+        process.uid = new_uid;
+        process.owns_store = true;
+        return {store, clock, random, root_key, signatures, process};
+    }
+};
+
+TEST_F(Reassigning, TheAccountThatOwnsTheStoreBecomesAnOperatorByAnOwner) {
+    EXPECT_EQ(as(new_uid).reassign_operator(ops_name, new_uid, confirmed("r")).error().code, Code::PermissionDenied)
+        << "only the account that owns the store's folder";
+    EXPECT_EQ(restored().reassign_operator(ops_name, 5000, confirmed("r")).error().code, Code::PermissionDenied)
+        << "and only for itself";
+    const auto asked = restored().reassign_operator(ops_name, new_uid, confirmed("restored"));
+    ASSERT_TRUE(asked) << asked.error().message;
+    ASSERT_EQ(asked->progress, Progress::AwaitsApproval);
+    const ApprovalId id = asked->approval->id;
+    EXPECT_TRUE(has(row(id).text, "lets uid 4998 do what it says"));
+    EXPECT_TRUE(has(row(id).text, "asked by:      uid 4998, which no operator has, and which is to be operator ops"));
+    EXPECT_TRUE(has(row(id).text, "uid: 4998"));
+    Order approved = confirmed("restored");
+    approved.approval = id;
+    EXPECT_EQ(restored().reassign_operator(ops_name, new_uid, approved).error().code, Code::ApprovalNeeded);
+    // It can bring the signature in, as somebody who is no operator.
+    ASSERT_TRUE(restored().sign_approval(id, PlainSignatures::by(carol, row(id).text), confirmed()));
+    EXPECT_EQ(last_entry().actor, "uid 4998");
+    const auto done = restored().reassign_operator(ops_name, new_uid, approved);
+    ASSERT_TRUE(done) << done.error().message;
+    EXPECT_EQ(done->progress, Progress::Applied);
+    EXPECT_EQ(last_entry().action, "operator.reassign");
+    EXPECT_TRUE(restored().pause(*WorkspaceName::parse("default"), {}, confirmed("r")));
+    EXPECT_EQ(as(ops_uid).pause(*WorkspaceName::parse("default"), {}, confirmed("r")).error().code,
+              Code::PermissionDenied)
+        << "the uid from before is nobody's now";
+}
+
+TEST_F(Reassigning, TheKeyOfWhomItBecomesDoesNotCount) {
+    add(owner("mine", "ops"));
+    const ApprovalId id = restored().reassign_operator(ops_name, new_uid, confirmed("r"))->approval->id;
+    const auto signed_by_itself =
+        restored().sign_approval(id, PlainSignatures::by(owner("mine", "ops"), row(id).text), confirmed());
+    EXPECT_EQ(signed_by_itself.error().code, Code::PermissionDenied);
+}
+
+TEST_F(Reassigning, WithoutOwnersItWantsAReason) {
+    store.rows.owners.clear();
+    EXPECT_EQ(restored().reassign_operator(ops_name, new_uid, confirmed()).error().code, Code::InvalidRequest);
+    ASSERT_TRUE(restored().reassign_operator(ops_name, new_uid, confirmed("restored on another machine")));
+    EXPECT_EQ(last_entry().reason, "restored on another machine");
+    EXPECT_EQ(restored().reassign_operator(bob, 5000, confirmed())->progress, Progress::Applied)
+        << "who manages the installation may, as they may add operators";
+}
+
+TEST_F(Reassigning, UntilThenTheAccountMaySeeWhatIsWrongAndNoMore) {
+    const auto nothing = [](const store::Reader&, Instant) -> Result<void> { return {}; };
+    EXPECT_TRUE(restored().examine(nothing));
+    EXPECT_FALSE(as(new_uid).examine(nothing));
+    EXPECT_FALSE(restored().look_over([](const Authority::Overview&) -> Result<void> { return {}; }));
+    const auto refused = restored().revoke(ByNameOrId{"codex"}, confirmed("r"));
+    EXPECT_EQ(refused.error().code, Code::PermissionDenied);
+    EXPECT_TRUE(has(refused.error().hint, "marque operator reassign NAME --user 4998"));
+}
+
+TEST_F(Reassigning, AnApprovalFromBeforeSaysWhyItIsNoneAnyMore) {
+    const ApprovalId before = ask();
+    ASSERT_TRUE(sign(before, carol));
+    const ApprovalId id = ops().reassign_operator(ops_name, new_uid, confirmed())->approval->id;
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(ops().reassign_operator(ops_name, new_uid, with(id)));
+    const CreateRequest requests[] = {request("prod-bot", "production")};
+    expect_refused(restored().create(requests, with(before), delivery), Code::ApprovalNeeded,
+                   "was asked for when operator ops had another uid");
+}
+
+// A user namespace shows any account under any uid.
+class UserNamespace : public Invariant8Gate {
+ protected:
+    Authority within(const char* map, std::uint32_t uid = ops_uid) {
+        audit::Process process;
+        process.uid = uid;
+        process.uid_map = map;
+        return {store, clock, random, root_key, signatures, process};
+    }
+};
+
+TEST_F(UserNamespace, AUidOfOneIsNobodys) {
+    const auto refused = within("1000 5 1").revoke(ByNameOrId{"codex"}, confirmed("r"));
+    expect_refused(refused, Code::PermissionDenied, "uid 1000 is that of a user namespace");
+    EXPECT_EQ(last_entry().actor, "uid 1000") << "and no operator's name stands in the log";
+    EXPECT_FALSE(within("1000 5 1").look_over([](const Authority::Overview&) -> Result<void> { return {}; }));
+    EXPECT_EQ(as(overflow_uid).revoke(ByNameOrId{"codex"}, confirmed("r")).error().code, Code::PermissionDenied);
+}
+
+TEST_F(UserNamespace, AnInstallationThatWasMadeInOneIsUsedInOneLikeIt) {
+    store.rows = {};
+    const InitRequest init{*OperatorName::parse("ops"), *WorkspaceName::parse("default"), {}};
+    ASSERT_TRUE(within("0 1000 1 1 100000 65536").init(init, confirmed().confirmation));
+    EXPECT_TRUE(within("0 1000 1 1 100000 65536").pause(*WorkspaceName::parse("default"), {}, confirmed("r")));
+    EXPECT_FALSE(within("1000 5 1").pause(*WorkspaceName::parse("default"), {}, confirmed("r")));
+    store.rows = {};
+    EXPECT_EQ(within("0 1000 1", overflow_uid).init(init, confirmed().confirmation).error().code,
+              Code::PermissionDenied);
 }
 
 class Evidence : public Invariant8Gate {
@@ -686,6 +797,63 @@ TEST_F(Evidence, Invariant11_ACredentialAndAReturnThatPassedNoGateAreFound) {
     ASSERT_TRUE(ops().pause(ByNameOrId{"prod-bot"}, {}, confirmed("r")));
     force(audit::Resumed{bot, "paused"});
     EXPECT_EQ(report().findings.size(), 2u);
+}
+
+TEST_F(Evidence, Invariant11_AWorkspaceThatCameBackIsJudgedByWhoCameBackWithIt) {
+    const WorkspaceName workspace = *WorkspaceName::parse("default");
+    ASSERT_TRUE(ops().pause(workspace, {}, confirmed("r")));
+    force(audit::Resumed{WorkspaceRef{workspace}, "paused"});
+    EXPECT_TRUE(report().is_sound()) << "nobody lives behind the gate";
+    for (const char* name : {"prod-bot", "prod-cat"}) {
+        const ApprovalId id = ask(name);
+        ASSERT_TRUE(sign(id, carol));
+        ASSERT_TRUE(redeem(id, name));
+    }
+    ASSERT_TRUE(ops().pause(workspace, {}, confirmed("r")));
+    const ApprovalId all = ops().resume(workspace, confirmed())->approval->id;
+    ASSERT_TRUE(sign(all, carol));
+    ASSERT_TRUE(ops().resume(workspace, with(all)));
+    EXPECT_TRUE(report().is_sound()) << report().findings.front().what;
+    // Whoever can write SQL takes somebody away until the owner has signed, and the workspace is back.
+    ASSERT_TRUE(ops().pause(workspace, {}, confirmed("r")));
+    auto& identities = store.rows.identities;
+    auto one = identities.extract(std::pair(workspace, *IdentityName::parse("prod-cat")));
+    const ApprovalId fewer = ops().resume(workspace, confirmed())->approval->id;
+    ASSERT_TRUE(sign(fewer, carol));
+    ASSERT_TRUE(ops().resume(workspace, with(fewer)));
+    identities.insert(std::move(one));
+    expect_finding("workspace.resume of workspace default brought back something else than the owners had signed");
+}
+
+TEST_F(Evidence, Invariant11_AWorkspaceThatCameBackPastTheGateIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    const WorkspaceName workspace = *WorkspaceName::parse("default");
+    ASSERT_TRUE(ops().pause(workspace, {}, confirmed("r")));
+    force(audit::Resumed{WorkspaceRef{workspace}, "paused"});
+    expect_finding("workspace.resume of workspace default is for the owners to allow");
+}
+
+TEST_F(Evidence, Invariant11_APauseThatWasMadeShorterIsFound) {
+    const ApprovalId id = ask();
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id));
+    const IdentityRef bot{*WorkspaceName::parse("default"), *IdentityName::parse("prod-bot")};
+    ASSERT_TRUE(ops().pause(ByNameOrId{"prod-bot"}, {}, confirmed("r")));
+    EXPECT_TRUE(report().is_sound());
+    force(audit::Paused{bot, "paused", clock.now() + 1min});
+    expect_finding("identity.pause of identity prod-bot is for the owners to allow");
+}
+
+// The names "default/deployer-2" and "default/10nq8bbaldm0mefc" have the same std::hash.
+TEST_F(Evidence, Invariant11_AnIdentityIsJudgedByItsNameAndNotByAHash) {
+    ASSERT_TRUE(create("10nq8bbaldm0mefc"));
+    const ApprovalId id = ask("deployer-2");
+    ASSERT_TRUE(sign(id, carol));
+    ASSERT_TRUE(redeem(id, "deployer-2"));
+    ASSERT_TRUE(ops().issue({*IdentityName::parse("10nq8bbaldm0mefc"), {}, {}}, confirmed(), delivery));
+    EXPECT_TRUE(report().is_sound()) << report().findings.front().what;
 }
 
 TEST_F(Evidence, Invariant11_AnOpenedEnvironmentThatPassedNoGateIsFound) {

@@ -170,6 +170,10 @@ class Authority {
     Result<Done> add_operator(const domain::OperatorName& name, std::uint32_t uid,
                               const std::vector<domain::Grant>& grants, const Order& order);
     Result<Done> remove_operator(const domain::OperatorName& name, const Order& order);
+    // Gives an operator another uid; needs an owner where there are any. On a machine where the store was restored, and
+    // where no operator has the caller's uid, the account that owns the store's folder may ask for its own uid: as the
+    // operator that it is to become, so that their key does not approve it. Without an owner it has to give a reason.
+    Result<Done> reassign_operator(const domain::OperatorName& name, std::uint32_t uid, const Order& order);
     Result<Done> grant(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
     Result<Done> withdraw(const domain::OperatorName& name, const domain::Grant& grant, const Order& order);
     // Needs an owner, but for the first key of an installation that has none. Errors of the two others: StateRefuses
@@ -254,6 +258,9 @@ class Authority {
         std::string event;   // for a refusal: "identity.revoke"
         bool is_installation_wide = false;
         domain::Permission permission = domain::Permission::Manage;
+        // The operator that the caller is to become, when they are none and own the store's folder.
+        std::optional<domain::OperatorName> becomes = {};
+        bool is_for_viewers = false;  // viewer() may do it
     };
     // Which of an approval's signatures OpenSSH found genuine, over which text. It is asked before the store is
     // locked, and not again while it is.
@@ -294,6 +301,12 @@ class Authority {
     std::vector<audit::Draft> drafts_of(const std::optional<domain::OperatorName>& name,
                                         const std::vector<audit::Event>& events, const Order& order,
                                         const std::string& plan, Instant now) const;
+    // The caller, if they may view; or, where they are no operator and own the store's folder, as one who views all of
+    // it: approvals, so that they can become an operator, and what is wrong with the store. Errors: PermissionDenied.
+    Result<domain::Operator> viewer(const store::Reader& reader, bool is_installation_wide,
+                                    const std::optional<domain::WorkspaceName>& workspace = {}) const;
+    // The caller as `name`, when they are no operator and own the store's folder; else as authorise says.
+    Result<domain::Operator> newcomer(const store::Reader& reader, const domain::OperatorName& name, Plan& plan) const;
     Result<domain::Operator> authorise(const store::Reader& reader, bool is_installation_wide,
                                        const std::optional<domain::WorkspaceName>& workspace,
                                        domain::Permission permission) const;
@@ -319,6 +332,13 @@ class Authority {
     std::string request_id_;
 };
 
+// What the kernel shows for every account that it has no uid for; so it is nobody's.
+inline constexpr std::uint32_t overflow_uid = 65534;
+inline Error no_account() {
+    return Error(Code::PermissionDenied, "uid 65534 is what the kernel shows for any account that it has no uid for",
+                 "run marque as an account of this machine");
+}
+
 // Whether `who` holds `permission` in the workspace, or with none: in all and the installation.
 bool holds(const domain::Operator& who, const std::optional<domain::WorkspaceName>& workspace,
            domain::Permission permission);
@@ -336,11 +356,16 @@ Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& ra
 // What is done to the store as a whole, whose own transaction it is made in: its entry, for whoever may manage the
 // whole installation. Errors: PermissionDenied.
 Result<std::vector<audit::Draft>> permit_store_event(const store::Reader& reader, const audit::Process& caller,
-                                                     Instant now, const audit::Event& event, const std::string& reason);
+                                                     const Secret& root_key, Instant now, const audit::Event& event,
+                                                     const std::string& reason);
+
+// Checks that the caller's uid is one that the operators' uids can be compared with. A user namespace shows any account
+// under any uid: a caller in one is believed only if `init` ran in one with the same map. Errors: PermissionDenied.
+Result<void> require_true_uid(const store::Reader& reader, const audit::Process& caller, const Secret& root_key);
 
 // The operator that `caller` is, if they hold the permission. Errors: PermissionDenied.
-Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller, bool is_installation_wide,
-                                   const std::optional<domain::WorkspaceName>& workspace,
+Result<domain::Operator> authorise(const store::Reader& reader, const audit::Process& caller, const Secret& root_key,
+                                   bool is_installation_wide, const std::optional<domain::WorkspaceName>& workspace,
                                    domain::Permission permission);
 
 }  // namespace marque::authority

@@ -3,7 +3,10 @@
 
 #include <algorithm>
 
+#include "audit/merkle.h"
+#include "audit/seal.h"
 #include "authority/authority.h"
+#include "authority/keys.h"
 #include "authority/resolve.h"
 #include "base/mutant.h"
 #include "base/text.h"
@@ -90,12 +93,36 @@ std::vector<audit::Draft> Authority::drafts_of(const std::optional<OperatorName>
     return drafts;
 }
 
-Result<Operator> authorise(const store::Reader& reader, const audit::Process& caller, bool is_installation_wide,
-                           const std::optional<WorkspaceName>& workspace, Permission permission) {
+// The first entry is that of `init`.
+Result<void> require_true_uid(const store::Reader& reader, const audit::Process& caller, const Secret& root_key) {
+    if (caller.uid == overflow_uid) return no_account();
+    if (caller.uid_map.empty()) return {};
+    const auto first = TRY(reader.entries(0, 1));
+    if (!first.empty() && first.front().seq == 1 &&
+        crypto::equal(first.front().seal, audit::seal_of_entry(log_seal_key(root_key), 1,
+                                                               audit::leaf_hash(bytes_of(first.front().bytes))))) {
+        const audit::Entry init = TRY(audit::decode(first.front().bytes));
+        const auto* actor = init.body.if_contains("actor");
+        const auto* map =
+            actor == nullptr || !actor->is_object() ? nullptr : actor->get_object().if_contains("uid_map");
+        if (map != nullptr && map->is_string() && map->get_string() == caller.uid_map) return {};
+    }
+    return Error(Code::PermissionDenied,
+                 fmt::format("{} is that of a user namespace, which can show any account under it", uid_text(caller)),
+                 "run marque outside of it; in a container, with the map of uids that marque init ran with");
+}
+
+Result<Operator> authorise(const store::Reader& reader, const audit::Process& caller, const Secret& root_key,
+                           bool is_installation_wide, const std::optional<WorkspaceName>& workspace,
+                           Permission permission) {
+    TRY(require_true_uid(reader, caller, root_key));
     const auto who = TRY(reader.operator_with_uid(caller.uid));
     if (!who)
         return Error(Code::PermissionDenied, uid_text(caller) + " is no operator of this installation",
-                     "an operator can add you with marque operator add");
+                     caller.owns_store ? fmt::format("this account owns the store: to make it the account of an "
+                                                     "operator, marque operator reassign NAME --user {}",
+                                                     caller.uid)
+                                       : "an operator can add you with marque operator add");
     const bool may = is_installation_wide ? holds(*who, std::nullopt, permission)
                      : workspace          ? holds(*who, workspace, permission)
                                           : !who->grants.empty();
@@ -109,7 +136,31 @@ Result<Operator> authorise(const store::Reader& reader, const audit::Process& ca
 
 Result<Operator> Authority::authorise(const store::Reader& reader, bool is_installation_wide,
                                       const std::optional<WorkspaceName>& workspace, Permission permission) const {
-    return authority::authorise(reader, caller_, is_installation_wide, workspace, permission);
+    return authority::authorise(reader, caller_, root_key_, is_installation_wide, workspace, permission);
+}
+
+Result<Operator> Authority::viewer(const store::Reader& reader, bool is_installation_wide,
+                                   const std::optional<WorkspaceName>& workspace) const {
+    auto who = authorise(reader, is_installation_wide, workspace, Permission::View);
+    if (who || who.error().code != Code::PermissionDenied || !caller_.owns_store) return who;
+    TRY(require_true_uid(reader, caller_, root_key_));
+    if (TRY(reader.operator_with_uid(caller_.uid))) return who;
+    const auto name = TRY(OperatorName::parse(fmt::format("uid-{}", caller_.uid)));
+    return Operator{name, caller_.uid, false, {{std::nullopt, Permission::View}}, {}};
+}
+
+// That no operator has the uid rests on a list.
+Result<Operator> Authority::newcomer(const store::Reader& reader, const OperatorName& name, Plan& plan) const {
+    TRY(require_true_uid(reader, caller_, root_key_));
+    TRY(reader.require_complete());
+    if (!caller_.owns_store || TRY(reader.operator_with_uid(caller_.uid)))
+        return authorise(reader, true, std::nullopt, Permission::Manage);
+    auto becoming = TRY(reader.operator_named(name));
+    if (!becoming || becoming->is_removed)
+        return Error(Code::NotFound, "there is no operator " + name.text() + " to become", "see marque operator list");
+    plan.unknown_uid = caller_.uid;
+    becoming->grants = {{std::nullopt, Permission::Manage}};
+    return std::move(*becoming);
 }
 
 Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const Operator& who,
@@ -144,14 +195,20 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     const auto installation = TRY(reader.installation());
     if (!installation) return Error(Code::Unavailable, "the store is empty", "run marque init");
     plan.installation = installation->id;
-    const Operator who = TRY(authorise(reader, intent.is_installation_wide, order.workspace, intent.permission));
+    const auto requester = [&] {
+        if (intent.becomes) return newcomer(reader, *intent.becomes, plan);
+        if (intent.is_for_viewers) return viewer(reader, intent.is_installation_wide, order.workspace);
+        return authorise(reader, intent.is_installation_wide, order.workspace, intent.permission);
+    };
+    const Operator who = TRY(requester());
     Context context{reader, who, std::nullopt, now};
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
         context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
         plan.about = WorkspaceRef{context.workspace->name};
         plan.request["workspace"] = context.workspace->name.text();
-        TRY(authorise(reader, false, context.workspace->name, intent.permission));
+        if (!intent.is_for_viewers || !holds(who, context.workspace->name, intent.permission))
+            TRY(authorise(reader, false, context.workspace->name, intent.permission));
     }
     TRY(planner(context, plan));
     if (plan.gate) return pass_gate(context, order, proven, plan);
@@ -224,7 +281,9 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
             done.approval = std::move(*asked);
             done.is_asked_anew = events.size() > 1;
         }
-        return drafts_of(TRY(OperatorName::parse(plan.requester)), events, order, plan.digest(), now);
+        // The account that owns the store brings a signature in without being an operator.
+        const auto requester = TRY(reader.operator_named(TRY(OperatorName::parse(plan.requester))));
+        return drafts_of(requester ? std::optional(requester->name) : std::nullopt, events, order, plan.digest(), now);
     });
     if (!revision) return std::move(revision).error();
     if (refusal) return *refusal;
@@ -244,7 +303,8 @@ Result<std::vector<audit::Draft>> Authority::refusal_drafts(const store::Reader&
                                                             const Error& error) const {
     if (!is_refusal(error)) return std::vector<audit::Draft>{};
     if (error.tampered.empty() && !TRY(reader.installation())) return std::vector<audit::Draft>{};
-    const auto who = TRY(unless_tampered(reader.operator_with_uid(caller_.uid)));
+    auto who = TRY(unless_tampered(reader.operator_with_uid(caller_.uid)));
+    if (!require_true_uid(reader, caller_, root_key_)) who.reset();
     return drafts_of(who ? std::optional(who->name) : std::nullopt,
                      {audit::Refused{event, subject, Error(error.code, escaped(error.message))}}, order, "",
                      clock_.now());
@@ -298,7 +358,7 @@ Result<void> Authority::require_manager(const std::string& event, const Order& o
 
 Result<void> Authority::look_around(const std::function<Result<void>(const Overview&)>& view) {
     auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
-        const Operator who = TRY(authorise(reader, false, std::nullopt, Permission::View));
+        const Operator who = TRY(viewer(reader, false));
         return view(Overview{reader, who, clock_.now()});
     });
     if (!result && is_denial(result.error())) record_refusal("approval.view", InstallationRef{}, {}, result.error());
@@ -306,7 +366,12 @@ Result<void> Authority::look_around(const std::function<Result<void>(const Overv
 }
 
 Result<void> Authority::examine(const std::function<Result<void>(const store::Reader&, Instant now)>& view) {
-    const auto allowed = look_over([](const Overview&) -> Result<void> { return {}; });
+    auto allowed = store_.read([&](const store::Reader& reader) -> Result<void> {
+        TRY(viewer(reader, true));
+        return {};
+    });
+    if (!allowed && is_denial(allowed.error()))
+        record_refusal("installation.view", InstallationRef{}, {}, allowed.error());
     if (!allowed && allowed.error().tampered.empty()) return allowed;
     return store_.read_unchecked([&](const store::Reader& reader) { return view(reader, clock_.now()); });
 }

@@ -20,7 +20,8 @@ Result<Authority::Answer> Authority::verify(std::string_view token, const Demand
         if (known) TRY(verify::require_continues(reader, *known));
         Answer answer;
         answer.verdict = TRY(verify::verify(reader, hashing_key(), token, demand, clock_.now()));
-        const auto who = TRY(reader.operator_with_uid(caller_.uid));
+        auto who = TRY(reader.operator_with_uid(caller_.uid));
+        if (!require_true_uid(reader, caller_, root_key_)) who.reset();
         if (who && answer.verdict.whose)
             answer.tells_why = holds(*who, answer.verdict.whose->workspace.name, Permission::View);
         else

@@ -84,7 +84,29 @@ void examine_owners(const Approvers& approvers, const std::vector<Operator>& ope
                                         one.name.text()));
 }
 
-Result<void> examine_rows(const store::Reader& reader, Instant now, Examination& examination) {
+// After a restore on another machine, accounts have other uids.
+Result<void> examine_accounts(Shell& shell, const std::vector<Operator>& operators, Examination& examination) {
+    const std::uint32_t uid = TRY(shell.system().caller()).uid;
+    bool is_operator = false;
+    std::string all;
+    for (const Operator& one : operators) {
+        if (one.is_removed) continue;
+        if (one.uid == uid) is_operator = true;
+        all += fmt::format("{}{} (uid {})", all.empty() ? "" : ", ", one.name.text(), one.uid);
+        if (shell.system().login_name(one.uid).empty())
+            examination.add(Health::Warning, fmt::format("operator {} has uid {}, which no account of this machine has",
+                                                         one.name.text(), one.uid));
+    }
+    if (!is_operator)
+        examination.add(Health::Warning,
+                        fmt::format("uid {} is no operator, and these are: {}; if it is the account of one now, "
+                                    "marque operator reassign NAME --user {}",
+                                    uid, all, uid));
+    return {};
+}
+
+Result<void> examine_rows(Shell& shell, const store::Reader& reader, Instant now, Examination& examination) {
+    TRY(examine_accounts(shell, TRY(reader.operators()), examination));
     examine_owners(TRY(authority::approvers_of(reader)), TRY(reader.operators()), examination);
     std::size_t managers = 0;
     for (const Operator& operator_ : TRY(reader.operators()))
@@ -202,12 +224,20 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     const auto maintenance = TRY(shell.system().open_maintenance(
         shell.store_folder(), store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     const auto damage = TRY(maintenance->check());
-    if (const auto status = TRY(maintenance->status()); status.backend != "sqlite")
+    const auto status = TRY(maintenance->status());
+    if (status.backend != "sqlite")
         examination.add(Health::Well, fmt::format("the store is in {}, whose pages and indexes are its own to check",
                                                   status.location));
     else
         examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
                         damage.empty() ? "" : "the database is damaged: " + damage.front());
+    if (status.schema != status.supported_schema) {
+        examination.add(Health::Ill,
+                        fmt::format("the store has schema {}, and this marque needs {}, so the rest can't be examined: "
+                                    "back it up, then run marque store migrate --confirm",
+                                    status.schema, status.supported_schema));
+        return examination.finish();
+    }
     TRY(TRY(shell.authority())->examine([&](const store::Reader& reader, Instant now) -> Result<void> {
         auto report = TRY(authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
                                                 &shell.system().owner_signatures()));
@@ -215,7 +245,7 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
         examine_log(report, examination);
         TRY(examine_clock(reader, now, report.size, examination));
         TRY(examine_known_log(shell, reader, examination));
-        return examine_rows(reader, now, examination);
+        return examine_rows(shell, reader, now, examination);
     }));
     TRY(examine_verifiers(shell, examination));
     return examination.finish();

@@ -47,6 +47,13 @@ Result<int> run_remove(Shell& shell, const Options& options) {
     return shell.report(TRY(TRY(shell.authority())->remove_operator(name, order)), options.change);
 }
 
+Result<int> run_reassign(Shell& shell, const Options& options) {
+    const auto name = TRY(OperatorName::parse(options.name));
+    const auto uid = TRY(uid_of(shell, options.user.empty() ? options.name : options.user));
+    const auto order = TRY(shell.order(options.change));
+    return shell.report(TRY(TRY(shell.authority())->reassign_operator(name, uid, order)), options.change);
+}
+
 Result<int> run_grant(Shell& shell, const Options& options) {
     const auto name = TRY(OperatorName::parse(options.name));
     const auto grant = TRY(grant_of(shell, options));
@@ -86,7 +93,8 @@ Result<int> run_list(Shell& shell, const Options&) {
         audit::JsonArray list;
         for (const Operator& operator_ : TRY(overview.reader.operators())) {
             list.emplace_back(operator_json(operator_));
-            table.add({operator_.name.text(), std::to_string(operator_.uid),
+            const bool has_account = !shell.system().login_name(operator_.uid).empty();
+            table.add({operator_.name.text(), std::to_string(operator_.uid) + (has_account ? "" : " (no account here)"),
                        operator_.is_removed ? shell.paint().dim("removed") : shell.paint().state("active"),
                        grants_in_words(operator_)});
         }
@@ -108,20 +116,22 @@ void add_permission_options(const Command& command, Options& options) {
 
 void add_operator(const Command& root, Shell& shell, Exit& exit) {
     const Command group =
-        root.add_command("operator", "Operators and what they may do: add, remove, grant, withdraw, list");
+        root.add_command("operator", "Operators and what they may do: add, remove, reassign, grant, withdraw, list");
     group.needs_subcommand();
     const auto add = [&](const char* name, const char* help, auto body, bool has_permission) {
         auto options = std::make_shared<Options>();
         const Command command = group.add_command(name, help);
         command.option("name", options->name, "NAME", "The operator", Presence::Required);
         if (has_permission) add_permission_options(command, *options);
-        if (std::string_view(name) == "add")
+        if (std::string_view(name) == "add" || std::string_view(name) == "reassign")
             command.option("--user", options->user, "USER", "Login name or uid (default: the operator's name)");
+        if (std::string_view(name) == "reassign") add_approval_option(command, options->change);
         add_change_options(command, options->change, Reason::Optional);
         on_run(command, shell, exit, options, body);
     };
     add("add", "Add an operator: who they are is told by the kernel", run_add, true);
     add("remove", "Remove an operator", run_remove, false);
+    add("reassign", "Give an operator another uid: their account's on this machine", run_reassign, false);
     add("grant", "Give an operator a permission", run_grant, true);
     add("withdraw", "Take a permission from an operator", run_withdraw, true);
     auto options = std::make_shared<Options>();

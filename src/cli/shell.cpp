@@ -45,8 +45,10 @@ Result<store::Store*> Shell::open_store() {
 Result<authority::Authority*> Shell::authority() {
     if (!authority_) {
         store::Store& store = *TRY(open_store());
+        audit::Process caller = TRY(system_.caller());
+        caller.owns_store = system_.owns(store_folder());
         authority_ = std::make_unique<authority::Authority>(store, system_.clock(), system_.random(), *TRY(root_key()),
-                                                            system_.owner_signatures(), TRY(system_.caller()));
+                                                            system_.owner_signatures(), std::move(caller));
     }
     return authority_.get();
 }

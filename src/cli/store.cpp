@@ -68,7 +68,9 @@ Result<std::vector<audit::Draft>> permit_and_confirm(Shell& shell, const store::
     const audit::Process caller = TRY(shell.system().caller());
     plan.requester = shell.system().login_name(caller.uid);
     std::vector<audit::Draft> drafts;
-    if (event) drafts = TRY(authority::permit_store_event(reader, caller, shell.now(), *event, order.reason));
+    if (event)
+        drafts = TRY(
+            authority::permit_store_event(reader, caller, *TRY(shell.root_key()), shell.now(), *event, order.reason));
     for (const audit::Draft& draft : drafts)
         if (const auto* actor = std::get_if<audit::OperatorActor>(&draft.actor); actor != nullptr && actor->name)
             plan.requester = actor->name->text();

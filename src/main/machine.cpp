@@ -57,6 +57,22 @@ std::optional<std::uint32_t> login_uid() {
     return static_cast<std::uint32_t>(*uid);
 }
 
+// The map of uids of a user namespace that has uids of its own; empty outside of one. Whether this is one, /proc does
+// not decide: whoever made the namespace can put anything there. A namespace without the machine's last uid has no name
+// for it, and the kernel says so before it looks whether the owner of a pipe may be changed.
+std::string uid_map() {
+    constexpr uid_t last_uid = 0xFFFFFFFE;
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return "unknown";
+    const bool is_nameless = ::fchown(ends[0], last_uid, static_cast<gid_t>(-1)) != 0 && errno == EINVAL;
+    for (const int end : ends) ::close(end);
+    if (!is_nameless) return {};
+    std::ifstream file("/proc/self/uid_map");
+    std::string text;
+    for (std::string word; file >> word;) text += (text.empty() ? "" : " ") + word;
+    return text.empty() ? "unknown" : text;
+}
+
 std::string terminal() {
     for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         char name[128];
@@ -148,7 +164,13 @@ Result<audit::Process> Machine::caller() {
     process.executable = escaped(link_target("/proc/self/exe"));
     process.parent_executable = escaped(link_target(fmt::format("/proc/{}/exe", ::getppid())));
     process.tty = terminal();
+    process.uid_map = uid_map();
     return process;
+}
+
+bool Machine::owns(const std::string& folder) {
+    struct stat info{};
+    return ::stat(folder.c_str(), &info) == 0 && info.st_uid == ::getuid();
 }
 
 std::string Machine::login_name(std::uint32_t uid) {

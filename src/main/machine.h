@@ -15,6 +15,7 @@ class Machine final : public cli::System {
     const Clock& clock() override { return clock_; }
     Random& random() override;
     Result<audit::Process> caller() override;
+    bool owns(const std::string& folder) override;
     std::string login_name(std::uint32_t uid) override;
     Result<std::uint32_t> uid_of(const std::string& login_name) override;
     std::string default_store() override;

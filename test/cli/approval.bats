@@ -640,3 +640,14 @@ approved_issue() {
     "$MARQUE" approval sign "$id" --key "$WORK/one" --confirm 2> /dev/null
     redeem 6
 }
+
+@test "invariant 12: with a row away for a moment nothing passes the gate, and what takes away goes on" {
+    approved_issue
+    sqlite3 "$MARQUE_STORE/marque.db" "DELETE FROM identity"
+    answers 0 workspace pause default --reason r --confirm
+    has "$stderr" "more may stop than is listed: identity/default/prod-bot was taken away"
+    answers 10 workspace resume default --confirm
+    has "$stderr" "identity/default/prod-bot was taken away"
+    answers 10 revoke --filter kind=agent --reason r --confirm=1
+    has "$stderr" "identity/default/prod-bot was taken away"
+}

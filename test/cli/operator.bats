@@ -227,3 +227,98 @@ view_only() {
     answers 0 audit list --operator helper -o json
     equal "$(jq '.entries | length' <<< "$output")" 3
 }
+
+# What docs/store.md, "Restoring", types; the account of the store has another uid on this machine.
+restored_store() {
+    setpriv --reuid=12345 --regid=12345 --clear-groups mkdir -p "$WORK/there"
+    as_user 12345 init --operator ops "$@" --confirm
+    as_user 12345 create codex --scope card:view --token-file "$WORK/there/codex.token" --confirm
+    as_user 12345 store backup "$WORK/there/backup.db" --confirm
+    install -d -m 700 "$WORK/new"
+    install -m 600 "$WORK/there/backup.db" "$WORK/new/marque.db"
+    install -m 600 "$MARQUE_STORE/root.key" "$WORK/new/root.key"
+    export MARQUE_STORE="$WORK/new"
+}
+
+@test "operator reassign: a restored store, whose account has another uid, gets its operator back" {
+    needs_users
+    chmod 711 "$WORK"
+    install -d -o 12345 "$WORK/there"
+    MARQUE_STORE="$WORK/there/store"
+    restored_store > /dev/null 2>&1
+    answers 4 revoke codex --reason r --confirm
+    has "$stderr" "this account owns the store: to make it the account of an operator, marque operator reassign NAME --user 0"
+    answers 0 doctor
+    has "$output" "uid 0 is no operator, and these are: ops (uid 12345); if it is the account of one now, marque operator reassign NAME --user 0"
+    answers 2 operator reassign ops --user 0 --confirm
+    has "$stderr" "there is no owner who could approve it, so the log needs a reason"
+    leaves_store_alone 0 operator reassign ops --user 0 --reason "restored on another machine" --dry-run
+    answers 0 operator reassign ops --user 0 --reason "restored on another machine" --confirm
+    has "$stderr" "operator ops has uid 0 now, and had 12345"
+    equal "$(newest_event '.action, .target.name, .change.before.uid, .change.after.uid' | paste -sd' ')" \
+        "operator.reassign ops 12345 0"
+    answers 0 revoke codex --reason r --confirm
+    answers 0 audit verify
+}
+
+@test "operator reassign: where there are owners one of them signs it" {
+    needs_users
+    chmod 711 "$WORK"
+    ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
+    install -d -o 12345 "$WORK/there"
+    MARQUE_STORE="$WORK/there/store"
+    restored_store --owner-key "$WORK/owner.pub" > /dev/null 2>&1
+    answers 6 operator reassign ops --user 0 --confirm
+    id=$(grep -o 'approval sign [0-9a-z]*' <<< "$stderr" | cut -d' ' -f3)
+    answers 0 approval export "$id"
+    has "$output" "asked by:      uid 0, which no operator has, and which is to be operator ops"
+    printf '%s\n' "$output" > "$WORK/request.txt"
+    ssh-keygen -q -Y sign -n marque-approval -f "$WORK/owner" "$WORK/request.txt"
+    answers 0 approval import "$id" "$WORK/request.txt.sig" --confirm
+    answers 6 operator reassign ops --user 0 --reason other --approval "$id" --confirm
+    has "$stderr" "(reason: nothing then, 'other' now)"
+    answers 0 operator reassign ops --user 0 --approval "$id" --confirm
+    answers 0 audit verify
+}
+
+@test "operator reassign: who manages the installation gives another operator another uid; none that is taken" {
+    init_store
+    view_only
+    leaves_store_alone 5 operator reassign helper --user 12346
+    answers 0 operator reassign helper --user 12346 --confirm
+    answers 0 operator reassign helper --user 12346 --confirm
+    has "$stderr" "operator helper has uid 12346 already"
+    answers 3 operator reassign helper --user "$(id -u)" --confirm
+    answers 7 operator reassign helpr --user 1 --confirm
+    has "$stderr" "did you mean helper?"
+}
+
+@test "a user namespace shows any account under any uid: nothing is believed of one" {
+    needs_users
+    setpriv --reuid=12345 --regid=12345 --clear-groups unshare --user --map-user=12346 true 2> /dev/null ||
+        skip "user namespaces are not allowed here"
+    init_store
+    "$MARQUE" operator add mallory --user 12345 --all-workspaces --confirm 2> /dev/null
+    "$MARQUE" operator add bob --user 12346 --all-workspaces --confirm 2> /dev/null
+    give_store_to 12345
+    user_gets 12345 0 list
+    before=$(log_size)
+    run --separate-stderr setpriv --reuid=12345 --regid=12345 --clear-groups unshare --user --map-user=12346 \
+        "$MARQUE" workspace pause default --reason r --confirm
+    equal "$status" 4
+    has "$stderr" "uid 12346 is that of a user namespace, which can show any account under it"
+    equal "$(log_size)" $((before + 1))
+    equal "$(newest_event '.actor | .uid, .name' | paste -sd' ')" "12346 null"
+}
+
+@test "invariant 10: who manages one workspace learns no operator's name of another by a hint" {
+    needs_users
+    init_store
+    "$MARQUE" operator add secretary --user 12346 --all-workspaces --confirm 2> /dev/null
+    "$MARQUE" operator add helper --user 12345 --workspace default --confirm 2> /dev/null
+    give_store_to 12345
+    user_gets 12345 7 operator grant secretar --permission view -w default --confirm
+    lacks "$stderr" secretary
+    user_gets 12345 3 operator add other --user 12346 -w default --confirm
+    lacks "$stderr" secretary
+}
