@@ -83,11 +83,11 @@ bool is_only_shown(const authority::Order& order, const Error& error) {
     return !order.confirmation.is_given() && error.code == Code::NotConfirmed;
 }
 
+// Not whether the owners had allowed what it tells of: no migration changes that, and audit verify says it.
 Result<void> require_whole_log(Shell& shell, const store::Reader& reader,
                                const std::optional<verify::KnownLog>& known) {
-    const auto report =
-        TRY(authority::verify_log(reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell, "reading the log"),
-                                  &shell.system().owner_signatures()));
+    const auto report = TRY(
+        authority::verify_log(reader, *TRY(shell.root_key()), std::nullopt, log_progress(shell, "reading the log")));
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what,
                      "nothing is migrated; keep a copy of the folder, and look");
@@ -266,6 +266,41 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
     return shell.report(done, options.change);
 }
 
+void say_backed_up(Shell& shell, const std::string& path) {
+    shell.say("backup written to " + escaped(path) +
+              "; root.key is not in it: keep that apart. marque doctor --backup checks it");
+}
+
+// Of a store that can't be opened before it is migrated: it is wanted most just then. A migration to the schema that
+// there is changes nothing, and checks and writes what any other does.
+Result<int> back_up_older(Shell& shell, store::Maintenance& maintenance, int schema, const std::string& path,
+                          const Options& options) {
+    const auto order = TRY(shell.order(options.change));
+    authority::Done done;
+    done.plan.action = "store backup";
+    done.plan.request = {{"path", path}};
+    done.plan.changes.push_back({domain::StoreRef{}, {}, {{"backup", path}}});
+    done.plan.events.emplace_back(audit::StoreBackedUp{path});
+    enum class Stage { Permit, Record };
+    const auto in_its_transaction = [&](Stage stage) {
+        return maintenance.migrate(
+            schema, [&](const store::Reader& reader, int, int) -> Result<std::vector<audit::Draft>> {
+                auto drafts = TRY(permit_and_confirm(shell, reader, done.plan.events.front(), order, done.plan));
+                if (stage == Stage::Permit) drafts.clear();
+                return drafts;
+            });
+    };
+    const auto permitted = in_its_transaction(Stage::Permit);
+    if (!permitted && is_only_shown(order, permitted.error())) return shell.report(done, options.change);
+    if (!permitted) return permitted.error();
+    TRY(maintenance.backup(path, shell.progress("copying the store")));
+    TRY(in_its_transaction(Stage::Record));
+    done.progress = authority::Progress::Applied;
+    const int code = shell.report(done, options.change);
+    say_backed_up(shell, path);
+    return code;
+}
+
 Result<int> run_backup(Shell& shell, const Options& options) {
     const std::string path = std::filesystem::absolute(options.path).lexically_normal();
     if (path.ends_with('/') || std::filesystem::is_directory(path))
@@ -273,19 +308,20 @@ Result<int> run_backup(Shell& shell, const Options& options) {
     TRY(parse_free_text("path", path, 1000));
     if (std::filesystem::exists(path))
         return Error(Code::StateRefuses, quote(path, 200) + " exists; backups are never overwritten");
+    const auto maintenance = TRY(open_maintenance(shell));
+    if (const auto status = TRY(maintenance->status()); status.schema > 0 && status.schema < status.supported_schema)
+        return back_up_older(shell, *maintenance, status.schema, path, options);
     const auto order = TRY(shell.order(options.change));
     authority::Authority& authority = *TRY(shell.authority());
     if (order.confirmation.is_given()) {
         authority::Order asked = order;
         asked.confirmation = authority::Confirmation::dry_run();
         TRY(order.confirmation.check(TRY(authority.record_backup(path, asked)).plan));
-        TRY(TRY(open_maintenance(shell))->backup(path, shell.progress("copying the store")));
+        TRY(maintenance->backup(path, shell.progress("copying the store")));
     }
     const auto done = TRY(authority.record_backup(path, order));
     const int code = shell.report(done, options.change);
-    if (done.progress == authority::Progress::Applied)
-        shell.say("backup written to " + escaped(path) +
-                  "; root.key is not in it: keep that apart. marque doctor --backup checks it");
+    if (done.progress == authority::Progress::Applied) say_backed_up(shell, path);
     return code;
 }
 

@@ -158,3 +158,23 @@ schema() {
     answers 0 store backup copy.db --confirm
     equal "$(newest_event .change.after.path)" "$WORK/copy.db"
 }
+
+@test "store backup: also of an older schema, which is to be backed up before it is migrated" {
+    init_store
+    create codex
+    "$MARQUE" store rollback --confirm 2> /dev/null
+    answers 3 list
+    has "$stderr" "back it up, then run marque store migrate --confirm"
+    leaves_store_alone 5 store backup "$WORK/backup.db"
+    [ ! -e "$WORK/backup.db" ]
+    answers 0 store backup "$WORK/backup.db" --confirm
+    has "$stderr" "backup written to"
+    equal "$(schema)" "$(sqlite3 "$WORK/backup.db" 'PRAGMA user_version')"
+    answers 10 doctor -o json
+    has "$output" "so the rest can't be examined: back it up, then run marque store migrate --confirm"
+    answers 0 store status
+    answers 0 store migrate --confirm
+    equal "$("$MARQUE" audit export | tail -n 2 | jq -r .action | paste -sd' ')" "store.backup store.migrate"
+    answers 0 audit verify
+    accepted "$WORK/codex.token"
+}
