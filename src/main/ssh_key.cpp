@@ -13,7 +13,7 @@ namespace marque {
 namespace {
 
 constexpr std::uint64_t least_rsa_bits = 3072;
-constexpr std::size_t longest_key_line = 16 * 1024;
+constexpr std::size_t longest_key_file = 16 * 1024;
 
 bool is_known_type(std::string_view type) {
     return type == "ssh-ed25519" || type == "ssh-rsa" || type == "ecdsa-sha2-nistp256" ||
@@ -44,20 +44,23 @@ std::string_view without_comment(std::string_view line) {
 }
 
 Result<domain::Owner> read_ssh_public_key(const std::string& path) {
-    auto read = read_line(path, {longest_key_line});
-    if (!read) {
-        if (read.error().hint.empty())
-            read.error().hint = "an owner key is the one line of a .pub file; - is standard input";
-        return read.error();
-    }
-    const std::string line = read.release();
+    const std::string text = TRY(read_text(path, {longest_key_file}));
     const std::string name = path == "-" ? "standard input" : quote(path, 200);
     const Error malformed(Code::InvalidRequest, name + " is not an OpenSSH public key",
                           "an owner key is the .pub file of ssh-ed25519, ecdsa, rsa (3072 bits or more) or sk-");
+    // A private key has many lines, and is no public one before all.
+    const std::size_t begin = std::min(text.find_first_not_of(" \n"), text.size());
+    if (!is_known_type(std::string_view(text).substr(begin, text.find(' ', begin) - begin))) return malformed;
+    auto one = only_line(text, name, Code::InvalidRequest);
+    if (!one) {
+        one.error().hint = "register each key by itself";
+        return one.error();
+    }
+    const std::string line(*one);
     // type base64 [comment]; options before the type, as authorized_keys has them, are refused.
     const std::size_t type_end = line.find(' ');
     const std::string type = line.substr(0, type_end);
-    if (type_end == std::string::npos || !is_known_type(type)) return malformed;
+    if (type_end == std::string::npos) return malformed;
     const std::size_t key_end = line.find(' ', type_end + 1);
     const std::string key = line.substr(0, key_end);
     const std::string comment = key_end == std::string::npos ? "" : line.substr(key_end + 1);

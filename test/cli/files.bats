@@ -33,7 +33,7 @@ with_fault() {
     cat "$WORK/bob.pub" "$WORK/eve.pub" > "$WORK/two.pub"
     answers 2 owner add "$WORK/two.pub" --confirm
     equal "$stderr" "marque: '$WORK/two.pub', line 2: more follows, and one line is expected
-  an owner key is the one line of a .pub file; - is standard input"
+  register each key by itself"
     run --separate-stderr "$MARQUE" owner add - --confirm < "$WORK/eve.pub"
     equal "$status" 6
     has "$stderr" "it needs an owner's approval"
