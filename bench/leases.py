@@ -2,7 +2,7 @@
 """Measures what several nodes cost (docs/postgresql.md): a change until all verifiers have confirmed it, beside a bare
 commit with NOTIFY; answering by a lease, beside answering from SQLite; loading a store, beside a bare COPY of its rows.
 
-usage: bench/leases.py [--quick]     --quick: fewer rounds, 100,000 credentials
+usage: bench/leases.py [--quick|--smoke]     --quick: fewer rounds, 100,000 credentials; --smoke: whether it works at all
 
 A PostgreSQL server of its own on a unix socket, durable (fsync on). Ratios within one run: each pair is measured in turn.
 """
@@ -15,14 +15,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from run import BUILD, MARQUE, QUICK, ROOT, env_of, interleaved, spread, table
+from run import BUILD, MARQUE, ROOT, env_of, interleaved, sized, spread, table
 from serve import CONNECTIONS, CREDENTIALS, Marque, Round, cpu_s, make_store
 
-VERIFIERS = (1, 3, 8)
-ROUNDS = 200 if QUICK else 600
-ANSWER_ROUNDS = 3 if QUICK else 9
-MANY = 100_000 if QUICK else 1_000_000
-STARTS = 3 if QUICK else 5
+VERIFIERS = sized((1, 3, 8), (1, 3, 8), (1,))
+ROUNDS = sized(600, 200, 10)
+ANSWER_ROUNDS = sized(9, 3, 1)
+MANY = sized(1_000_000, 100_000, 1_000)
+STARTS = sized(5, 3, 1)
 
 
 class Postgres:
@@ -125,14 +125,8 @@ class Copying:
 def loading(postgres, work):
     store = work / "many"
     conninfo = postgres.store(store, "many")
-    # Rows without a log: what is measured is reading them.
-    postgres.sql(
-        f"INSERT INTO marque.identity SELECT 'default', 'm' || lpad(n::text, 7, '0'), 'dev', 'agent', 'card:edit,card:view',"
-        f" '', '', 'active', NULL, 0, 1 FROM generate_series(1, {MANY}) n",
-        f"INSERT INTO marque.credential SELECT translate(lpad(to_hex(n), 12, '0'), 'ilou', 'wxyz'), 'default',"
-        f" 'm' || lpad(n::text, 7, '0'), sha256(n::text::bytea), 'card:edit,card:view', 'active', 0, 1800000000000000,"
-        f" NULL, NULL, NULL, NULL, NULL, 1 FROM generate_series(1, {MANY}) n", "VACUUM ANALYZE marque.identity",
-        "VACUUM ANALYZE marque.credential", database="many")
+    subprocess.run([BUILD / "bench" / "bench_seed", store, str(MANY)], check=True)
+    postgres.sql("VACUUM ANALYZE marque.identity", "VACUUM ANALYZE marque.credential", database="many")
     results = interleaved({"marque serve, until ready": lambda: Loading(store), "bare COPY": lambda: Copying(conninfo)}, STARTS)
     table(f"Loading {MANY:,} credentials", results, "wall_s", "s")
     pairs = zip(results["marque serve, until ready"], results["bare COPY"])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures whole processes: CPU time, memory, wall time; medians and spread, things compared in turn within one run.
 
-usage: bench/run.py [--quick]     --quick: 100,000 identities at most, fewer runs
+usage: bench/run.py [--quick|--smoke]     --quick: 100,000 identities at most, fewer runs; --smoke: whether it works at all
 """
 
 import os
@@ -17,8 +17,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "release"
 MARQUE = BUILD / "marque"
-QUICK = "--quick" in sys.argv
-RUNS = 7 if QUICK else 15
+SMOKE = "--smoke" in sys.argv
+
+
+def sized(whole, quick, smoke):
+    """A number for each way to run; that of --smoke is as small as it can be."""
+    return smoke if SMOKE else quick if "--quick" in sys.argv else whole
+
+
+RUNS = sized(15, 7, 1)
 
 
 class Run:
@@ -54,12 +61,13 @@ def make_store(folder, identities):
 
 
 def interleaved(things, runs):
-    """{name: make a Run}, each in turn, so that a noisy moment meets all of them; the first round is not counted."""
+    """{name: make a Run}, each in turn, so that a noisy moment meets all of them; the first round is not counted, unless
+    there is only one."""
     results = {name: [] for name in things}
-    for round_ in range(runs + 1):
+    for round_ in range(runs + 1 if runs > 1 else 1):
         for name, thing in things.items():
             run = thing()
-            if round_:
+            if round_ or runs == 1:
                 results[name].append(run)
     return results
 
@@ -79,7 +87,7 @@ def median(results, name, attribute):
 
 
 def lookups(work):
-    sizes = [1, 100_000] if QUICK else [1, 100_000, 1_000_000]
+    sizes = sized([1, 100_000, 1_000_000], [1, 100_000], [1, 1_000])
     things = {"marque --help": lambda: Run([MARQUE, "--help"], env_of(work))}
     for size in sizes:
         store = work / f"store-{size}"
@@ -114,16 +122,16 @@ def creating(work):
     names = list(things)
     ratio = median(results, names[0], "wall_ms") / median(results, names[1], "wall_ms")
     print(f"  as whole processes: create takes {ratio:.2f} times two bare commits; goal: at most 1.5")
-    inside = subprocess.run([BUILD / "bench" / "bench_create", store, work / "inside.db", "200"], env=env_of(store), check=True,
+    inside = subprocess.run([BUILD / "bench" / "bench_create", store, work / "inside.db", str(sized(200, 200, 5))], env=env_of(store), check=True,
                             capture_output=True, text=True)
     create_us, commits_us = map(float, inside.stdout.split())
-    print(f"  within one process: {create_us:.0f} µs and {commits_us:.0f} µs, {create_us / commits_us:.2f} times (medians of 200, in turn)")
+    print(f"  within one process: {create_us:.0f} µs and {commits_us:.0f} µs, {create_us / commits_us:.2f} times (medians, in turn)")
 
 
 def bulk(work):
     store, tokens, roster = work / "bulk", work / "tokens", work / "roster"
     make_store(store, 0)
-    many = 2_000 if QUICK else 10_000
+    many = sized(10_000, 2_000, 20)
     roster.write_text("".join(f"agent-{i}\n" for i in range(many)))
     tokens.mkdir()
     run = Run([MARQUE, "create", "--from", roster, "--token-dir", tokens, "--scope", "card:view", f"--confirm={many}"], env_of(store))

@@ -2,7 +2,8 @@
 """Measures `marque serve`: CPU time for each request, beside nginx returning a constant; a verdict within the process;
 starting; catching up.
 
-usage: bench/serve.py [--quick]     --quick: 100,000 credentials at most, fewer and shorter rounds
+usage: bench/serve.py [--quick|--smoke]     --quick: 100,000 credentials at most, fewer and shorter rounds; --smoke: whether
+                                            it works at all
 
 Both get the same bytes from the same script (serve.lua) in wrk over 64 kept-alive connections, tokens in turn through
 all of the store's, one worker each, in turn within one run. The CPU time is that of the whole server process, its
@@ -23,15 +24,15 @@ import time
 import urllib.request
 from pathlib import Path
 
-from run import BUILD, MARQUE, QUICK, ROOT, env_of, interleaved, spread, table
+from run import BUILD, MARQUE, ROOT, SMOKE, env_of, interleaved, sized, spread, table
 
-CREDENTIALS = 100_000
-MANY = 100_000 if QUICK else 1_000_000
+CREDENTIALS = sized(100_000, 100_000, 1_000)
+MANY = sized(1_000_000, 100_000, 1_000)
 CONNECTIONS = 64
-ROUND_S = 2 if QUICK else 6  # longer than what is between two writings down of uses
-ROUNDS = 3 if QUICK else 7
-STARTS = 3 if QUICK else 5
-CHANGES = 15 if QUICK else 40
+ROUND_S = sized(6, 2, 1)  # longer than what is between two writings down of uses
+ROUNDS = sized(7, 3, 1)
+STARTS = sized(5, 3, 1)
+CHANGES = sized(40, 15, 2)
 WRK, NGINX = shutil.which("wrk"), shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 SCRIPT = ROOT / "bench" / "serve.lua"
 
@@ -149,6 +150,8 @@ def serving(work):
     marque, silent, nginx = Marque(store), Marque(store, "--set", "uses.flush_interval=1h"), Nginx(nginx_folder)
     kinds = [("auth", 1, 1.0), ("auth", 16, 4.0), ("verify", 1, None), ("verify", 16, None), ("introspect", 1, None),
              ("introspect", 16, None)]
+    if SMOKE:
+        kinds = kinds[1::2]
     things = {}
     for form, depth, _ in kinds:
         for name, server in (("marque", marque), ("marque, no uses written", silent), ("nginx", nginx)):
@@ -159,7 +162,8 @@ def serving(work):
     table("Answering", results, "rate", "thousand requests a second")
     # Of requests in one write wrk counts no latency that means anything.
     single = {name: runs for name, runs in results.items() if "depth 1," in name}
-    table("Answering", single, "p99_ms", "99th percentile, ms")
+    if single:
+        table("Answering", single, "p99_ms", "99th percentile, ms")
     table("Answering", results, "busy", "% of one processor")
     print("\nnginx / marque, CPU a request (each round by itself: median, least … most)")
     for form, depth, goal in kinds:
@@ -183,7 +187,7 @@ class Start:
 def in_process():
     """`Index::verify` alone, within a process of its own, and the memory of such an index."""
     goals = {CREDENTIALS: "0.25 µs", 1_000_000: "0.5 µs", 10_000_000: "0.9 µs and 1.2 GB"}
-    sizes = [CREDENTIALS] if QUICK else list(goals)
+    sizes = sized(list(goals), [CREDENTIALS], [CREDENTIALS])
     results = {size: [] for size in sizes}
     for _ in range(ROUNDS):
         for size in sizes:
