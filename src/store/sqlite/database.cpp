@@ -38,6 +38,7 @@ Code code_for(int result) {
     switch (result & 0xFF) {
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
+        case SQLITE_ERROR:  // SQL of ours that does not fit the tables: they are not ours
             return Code::Corrupt;
         case SQLITE_PERM:
         case SQLITE_AUTH:
@@ -66,6 +67,7 @@ const char* advice_for(int result) {
         case SQLITE_BUSY:
             return "another process holds the store; see who with fuser";
         case SQLITE_CORRUPT:
+        case SQLITE_ERROR:
             return "stop, keep a copy of the folder, and run marque doctor";
         case SQLITE_NOTADB:
             return "this is not a Marque store; check --store and MARQUE_STORE";
