@@ -17,9 +17,7 @@ namespace {
 constexpr std::size_t page_size = 512;
 
 bool is_known_state(std::string_view word) {
-    static constexpr std::string_view words[] = {"active",   "paused",  "revoked", "pending",
-                                                 "retiring", "retired", "expired", "lapsed"};
-    return std::ranges::find(words, word) != std::end(words);
+    return std::ranges::find(all_states, word) != std::end(all_states);
 }
 
 bool matches_state(std::string_view wanted, const IdentityView& view) {

@@ -31,6 +31,10 @@ struct IdentityView {
     std::vector<CredentialView> credentials;  // oldest first
 };
 
+// The states that a filter knows: of identities, and of their credentials.
+inline constexpr std::string_view all_states[] = {"active",   "paused",  "revoked", "pending",
+                                                  "retiring", "retired", "expired", "lapsed"};
+
 // All parts that are given have to hold.
 struct Filter {
     std::optional<domain::EnvironmentName> environment;

@@ -239,14 +239,14 @@ void add_approval(const Command& root, Shell& shell, Exit& exit) {
         command.option("id", options.id, "ID", "As marque approval list shows it", Presence::Required);
     };
     add(
-        "list", "What waits for the owners",
+        "list", "List the requests that wait for the owners",
         [](const Command& command, Options& options) {
             command.flag("--all", options.is_all, "Also what was used, denied, withdrawn, or is out of time");
             command.flag("--watch", options.watches, "Go on, with a line for each request that is new or moves on");
         },
         run_list);
     add(
-        "show", "One request: the text that owners sign, and who has signed",
+        "show", "Show one request: the text that owners sign, and who has signed",
         [&](const Command& command, Options& options) {
             id(command, options);
             command.flag("--watch", options.watches, "Show it again whenever it moves on, until it is decided");
@@ -272,14 +272,14 @@ void add_approval(const Command& root, Shell& shell, Exit& exit) {
         },
         run_import);
     add(
-        "deny", "Refuse a request, for ever",
+        "deny", "Refuse a request for ever",
         [&](const Command& command, Options& options) {
             id(command, options);
             add_change_options(command, options.change, Reason::Required);
         },
         run_deny);
     add(
-        "withdraw", "Take back a request of one's own",
+        "withdraw", "Take back a request of your own",
         [&](const Command& command, Options& options) {
             id(command, options);
             add_change_options(command, options.change, Reason::Optional);

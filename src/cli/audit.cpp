@@ -294,13 +294,13 @@ void add_audit(const Command& root, Shell& shell, Exit& exit) {
     add_list_command(audit, shell, exit);
 
     auto tail = std::make_shared<TailOptions>();
-    Command command = audit.add_command("tail", "The newest entries");
+    Command command = audit.add_command("tail", "Show the newest entries, and with -f those to come");
     command.number("-n,--count", tail->count, 1, 10'000, "N", "How many");
     command.flag("-f,--follow", tail->follows, "And those to come");
     on_run(command, shell, exit, tail, run_tail);
 
     auto show = std::make_shared<ShowOptions>();
-    command = audit.add_command("show", "One entry, whole");
+    command = audit.add_command("show", "Show one entry as it is in the log");
     command.number("entry", show->seq, 1, 1ULL << 53, "N", "Its number", Presence::Required);
     on_run(command, shell, exit, show, run_show);
 
@@ -313,17 +313,17 @@ void add_audit(const Command& root, Shell& shell, Exit& exit) {
     auto none = std::make_shared<NoOptions>();
     command = audit.add_command("checkpoint", "Sign the log as it is, as a C2SP signed note; keep it elsewhere");
     on_run(command, shell, exit, none, run_checkpoint);
-    command = audit.add_command("key", "The key that checkpoints are verified with");
+    command = audit.add_command("key", "Print the key that checkpoints are verified with");
     on_run(command, shell, exit, none, run_key);
 
     auto prove = std::make_shared<ProveOptions>();
-    command = audit.add_command("prove", "A proof as a text that other tools can check");
+    command = audit.add_command("prove", "Print a proof, as a text that other tools can check");
     command.number("--entry", prove->entry, 1, 1ULL << 53, "N", "That this entry is in the log");
     command.number("--since", prove->since, 1, 1ULL << 53, "SIZE",
                    "That the log of this size is the beginning of this one");
     on_run(command, shell, exit, prove, run_prove);
 
-    command = audit.add_command("export", "Every entry as a line of canonical JSON");
+    command = audit.add_command("export", "Print every entry as a line of canonical JSON");
     on_run(command, shell, exit, none, run_export);
 }
 

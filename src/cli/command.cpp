@@ -33,6 +33,11 @@ void Command::option(const std::string& name, std::string& value, const std::str
     finish(option, type, presence);
 }
 
+void Command::words(const std::string& name, std::vector<std::string>& values, const std::string& type,
+                    const std::string& help) const {
+    finish(app_->add_option(name, values, help), type, Presence::Optional);
+}
+
 void Command::repeated(const std::string& name, std::vector<std::string>& values, const std::string& type,
                        const std::string& help) const {
     finish(app_->add_option(name, values, help)->allow_extra_args(false), type, Presence::Optional);
@@ -47,7 +52,10 @@ void Command::number(const std::string& name, std::uint64_t& value, std::uint64_
 
 void Command::one_of(const std::string& name, std::string& value, const std::vector<std::string>& choices,
                      const std::string& type, const std::string& help, Presence presence) const {
-    CLI::Option* option = app_->add_option(name, value, help)->check(CLI::IsMember(choices).description(""));
+    std::string listed(choices_prefix);
+    for (const std::string& choice : choices) listed += (listed.ends_with(' ') ? "" : " ") + choice;
+    CLI::Option* option =
+        app_->add_option(name, value, help)->check(CLI::IsMember(choices).description("").name(listed));
     if (!value.empty()) option->capture_default_str();
     finish(option, type, presence);
 }

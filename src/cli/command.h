@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
@@ -17,6 +18,9 @@ class App;
 namespace marque::cli {
 
 enum class Presence { Optional, Required };
+
+// What one_of() takes is kept by CLI11 in the name of its check: this, and then the choices with a blank between.
+inline constexpr std::string_view choices_prefix = "one of ";
 
 // A handle; the command itself lives as long as the command line.
 class Command {
@@ -30,6 +34,9 @@ class Command {
     // is called in help. The variable's value is the default, and is shown when there is one.
     void option(const std::string& name, std::string& value, const std::string& type, const std::string& help,
                 Presence presence = Presence::Optional) const;
+    // Positional, as many as are given.
+    void words(const std::string& name, std::vector<std::string>& values, const std::string& type,
+               const std::string& help) const;
     // One value each time it is given.
     void repeated(const std::string& name, std::vector<std::string>& values, const std::string& type,
                   const std::string& help) const;

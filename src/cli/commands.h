@@ -38,6 +38,7 @@ void add_verifiers(const Command& root, Shell& shell, Exit& exit);
 void add_serve(const Command& root, Shell& shell, Exit& exit);
 void add_notify(const Command& root, Shell& shell, Exit& exit);
 void add_doctor(const Command& root, Shell& shell, Exit& exit);
+void add_help(const Command& root, Shell& shell, Exit& exit);
 void add_completion(const Command& root, Shell& shell, Exit& exit);
 
 // --confirm, --dry-run and --reason.

@@ -255,7 +255,7 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
 
 void add_doctor(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    const Command command = root.add_command("doctor", "Is this installation well? Reads everything, changes nothing");
+    const Command command = root.add_command("doctor", "Examine the installation: read everything, change nothing");
     command.option("--backup", options->backup, "FILE", "Examine this backup, and that the store goes on from it");
     on_run(command, shell, exit, options, run_doctor);
 }

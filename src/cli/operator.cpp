@@ -129,7 +129,7 @@ void add_operator(const Command& root, Shell& shell, Exit& exit) {
         add_change_options(command, options->change, Reason::Optional);
         on_run(command, shell, exit, options, body);
     };
-    add("add", "Add an operator: who they are is told by the kernel", run_add, true);
+    add("add", "Add an operator, whom the kernel knows by a uid", run_add, true);
     add("remove", "Remove an operator", run_remove, false);
     add("reassign", "Give an operator another uid: their account's on this machine", run_reassign, false);
     add("grant", "Give an operator a permission", run_grant, true);

@@ -89,7 +89,7 @@ void add_owner(const Command& root, Shell& shell, Exit& exit) {
     on_run(command, shell, exit, removed, run_remove);
 
     auto policy = std::make_shared<Options>();
-    command = group.add_command("policy", "What it takes to approve; needs an owner's approval");
+    command = group.add_command("policy", "Set what it takes to approve; needs an owner's approval");
     command.number("--quorum", policy->quorum, 1, 100, "N", "How many owners have to sign");
     command.one_of("--sole-owner", policy->sole_owner, {"yes", "no"}, "yes|no",
                    "Whether there is one person only, who may approve what they asked for");

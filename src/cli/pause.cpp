@@ -54,7 +54,7 @@ void add_pause(const Command& root, Shell& shell, Exit& exit) {
 
 void add_resume(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    const Command command = root.add_command("resume", "End a pause");
+    const Command command = root.add_command("resume", "End the pause of an identity, a credential or an environment");
     add_target_options(command, *options);
     add_change_options(command, options->change, Reason::Optional);
     add_approval_option(command, options->change);

@@ -38,7 +38,7 @@ Result<int> run_revoke(Shell& shell, const Options& options) {
 
 void add_revoke(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
-    const Command command = root.add_command("revoke", "End an identity or a credential, for ever");
+    const Command command = root.add_command("revoke", "End an identity or a credential for ever");
     command.option("target", options->target, "NAME|CREDENTIAL", "The identity, or one of its credentials");
     add_token_option(command, options->from_stdin);
     command.repeated(

@@ -3,7 +3,6 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -12,7 +11,9 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/complete.h"
 #include "cli/delivery.h"
+#include "cli/help.h"
 #include "cli/version.h"
 #include "domain/token.h"
 
@@ -20,24 +21,19 @@ namespace marque::cli {
 namespace {
 
 constexpr AddCommand commands[] = {
-    add_init,      add_create, add_issue,  add_rotate,    add_activate, add_pause,  add_resume,     add_revoke,
-    add_inspect,   add_list,   add_verify, add_audit,     add_operator, add_owner,  add_approval,   add_environment,
-    add_workspace, add_store,  add_serve,  add_verifiers, add_notify,   add_doctor, add_completion,
+    add_init,      add_create, add_issue,  add_rotate,    add_activate, add_pause,  add_resume,   add_revoke,
+    add_inspect,   add_list,   add_verify, add_audit,     add_operator, add_owner,  add_approval, add_environment,
+    add_workspace, add_store,  add_serve,  add_verifiers, add_notify,   add_doctor, add_help,     add_completion,
 };
-
-constexpr const char* exit_codes =
-    "Exit codes: 0 done, 1 unexpected, 2 usage, 3 refused by state, 4 permission denied, 5 not confirmed (the plan "
-    "was shown), 6 owner approval needed, 7 not found, 8 store unavailable (nothing changed), 9 outcome unknown (look "
-    "first), 10 corrupt or tampered.\n\nManual: man marque";
 
 void add_global_options(const Command& root, GlobalOptions& options) {
     root.option("--store", options.store, "DIR", "Folder of the store");
     root.from_environment("--store", "MARQUE_STORE");
     root.option("-w,--workspace", options.workspace, "NAME", "Workspace; needed when there is more than one");
     root.from_environment("--workspace", "MARQUE_WORKSPACE");
-    root.one_of("-o,--output", options.output, {"text", "json"}, "FORM", "text or json");
+    root.one_of("-o,--output", options.output, {"text", "json"}, "FORM", "Form of the output: text or json");
     root.flag("--no-color", options.no_color, "No colours; so does NO_COLOR");
-    root.app().set_version_flag("--version", std::string("marque ") + version);
+    root.app().set_version_flag("--version", std::string("marque ") + version, "Show the version");
 }
 
 void describe_usage(CLI::App& app, CLI::App* parent) {
@@ -45,19 +41,11 @@ void describe_usage(CLI::App& app, CLI::App* parent) {
     for (CLI::App* command : app.get_subcommands({})) describe_usage(*command, &app);
 }
 
-std::vector<std::string> names_of_commands(const CLI::App& app) {
-    std::vector<std::string> names;
-    for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
-    return names;
-}
-
 std::vector<std::string> names_of_options(const CLI::App* app) {
     std::vector<std::string> names;
     for (; app != nullptr; app = app->get_parent())
-        for (const CLI::Option* option : app->get_options()) {
-            for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-            for (const std::string& name : option->get_snames()) names.push_back("-" + name);
-        }
+        for (const CLI::Option* option : app->get_options())
+            for (std::string& name : names_of(*option)) names.push_back(std::move(name));
     return names;
 }
 
@@ -81,9 +69,7 @@ Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
                 parsed.option = name;
             continue;
         }
-        const CLI::App* next = nullptr;
-        for (const CLI::App* command : parsed.command->get_subcommands({}))
-            if (command->get_name() == word) next = command;
+        const CLI::App* next = find_command(*parsed.command, word);
         if (next != nullptr)
             parsed.command = next;
         else if (parsed.word.empty() && !parsed.command->get_subcommands({}).empty() &&
@@ -93,39 +79,18 @@ Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
     return parsed;
 }
 
-// Help without CLI11's notation for a flag's default, and with the way to the other options.
-class Help final : public CLI::Formatter {
- public:
-    std::string make_option_name(const CLI::Option* option, bool is_positional) const override {
-        const std::string name = CLI::Formatter::make_option_name(option, is_positional);
-        const std::size_t braces = name.find("{true}");
-        return braces == std::string::npos ? name : name.substr(0, braces);
-    }
-    std::string make_footer(const CLI::App* app) const override {
-        if (app->get_parent() == nullptr) return CLI::Formatter::make_footer(app);
-        return "\nOptions of every command, and the exit codes: marque --help\n";
-    }
-};
-
-std::string path_of(const CLI::App* app) {
-    return app->get_parent() == nullptr ? "marque" : path_of(app->get_parent()) + " " + app->get_name();
-}
-
 Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
     const Parsed parsed = follow(app, argc, argv);
-    const std::string help = "see " + path_of(parsed.command) + " --help";
-    const auto mean = [&](const std::string& word, const std::vector<std::string>& known) {
-        const std::string best = closest(word, known);
-        return best.empty() ? help : "did you mean " + best + "?";
-    };
-    if (!parsed.word.empty())
-        return Error(Code::InvalidRequest, quote(parsed.word) + " is no command of " + path_of(parsed.command),
-                     mean(parsed.word, names_of_commands(*parsed.command)));
-    if (!parsed.option.empty())
-        return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path_of(parsed.command),
-                     mean(parsed.option, names_of_options(parsed.command)));
+    const std::string path = full_path_of(*parsed.command);
+    const std::string help = "see " + path + " --help";
+    if (!parsed.word.empty()) return unknown_command(*parsed.command, parsed.word);
+    if (!parsed.option.empty()) {
+        const std::string best = closest(parsed.option, names_of_options(parsed.command));
+        return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path,
+                     best.empty() ? help : "did you mean " + best + "?");
+    }
     if (!parsed.command->get_subcommands({}).empty())
-        return Error(Code::InvalidRequest, "say what to do: " + path_of(parsed.command) + " COMMAND", help);
+        return Error(Code::InvalidRequest, "say what to do: " + path + " COMMAND", help);
     std::string message = escaped(error.what());
     if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
         message[0] = static_cast<char>(message[0] + 'a' - 'A');
@@ -161,7 +126,10 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
         shell.set_colors();
-        shell.say_error(usage_error(app, error, argc, argv));
+        if (argc == 1)
+            shell.say(first_steps());
+        else
+            shell.say_error(usage_error(app, error, argc, argv));
         return static_cast<int>(Code::InvalidRequest);
     }
     return exit.code;
@@ -219,13 +187,13 @@ int run(int argc, const char* const* argv, Shell& shell) {
     try {
         CLI::App app{"Marque: the authority over the machine identities of a self-hosted application.", "marque"};
         Exit exit;
-        app.formatter(std::make_shared<Help>());
         const Command root(app);
         add_global_options(root, shell.options);
         for (const AddCommand add : commands) add(root, shell, exit);
         describe_usage(app, nullptr);
         app.require_subcommand(1);
-        app.footer(exit_codes);
+        set_help(app);
+        if (asks_to_complete(argc, argv)) return complete(app, shell, argc, argv);
         return parse_and_run(app, shell, exit, argc, argv);
     } catch (const std::bad_alloc&) {
         return end_without_memory(shell);

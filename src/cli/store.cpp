@@ -347,7 +347,7 @@ void add_store(const Command& root, Shell& shell, Exit& exit) {
     const Command group =
         root.add_command("store", "The store: status, migrate, rollback, backup, rotate-key, copy, accept");
     group.needs_subcommand();
-    on_run(group.add_command("status", "Where it is, and which schema it has"), shell, exit,
+    on_run(group.add_command("status", "Show where the store is, and which schema it has"), shell, exit,
            std::make_shared<Options>(), run_status);
 
     auto migrate = std::make_shared<Options>();

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 namespace marque::cli {
-namespace {
 
 // Code points outside escape sequences; good enough for the scripts that text.h lets through.
 std::size_t width_of(std::string_view text) {
@@ -19,8 +18,6 @@ std::size_t width_of(std::string_view text) {
     }
     return width;
 }
-
-}  // namespace
 
 std::string Paint::wrap(const char* code, std::string_view text) const {
     return is_on_ ? fmt::format("\x1b[{}m{}\x1b[0m", code, text) : std::string(text);

@@ -27,6 +27,9 @@ class Paint {
     bool is_on_;
 };
 
+// How many columns `text` takes on a terminal; colours take none.
+std::size_t width_of(std::string_view text);
+
 // Columns as wide as their widest cell; the last one is not padded.
 class Table {
  public:

@@ -109,7 +109,7 @@ Result<int> run_verifiers(Shell& shell, const Options& options) {
 void add_verifiers(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
     const Command command =
-        root.add_command("verifiers", "Who answers from memory, and how far each has got (PostgreSQL)");
+        root.add_command("verifiers", "List who answers from memory, and how far each has got (PostgreSQL)");
     command.option("--remove", options->removed, "NAME|ID", "Declare this one dead: changes wait for it no longer");
     add_change_options(command, options->change, Reason::Optional);
     add_approval_option(command, options->change);

@@ -85,7 +85,7 @@ Result<int> run_verify(Shell& shell, const Options& options) {
 void add_verify(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
     const Command command =
-        root.add_command("verify", "Whose token is on standard input, and is it accepted? Exit 0 or 3");
+        root.add_command("verify", "Check the token on standard input: exit 0 if it is accepted, 3 if not");
     command.option("--scope", options->scope, "SCOPE", "Accept it only if it holds this scope");
     command.option("--env", options->environment, "NAME", "Accept it only if it is of this environment");
     on_run(command, shell, exit, options, run_verify);

@@ -8,7 +8,7 @@ load helpers
     answers 0 --version
     [[ "$output" =~ ^marque\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
     answers 0 --help
-    has "$output" "Exit codes: 0 done"
+    has "$output" $'Exit codes:\n  0 '
     for command in init create issue rotate activate pause resume revoke inspect list verify audit operator owner \
         environment workspace store doctor completion "audit prove" "operator add" "store backup"; do
         # shellcheck disable=SC2086
@@ -22,6 +22,8 @@ load helpers
     answers 2
     equal "$output" ""
     has "$stderr" "marque --help"
+    answers 2 -o json
+    equal "$(jq -r .error.message <<< "$stderr")" "say what to do: marque COMMAND"
     answers 2 audit
     has "$stderr" "say what to do: marque audit COMMAND"
 }
