@@ -241,7 +241,8 @@ class Authority {
     // The same for what is not of one workspace, for whoever may see any: `view` has to ask `holds`.
     Result<void> look_around(const std::function<Result<void>(const Overview&)>& view);
 
-    // The stored hash's key, for finding a pasted token without that counting as a use.
+    // Finds the credential whose token this is. The hash of the whole token is compared, so an id alone finds nothing.
+    // It does not count as a use. Errors: InvalidRequest when it is not a token; NotFound.
     Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
 
  private:

@@ -51,7 +51,7 @@ class Secret {
     std::size_t capacity_ = 0;
 };
 
-// Compare digests in constant time (crypto/equal.h); print nothing.
+// To compare secrets, compare their digests in constant time (`equal`, crypto/digest.h). There is no way to print one.
 bool operator==(const Secret&, const Secret&) = delete;
 std::ostream& operator<<(std::ostream&, const Secret&) = delete;
 

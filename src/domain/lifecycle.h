@@ -49,7 +49,8 @@ inline CredentialState state_at(const Credential& credential, Instant now) {
 }
 Standing standing_at(const Condition& condition, Instant now);
 
-// The two tables, total over their arguments (domain/lifecycle_test.cpp counts the rows).
+// Say what an action on something in that state does, and why. There is a rule for every state with every action
+// (Lifecycle.CredentialTableIsComplete, Lifecycle.StandingTableIsComplete).
 Rule rule_for(CredentialState state, CredentialAction action);
 Rule rule_for(Standing standing, StandingAction action);
 
