@@ -79,6 +79,18 @@ Parsed follow(const CLI::App& app, int argc, const char* const* argv) {
     return parsed;
 }
 
+// The option that was given more often than it may be, or null.
+const CLI::Option* repeated_option(const CLI::App* command) {
+    for (; command != nullptr; command = command->get_parent())
+        for (const CLI::Option* option : command->get_options())
+            if (option->nonpositional() && option->get_items_expected_max() <= 1 && option->count() > 1) return option;
+    return nullptr;
+}
+
+std::string name_of(const CLI::Option& option) {
+    return option.get_lnames().empty() ? "-" + option.get_snames().front() : "--" + option.get_lnames().front();
+}
+
 Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
     const Parsed parsed = follow(app, argc, argv);
     const std::string path = full_path_of(*parsed.command);
@@ -89,6 +101,9 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
         return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path,
                      best.empty() ? help : "did you mean " + best + "?");
     }
+    if (const CLI::Option* option = repeated_option(parsed.command); option != nullptr)
+        return Error(Code::InvalidRequest, name_of(*option) + " is given twice",
+                     "give it once: it is not clear which one holds");
     if (!parsed.command->get_subcommands({}).empty())
         return Error(Code::InvalidRequest, "say what to do: " + path + " COMMAND", help);
     std::string message = escaped(error.what());
