@@ -120,7 +120,7 @@ class Sight {
 
     Result<std::vector<Workspace>> workspaces() const {
         std::vector<Workspace> seen;
-        for (Workspace& workspace : TRY(reader_.workspaces()))
+        for (Workspace& workspace : TRY(reader_.workspaces(store::Listing::AsFound)))
             if (workspace.condition.stored != Standing::Revoked &&
                 authority::holds(who_, workspace.name, Permission::View))
                 seen.push_back(std::move(workspace));
@@ -128,7 +128,7 @@ class Sight {
     }
     // None when it isn't clear which is meant.
     Result<std::optional<WorkspaceName>> workspace() const {
-        const auto seen = TRY(workspaces());
+        const auto seen = TRY(workspaces(store::Listing::AsFound));
         for (const Workspace& one : seen)
             if (one.name.text() == chosen_ || (chosen_.empty() && seen.size() == 1)) return std::optional(one.name);
         return std::optional<WorkspaceName>();
@@ -144,7 +144,7 @@ class Sight {
             if (auto exact = TRY(reader_.identity(*workspace, *name))) found.push_back(std::move(*exact));
             after = *name;
         }
-        for (Identity& identity : TRY(reader_.identities(*workspace, after, most_read)))
+        for (Identity& identity : TRY(reader_.identities(*workspace, after, most_read, store::Listing::AsFound)))
             if (identity.name.text().starts_with(begin)) found.push_back(std::move(identity));
         return found;
     }
@@ -262,7 +262,7 @@ class Offer {
             for (const Workspace& workspace : TRY(sight.workspaces())) add(workspace.name.text(), "");
         } else if (source == Source::Environments) {
             if (const auto workspace = TRY(sight.workspace()))
-                for (const Environment& one : TRY(sight.reader().environments(*workspace)))
+                for (const Environment& one : TRY(sight.reader().environments(*workspace, store::Listing::AsFound)))
                     if (one.condition.stored != Standing::Revoked)
                         add(one.name.text(), one.protection == Protection::Protected ? "protected" : "");
         } else if (source == Source::Identities || source == Source::Targets) {
@@ -271,7 +271,7 @@ class Offer {
             for (const Identity& identity : TRY(sight.identities("")))
                 for (const Scope& scope : identity.scopes.scopes()) add_scope(scope.text(), "");
         } else if (source == Source::Approvals) {
-            for (const Approval& one : TRY(sight.reader().approvals(shell_.now(), most_read)))
+            for (const Approval& one : TRY(sight.reader().approvals(shell_.now(), most_read, store::Listing::AsFound)))
                 if (authority::holds(sight.who(), one.workspace, Permission::View))
                     add(one.id.string(), one.action + ", asked by " + one.requester.text());
         } else if (source == Source::Operators && sight.sees_all()) {
@@ -296,7 +296,7 @@ class Offer {
         std::size_t read = 0;
         for (const Identity& identity : TRY(sight.identities(""))) {
             if (++read > most_with_credentials) break;
-            for (const Credential& one : TRY(sight.reader().credentials(identity.workspace, identity.name)))
+            for (const Credential& one : TRY(sight.reader().credentials(identity.workspace, identity.name, store::Listing::AsFound)))
                 add(std::string(one.id.text()), "a credential of " + identity.name.text());
         }
         return {};
