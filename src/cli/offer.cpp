@@ -128,7 +128,7 @@ class Sight {
     }
     // None when it isn't clear which is meant.
     Result<std::optional<WorkspaceName>> workspace() const {
-        const auto seen = TRY(workspaces(store::Listing::AsFound));
+        const auto seen = TRY(workspaces());
         for (const Workspace& one : seen)
             if (one.name.text() == chosen_ || (chosen_.empty() && seen.size() == 1)) return std::optional(one.name);
         return std::optional<WorkspaceName>();

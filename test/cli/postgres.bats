@@ -85,13 +85,20 @@ load postgres
 @test "postgresql: a connection that dies under the commit is 9: nobody can say" {
     init_there
     create codex
-    sql "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS
-             'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';
-         CREATE CONSTRAINT TRIGGER die AFTER INSERT ON marque.entry DEFERRABLE INITIALLY DEFERRED
-             FOR EACH ROW EXECUTE FUNCTION die()"
-    answers 9 revoke codex --reason r --confirm
-    has "$stderr" "the database was lost during the commit"
-    sql "DROP TRIGGER die ON marque.entry"
+    # The commit waits for a standby that there is not, and is broken off then.
+    sql "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
+    sql "SELECT pg_reload_conf()"
+    "$MARQUE" revoke codex --reason r --confirm 2> "$WORK/said" &
+    local revoking=$! code=0 broken=
+    until [ -n "$broken" ]; do
+        broken="$(sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE wait_event = 'SyncRep' AND query LIKE '%COMMIT%'")"
+    done
+    wait "$revoking" || code=$?
+    sql "ALTER SYSTEM RESET synchronous_standby_names"
+    sql "SELECT pg_reload_conf()"
+    equal "$code" 9
+    has "$(cat "$WORK/said")" "the database was lost during the commit"
     answers 0 revoke codex --reason r --confirm
     refused "$WORK/codex.token"
     answers 0 audit verify
@@ -152,4 +159,30 @@ load postgres
     has "$stderr" "no encryption"
     psql -qX "$there" -c "ALTER SYSTEM RESET ALL" -c "ALTER SYSTEM SET listen_addresses = ''"
     server restart
+}
+
+@test "postgresql: objects in the schema that Marque did not make are refused by name" {
+    init_there
+    create codex
+    while IFS='|' read -r name make drop; do
+        sql "$make"
+        answers 10 revoke codex --reason r --confirm
+        has "$stderr" "NOT REVOKED"
+        has "$stderr" "the $name in the store's database is not as Marque makes it"
+        answers 10 doctor
+        sql "$drop"
+    done <<'E2'
+trigger mine|CREATE TRIGGER mine BEFORE UPDATE ON marque.identity FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()|DROP TRIGGER mine ON marque.identity
+rule mine|CREATE RULE mine AS ON UPDATE TO marque.identity DO INSTEAD NOTHING|DROP RULE mine ON marque.identity
+policy mine|CREATE POLICY mine ON marque.identity USING (false)|DROP POLICY mine ON marque.identity
+child public.mine|CREATE TABLE public.mine () INHERITS (marque.identity)|DROP TABLE public.mine
+view mine|CREATE VIEW marque.mine AS SELECT 1|DROP VIEW marque.mine
+table mine|CREATE TABLE marque.mine (x int)|DROP TABLE marque.mine
+index mine|CREATE INDEX mine ON marque.identity (lower(name))|DROP INDEX marque.mine
+column identity.contact|ALTER TABLE marque.identity ALTER contact SET DEFAULT 'x'|ALTER TABLE marque.identity ALTER contact DROP DEFAULT
+constraint mine|ALTER TABLE marque.identity ADD CONSTRAINT mine CHECK (kind <> 'x')|ALTER TABLE marque.identity DROP CONSTRAINT mine
+function mine|CREATE FUNCTION marque.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'|DROP FUNCTION marque.mine
+E2
+    answers 0 revoke codex --reason r --confirm
+    refused "$WORK/codex.token"
 }

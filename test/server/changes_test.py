@@ -139,25 +139,25 @@ class Changes(FreshTest):
         ]:
             with self.subTest(because, sql=change):
                 table = next(t for t in ("credential", "identity", "environment", "workspace") if f" {t} " in change)
-                self.sql(f"CREATE TABLE kept AS SELECT * FROM {table}")
+                self.sql(f"CREATE TABLE kept.rows AS SELECT * FROM {table}")
                 self.sql(change)
                 self.assert_status(503)
                 self.assert_status(503, self.other)
                 self.wait_told(refused := refused + 1)
                 columns = "*" if table == "credential" else None
                 if columns:
-                    self.sql("DELETE FROM credential; INSERT INTO credential SELECT * FROM kept")
+                    self.sql("DELETE FROM credential; INSERT INTO credential SELECT * FROM kept.rows")
                 else:
                     self.sql(f"UPDATE {table} SET (state, paused_until) = "
-                             f"(SELECT state, paused_until FROM kept WHERE kept.name = {table}.name)")
-                self.sql("DROP TABLE kept")
+                             f"(SELECT state, paused_until FROM kept.rows WHERE rows.name = {table}.name)")
+                self.sql("DROP TABLE kept.rows")
                 self.wait_status(200)
                 self.wait_status(200, self.other)
 
     def test_a_row_that_makes_no_sense(self):
         """What no command could have written is refused like the rest, and is nobody's end."""
         self.start()
-        self.sql("CREATE TABLE kept AS SELECT * FROM identity")
+        self.sql("CREATE TABLE kept.rows AS SELECT * FROM identity")
         self.sql("INSERT INTO identity SELECT workspace, printf('%0100d', 1), environment, kind, scopes, contact, labels,"
                  " state, paused_until, created_at, revision FROM identity WHERE name = 'codex'")
         self.assert_status(503)

@@ -204,7 +204,9 @@ class StoreTest(unittest.TestCase):
         return run.stdout
 
     def sql(self, text):
-        """What the sqlite3 shell prints: a change made by hand, or a look past the program."""
+        """What the sqlite3 shell prints: a change made by hand, or a look past the program. What is to be kept for later
+        goes into tables of `kept`, which is no part of the store."""
+        text = f"ATTACH '{self.folder / 'kept.db'}' AS kept; {text}"
         run = subprocess.run(["sqlite3", "-bail", str(self.store / "marque.db"), text], capture_output=True, text=True)
         self.assertEqual((run.returncode, run.stderr), (0, ""), text)
         return run.stdout

@@ -136,9 +136,8 @@ class PostgresBackend final : public Backend {
     // Waits for the lock that the change holds, in a queue before all that read.
     void execute_behind_commit(const std::string& sql) override {
         if (behind_.joinable()) behind_.join();
-        behind_ = std::thread([this, sql] {
-            execute("BEGIN; LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE; " + sql + "; COMMIT");
-        });
+        behind_ = std::thread(
+            [this, sql] { execute("BEGIN; LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE; " + sql + "; COMMIT"); });
         const auto looking = postgres::Connection::open(conninfo(), {}).release();
         while (*looking->number("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
                                 " AND relation = 'log_head'::regclass") == 0) {

@@ -9,6 +9,7 @@
 #include "store/append.h"
 #include "store/postgres/postgres_verifiers.h"
 #include "store/postgres/schema.h"
+#include "store/postgres/schema_objects.h"
 #include "store/sql/read_back.h"
 #include "store/sql/reader.h"
 
@@ -60,6 +61,7 @@ class PostgresSource final : public sql::Source {
             TRY(connection_->execute("LOCK TABLE log_head, last_use, refused_use IN EXCLUSIVE MODE"));
         }
         TRY(require_newest_schema(*connection_));
+        TRY(require_own_objects(*connection_, newest_schema()));
         for (const VerifierRow& row : TRY(verifiers_.all()).rows)
             if (row.terms.mode == Freshness::AckOnly)
                 return Error(

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "store/append.h"
 #include "store/postgres/schema.h"
+#include "store/postgres/schema_objects.h"
 #include "store/sql/read_back.h"
 #include "store/sql/reader.h"
 #include "store/sql/reseal.h"
@@ -18,6 +19,8 @@ constexpr const char* reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 constexpr const char* writing = "BEGIN ISOLATION LEVEL REPEATABLE READ READ WRITE";
 constexpr const char* noting = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 constexpr int most_tries = 5;
+// A change that is made while an object is there that Marque did not make is read back all the same.
+constexpr auto between_checks = std::chrono::seconds(1);
 
 // Everything that a verdict may rest on moves the head; its seal makes it this installation's.
 constexpr const char* head_sql = "SELECT size, seal FROM log_head";
@@ -80,12 +83,17 @@ class PostgresMaintenance final : public Maintenance {
                      "pg_dump --schema=marque, or a base backup with its log");
     }
 
-    Result<std::vector<std::string>> check() override { return std::vector<std::string>{}; }
+    Result<std::vector<std::string>> check() override {
+        std::vector<std::string> findings;
+        const int version = TRY(schema_of(*connection_));
+        if (version == 0 || version > newest_schema()) return findings;
+        if (auto own = require_own_objects(*connection_, version); !own) findings.push_back(own.error().message);
+        return findings;
+    }
 
  private:
     Result<void> read_back(SealingKey& key, const sql::Written& written, int schema) {
-        if (auto begun = connection_->execute(reading); !begun)
-            return sql::not_read_back(written.revision(), begun.error());
+        if (auto begun = connection_->execute(reading); !begun) return not_read_back(written.revision(), begun.error());
         const Connection::Rollback at_the_end(*connection_);
         return sql::read_back(*sql::reader_of(*connection_, key, schema >= first_sealed_schema), written, key.get(),
                               sql::Extent::Everything);
@@ -95,6 +103,7 @@ class PostgresMaintenance final : public Maintenance {
     Result<std::optional<sql::Written>> reseal_inside(SealingKey& new_key, const Decide& decide) {
         TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         TRY(require_newest_schema(*connection_));
+        TRY(require_own_objects(*connection_, newest_schema()));
         if (is_sealed_by(TRY(sql::SqlReader::head_of(*connection_)), new_key.get()))
             return std::optional<sql::Written>();
         const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
@@ -108,6 +117,7 @@ class PostgresMaintenance final : public Maintenance {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));
         TRY(sql::require_known(from, newest_schema()));
+        if (from > 0) TRY(require_own_objects(*connection_, from));
         if (from > 0) TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         if (to == 0 && from > 0 && TRY(connection_->number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
@@ -187,6 +197,7 @@ Result<void> PostgresStore::read_rows(sql::SqlReader::Rows rows,
                                       const std::function<Result<void>(const Reader&)>& view) {
     Connection& connection = *TRY(begin(reading));
     const Connection::Rollback at_the_end(connection);
+    if (rows == sql::SqlReader::Rows::Checked) TRY(check_objects(connection));
     return view(sql::SqlReader(connection, sealing_key_, rows));
 }
 
@@ -217,6 +228,7 @@ Result<domain::Revision> PostgresStore::change(const Decide& decide) {
         written.reset();
         // Before the first read, which takes the snapshot (PostgreSQL's manual, LOCK).
         TRY(connection.execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
+        TRY(check_objects(connection));
         const sql::SqlReader reader(connection, sealing_key_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return touch_head(connection);
@@ -228,9 +240,21 @@ Result<domain::Revision> PostgresStore::change(const Decide& decide) {
     return last.revision;
 }
 
+Result<void> PostgresStore::check_objects(Connection& connection) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < check_objects_at_) return {};
+    if (auto own = require_own_objects(connection, newest_schema()); !own) {
+        // Another version has other objects, and is refused as what it is.
+        TRY(require_newest_schema(connection));
+        return own;
+    }
+    check_objects_at_ = now + between_checks;
+    return {};
+}
+
 Result<void> PostgresStore::read_back(const sql::Written& written) {
     auto begun = begin(reading);
-    if (!begun) return sql::not_read_back(written.revision(), begun.error());
+    if (!begun) return not_read_back(written.revision(), begun.error());
     const Connection::Rollback at_the_end(**begun);
     return sql::read_back(sql::SqlReader(**begun, sealing_key_), written, sealing_key_.get());
 }
@@ -276,6 +300,7 @@ Result<std::string> PostgresStore::head_now() const {
 Result<void> PostgresStore::examine() {
     const auto connection = TRY(Connection::open(conninfo_, time_outs_));
     TRY(require_newest_schema(*connection));
+    TRY(require_own_objects(*connection, newest_schema()));
     return check_head(TRY(sql::SqlReader::head_of(*connection)), sealing_key_.get());
 }
 

@@ -11,6 +11,7 @@
 // asks.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -59,6 +60,8 @@ class PostgresStore final : public Store {
     template <class Body>
     auto write(const char* how, Connection::Commit announces, const Body& body)
         -> std::invoke_result_t<Body, Connection&>;
+    // As require_own_objects, once in a while.
+    Result<void> check_objects(Connection& connection);
     // After a commit, in a new snapshot (store/sql/read_back.h).
     Result<void> read_back(const sql::Written& written);
     // The log's head as it is now, on a connection that no other thread has.
@@ -71,7 +74,8 @@ class PostgresStore final : public Store {
     PostgresVerifiers verifiers_;
     mutable std::mutex mutex_;
     mutable std::vector<std::unique_ptr<Connection>> idle_;  // to ask on; guarded by mutex_
-    std::string marked_;                                     // the head; empty before the first mark
+    std::chrono::steady_clock::time_point check_objects_at_;
+    std::string marked_;  // the head; empty before the first mark
 };
 
 // A handle for maintenance; opens whatever schema is there.

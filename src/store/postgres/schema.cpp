@@ -3,8 +3,13 @@
 #include <climits>
 #include <fmt/format.h>
 
+#include <set>
+#include <string>
+
+#include "base/text.h"
 #include "store/maintenance.h"
 #include "store/postgres/migrations_generated.h"
+#include "store/postgres/schema_objects.h"
 
 namespace marque::store::postgres {
 
@@ -46,6 +51,27 @@ Result<void> require_newest_schema(Connection& connection) {
     if (version > 0) return sql::require_newest(version, newest_schema());
     TRY(require_no_move(connection));
     return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
+}
+
+// The kind and the name are a line's first two words; the rest says what the object is.
+Result<void> require_own_objects(Connection& connection, int version) {
+    std::set<std::string_view> expected;
+    for (int at = 0; at < version; ++at)
+        for (const std::string_view line : split(objects_added[at], '\n')) expected.insert(line);
+    sql::Statement lines = TRY(connection.prepare(objects_sql));
+    std::set<std::string> foreign;
+    while (TRY(lines.step()))
+        if (expected.erase(lines.view(0)) == 0) foreign.insert(lines.text(0));
+    const auto name_in = [](std::string_view line) {
+        const auto words = split(line, ' ');
+        return words.size() < 2 ? std::string(line) : fmt::format("{} {}", words[0], words[1]);
+    };
+    // A trigger is named before its function, and a table before its columns.
+    for (const char* kind : {"trigger", "rule", "policy", "child", "view", "table", ""})
+        for (const std::string& line : foreign)
+            if (line.starts_with(kind)) return sql::not_made_by_marque(name_in(line));
+    if (!expected.empty()) return sql::not_made_by_marque(name_in(*expected.begin()));
+    return {};
 }
 
 Result<void> require_no_move(Connection& connection) {

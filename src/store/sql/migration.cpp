@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace marque::store::sql {
 
 Result<void> require_newest(int version, int newest) {
@@ -26,6 +28,16 @@ Result<void> require_target(int to, int newest) {
     if (to >= 0 && to <= newest) return {};
     return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
                  fmt::format("this marque knows 1 to {}", newest));
+}
+
+Error not_made_by_marque(const std::string& object) {
+    Error error(Code::Corrupt,
+                fmt::format("the {} in the store's database is not as Marque makes it: somebody wrote to the database",
+                            quote(object, 200)),
+                "if it is your own, move it to another database and drop it here; else find out who put it there, and "
+                "run marque doctor");
+    error.tampered = object;
+    return error;
 }
 
 }  // namespace marque::store::sql

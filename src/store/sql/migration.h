@@ -2,6 +2,8 @@
 // of versions that don't fit.
 #pragma once
 
+#include <string>
+
 #include "base/result.h"
 
 namespace marque::store::sql {
@@ -19,5 +21,8 @@ Result<void> require_newest(int version, int newest);
 // StateRefuses, InvalidRequest.
 Result<void> require_known(int from, int newest);
 Result<void> require_target(int to, int newest);
+
+// What is said of a trigger, a table or another object that is not as the migrations make it, or is missing.
+Error not_made_by_marque(const std::string& object);
 
 }  // namespace marque::store::sql

@@ -19,7 +19,8 @@ Error not_there(const std::string& what) {
 // Appends the log's entries up to `size` to `frontier`. Each has to carry our seal.
 Result<void> extend(audit::Frontier& frontier, std::uint64_t size, const SqlReader& reader, const Secret& key) {
     while (frontier.size() < size) {
-        const auto entries = TRY(reader.entries(frontier.size(), std::min<std::uint64_t>(entries_at_a_time, size - frontier.size())));
+        const auto entries =
+            TRY(reader.entries(frontier.size(), std::min<std::uint64_t>(entries_at_a_time, size - frontier.size())));
         if (entries.empty()) return tampered("entry", fmt::format("the log lacks entry {}", frontier.size() + 1));
         for (const StoredEntry& entry : entries) {
             const audit::Digest leaf = audit::leaf_hash(bytes_of(entry.bytes));
@@ -59,19 +60,6 @@ Result<void> check_rows(const SqlReader& reader, const Written& written, Extent 
 }
 
 }  // namespace
-
-Error not_read_back(domain::Revision revision, const Error& cause) {
-    if (cause.code != Code::Corrupt)
-        return Error(Code::OutcomeUnknown,
-                     fmt::format("revision {} was committed, and could not be read back: {}", revision, cause.message),
-                     "look with marque inspect or audit list before you repeat it");
-    Error error(Code::Corrupt,
-                fmt::format("revision {} was committed, and is NOT in force: {}", revision, cause.message),
-                "stop whoever else writes to the database, then repeat the command; marque audit verify and marque "
-                "doctor name what was changed");
-    error.tampered = cause.tampered.empty() ? "log_head" : cause.tampered;
-    return error;
-}
 
 Result<void> read_back(const SqlReader& reader, const Written& written, const Secret& sealing_key, Extent extent) {
     const auto check = [&]() -> Result<void> {

@@ -7,6 +7,7 @@
 // transaction. So nothing is reported as done before a snapshot that was taken after the commit shows it.
 #pragma once
 
+#include "store/read_back.h"
 #include "store/sql/write.h"
 
 namespace marque::store::sql {
@@ -21,8 +22,5 @@ enum class Extent {
 // `tampered`, when the change is no longer there; OutcomeUnknown when the store can't be read.
 Result<void> read_back(const SqlReader& reader, const Written& written, const Secret& sealing_key,
                        Extent extent = Extent::Touched);
-
-// What is said when `cause` kept a committed change from being read back.
-Error not_read_back(domain::Revision revision, const Error& cause);
 
 }  // namespace marque::store::sql

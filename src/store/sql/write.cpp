@@ -73,7 +73,8 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
     Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     Written written;
     for (std::size_t i = 0; i < drafts.size(); ++i)
-        for (Place& place : places_of(drafts[i].event, appended.entries[i].seq)) written.places.insert(std::move(place));
+        for (Place& place : places_of(drafts[i].event, appended.entries[i].seq))
+            written.places.insert(std::move(place));
     if (reader.seals() != nullptr) TRY(reader.seals()->fetch(buckets_of(written.places)));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         const audit::Event& event = drafts[i].event;

@@ -11,8 +11,8 @@
 
 namespace marque::store::sql {
 
-// What a change wrote: the head after it, the seal of its last entry, which no other log has in that place, and the rows
-// that it wrote or removed. read_back.h looks for it after the commit.
+// What a change wrote: the head after it, the seal of its last entry, which no other log has in that place, and the
+// rows that it wrote or removed. read_back.h looks for it after the commit.
 struct Written {
     StoredHead head;
     audit::Digest seal{};

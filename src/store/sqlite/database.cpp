@@ -223,18 +223,23 @@ Result<Database> Database::open(const std::string& path, OpenMode mode, Duration
     Database database(handle);
     sqlite3_extended_result_codes(handle, 1);
     if (result != SQLITE_OK) return error_from(handle);
-    const auto most_tries = longest_wait / std::chrono::milliseconds(retry_ms);
-    sqlite3_busy_handler(handle, wait_for_lock, reinterpret_cast<void*>(static_cast<std::intptr_t>(most_tries)));
+    database.wait_for_locks(longest_wait);
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, longest_value_bytes);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_hard_heap_limit64(most_memory_bytes);
     // What is stored is not trusted to call functions, and indexes are checked as they are read.
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_VIEW, 0, nullptr);
     TRY(
         database.execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA "
                          "temp_store = MEMORY"));
     return database;
+}
+
+void Database::wait_for_locks(Duration longest) {
+    const auto most_tries = longest / std::chrono::milliseconds(retry_ms);
+    sqlite3_busy_handler(db_.get(), wait_for_lock, reinterpret_cast<void*>(static_cast<std::intptr_t>(most_tries)));
 }
 
 Result<Statement> Database::prepare(const char* sql) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <type_traits>
 #include <unordered_map>
+#include <utility>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -36,6 +37,9 @@ class Database final : public sql::Connection {
     Result<Statement> prepare(const char* sql) override;
     // Any number of statements without parameters.
     Result<void> execute(const char* sql);
+
+    // For a lock that another process holds, from now on.
+    void wait_for_locks(Duration longest);
 
     Result<void> begin_read() { return execute("BEGIN"); }
     // With the write lock, for which it waits.
@@ -69,6 +73,10 @@ class Database final : public sql::Connection {
     };
 
     sqlite3* handle() const { return db_.get(); }
+
+    // The schema's cookie and version for which require_own_objects has found all well: a process that changes the
+    // schema changes the cookie, or no other process would see what it changed.
+    std::pair<std::int64_t, int> known_schema{-1, -1};
 
  private:
     struct Close {

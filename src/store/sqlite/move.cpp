@@ -40,7 +40,7 @@ class SqliteSource final : public sql::Source {
             TRY(database_->begin_write());
         }
         if (is_closed_) return {};
-        return require_newest_schema(*database_);
+        return require_own_schema(*database_);
     }
     sql::Connection& connection() override { return *database_; }
     SealingKey& sealing_key() override { return sealing_key_; }
@@ -108,7 +108,7 @@ class SqliteTarget final : public sql::Target {
         TRY(database_->begin_read());
         if (TRY(schema_of(*database_)) != newest_schema())
             return Error(Code::StateRefuses, quote(path, 200) + " is no whole copy");
-        return {};
+        return require_own_objects(*database_, newest_schema());
     }
     sql::Connection& connection() override { return *database_; }
 

@@ -25,6 +25,14 @@ inline constexpr int application_id = 0x6d727131;
 // other application's database; StateRefuses when the store was moved away.
 Result<int> schema_of(Database& database);
 
+// Checks that the database has the tables, indexes and triggers that the migrations up to `version` make, each with the
+// same text, and nothing else. An attacker with SQL access can add what acts or speaks for a table; the seals show what
+// came of that, and this names its cause. Errors: Corrupt, with the first object that differs as `tampered`;
+// Unavailable.
+Result<void> require_own_objects(Database& database, int version);
+// Both: nothing is read or written through an object that Marque did not make.
+Result<void> require_own_schema(Database& database);
+
 // A store that was moved away has its version negated: whoever has it open, or opens it, finds so in the transaction.
 Result<bool> is_closed(Database& database);
 // Inside the caller's transaction.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -66,6 +67,7 @@ class ReadOnlyStore final : public Store {
         : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override {
+        TRY(require_own_objects(database_, newest_schema()));
         return view(sql::SqlReader(database_, sealing_key_));
     }
     Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) override {
@@ -109,7 +111,7 @@ class SqliteMaintenance final : public Maintenance {
 
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
         const auto written = TRY(database_.write([&]() -> Result<std::optional<sql::Written>> {
-            TRY(require_newest_schema(database_));
+            TRY(require_own_schema(database_));
             if (is_sealed_by(TRY(sql::SqlReader::head_of(database_)), new_key.get()))
                 return std::optional<sql::Written>();
             const auto drafts = TRY(decide(sql::SqlReader(database_, sealing_key_)));
@@ -133,6 +135,9 @@ class SqliteMaintenance final : public Maintenance {
             while (TRY(statement.step()))
                 if (const std::string finding = statement.text(0); finding != "ok") findings.push_back(finding);
         }
+        if (const int version = TRY(schema_of(database_)); version <= newest_schema())
+            if (auto own = require_own_objects(database_, version); !own && !own.error().tampered.empty())
+                findings.push_back(own.error().message);
         return findings;
     }
 
@@ -141,6 +146,7 @@ class SqliteMaintenance final : public Maintenance {
     Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         const int from = TRY(schema_of(database_));
         TRY(sql::require_known(from, newest_schema()));
+        TRY(require_own_objects(database_, from));
         if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
             return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
                          "nothing rolls back past the log; to leave Marque, export it and remove the folder");
@@ -181,6 +187,8 @@ Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(dou
 // Written under another name, synced, and only then given its own: a backup that is there is whole.
 Result<void> SqliteMaintenance::backup(const std::string& to, const std::function<void(double)>& progress) {
     TRY(require_absent(to, "backups are never overwritten"));
+    if (const int version = TRY(schema_of(database_)); version <= newest_schema())
+        TRY(require_own_objects(database_, version));
     NewFiles files = TRY(NewFiles::in(folder_of(to), FileOwner::Caller));
     const std::string part = TRY(files.reserve(std::filesystem::path(to).filename()));
     const auto copy = [&]() -> Result<void> {
@@ -209,10 +217,33 @@ Result<sql::Written> write_events(Database& database, const sql::SqlReader& read
 
 Result<void> read_back(Database& database, SealingKey& key, const sql::Written& written, sql::Extent extent,
                        bool has_seals) {
-    if (auto begun = database.begin_read(); !begun) return sql::not_read_back(written.revision(), begun.error());
+    if (auto begun = database.begin_read(); !begun) return not_read_back(written.revision(), begun.error());
     const Database::Rollback at_the_end(database);
     return sql::read_back(*sql::reader_of(database, key, has_seals), written, key.get(), extent);
 }
+
+namespace {
+
+// A file that is not in WAL mode is a restored backup, and then nobody has it open: a store in use is in WAL mode. So
+// there is little to wait for. Where another process does have it open, a backup was copied over a live store.
+Result<void> use_wal(Database& database, Duration longest_wait) {
+    constexpr Duration wait_for_others = std::chrono::milliseconds(500);
+    {
+        Statement mode = TRY(database.prepare("PRAGMA journal_mode"));
+        if (TRY(mode.step()) && mode.view(0) == "wal") return {};
+    }
+    database.wait_for_locks(std::min(longest_wait, wait_for_others));
+    auto changed = database.execute("PRAGMA journal_mode = WAL");
+    database.wait_for_locks(longest_wait);
+    if (changed || changed.error().code != Code::Unavailable) return changed;
+    return Error(Code::Unavailable,
+                 "the store's file is a backup that was copied over it while other processes have it open (" +
+                     changed.error().message + ")",
+                 "stop marque serve and see who else has it open with fuser; then restore the store as docs/store.md "
+                 "says");
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SealingKey sealing_key,
                                                        Duration longest_wait) {
@@ -220,7 +251,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
     Database database = TRY(Database::open(path, OpenMode::Existing, longest_wait));
     TRY(require_newest_schema(database));
     TRY(keep_log_file(database));
-    TRY(database.execute("PRAGMA journal_mode = WAL"));  // a restored backup has none
+    TRY(use_wal(database, longest_wait));  // a restored backup has none
     return std::unique_ptr<SqliteStore>(new SqliteStore(path, opened, std::move(database), std::move(sealing_key)));
 }
 
@@ -254,13 +285,14 @@ Result<void> SqliteStore::read_rows(sql::SqlReader::Rows rows, const std::functi
     TRY(database_.begin_read());
     const Database::Rollback at_the_end(database_);
     TRY(require_newest_schema(database_));
+    if (rows == sql::SqlReader::Rows::Checked) TRY(require_own_objects(database_, newest_schema()));
     return view(sql::SqlReader(database_, sealing_key_, rows));
 }
 
 Result<domain::Revision> SqliteStore::change(const Decide& decide) {
     std::optional<sql::Written> written;
     const auto revision = TRY(database_.write([&]() -> Result<domain::Revision> {
-        TRY(require_newest_schema(database_));
+        TRY(require_own_schema(database_));
         const sql::SqlReader reader(database_, sealing_key_);
         const auto drafts = TRY(decide(reader));
         if (drafts.empty()) return TRY(reader.head()).frontier.size();
@@ -273,7 +305,7 @@ Result<domain::Revision> SqliteStore::change(const Decide& decide) {
 
 Result<void> SqliteStore::record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) {
     return database_.write([&]() -> Result<void> {
-        TRY(require_newest_schema(database_));
+        TRY(require_own_schema(database_));
         return sql::write_uses(database_, uses, refused);
     });
 }
@@ -295,13 +327,14 @@ Result<bool> SqliteStore::is_as_marked() const {
     return watch_->is_as_marked();
 }
 
-// A file that changed without a commit may be a checkpoint's, or somebody's garbage: a connection of its own reads the
-// pages anew, where this one would find them in its cache.
+// A file that changed without a commit may be a checkpoint's, or somebody's garbage, or an older copy: a connection of
+// its own reads the pages anew, where this one would find them in its cache.
 Result<void> SqliteStore::examine() {
     if (!watch_) return {};
-    if (TRY(watch_->is_file_as_examined())) return {};
+    if (TRY(watch_->is_file_as_examined()) && !file_.is_in_doubt()) return {};
+    TRY(file_.look(sealing_key_));
     Database database = TRY(Database::open(path_));
-    TRY(require_newest_schema(database));
+    TRY(require_own_schema(database));
     TRY(check_head(TRY(sql::SqlReader::head_of(database)), sealing_key_.get()));
     // Read through when that is a moment's work; of a larger file, what is broken shows when it is read.
     constexpr std::int64_t read_through_bytes = 32 * 1024 * 1024;

@@ -14,6 +14,7 @@
 #include "store/sql/reader.h"
 #include "store/sqlite/change_watch.h"
 #include "store/sqlite/database.h"
+#include "store/sqlite/main_file.h"
 #include "store/store.h"
 
 namespace marque::store::sqlite {
@@ -45,7 +46,8 @@ class SqliteStore final : public Store {
         : path_(std::move(path)),
           opened_(opened),
           database_(std::move(database)),
-          sealing_key_(std::move(sealing_key)) {}
+          sealing_key_(std::move(sealing_key)),
+          file_(path_) {}
     Result<void> read_rows(sql::SqlReader::Rows rows, const std::function<Result<void>(const Reader&)>& view);
 
     std::string path_;
@@ -53,6 +55,7 @@ class SqliteStore final : public Store {
     Database database_;
     SealingKey sealing_key_;
     std::optional<ChangeWatch> watch_;  // since the first mark
+    MainFile file_;
 };
 
 // What lies at `path`. Errors: Unavailable (nothing does), Corrupt (no file).

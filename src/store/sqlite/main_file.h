@@ -1,0 +1,37 @@
+// store/sqlite/main_file.h: whether the database file itself, without its write-ahead log, is still the one that this
+// process has open.
+//
+// A backup, or another older copy, that is written over the file in place changes neither its inode nor the wal-index,
+// so no connection notices: pages come from the cache and from the log for as long as they are there. But only
+// checkpoints write to the file, and they only move its log forward and leave its header in WAL mode; a backup's header
+// says that there is no WAL.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "store/sealing_key.h"
+
+namespace marque::store::sqlite {
+
+class MainFile {
+ public:
+    explicit MainFile(std::string path) : path_(std::move(path)) {}
+
+    // Reads the file anew and compares it with the last look. What a checkpoint has half written can look wrong once,
+    // so something wrong counts when two looks in a row find it. Errors: Corrupt.
+    Result<void> look(SealingKey& key);
+    // Whether the last look found something wrong, so that another one is due.
+    bool is_in_doubt() const { return is_in_doubt_; }
+
+ private:
+    Result<void> compare(SealingKey& key);
+
+    std::string path_;
+    std::uint64_t size_ = 0;  // of the log in the file, as it was last seen
+    bool was_read_ = false;   // a new store's file is empty before its first checkpoint
+    bool is_in_doubt_ = false;
+};
+
+}  // namespace marque::store::sqlite
