@@ -285,6 +285,9 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
         const auto requester = TRY(reader.operator_named(TRY(OperatorName::parse(plan.requester))));
         return drafts_of(requester ? std::optional(requester->name) : std::nullopt, events, order, plan.digest(), now);
     });
+    // A change that was undone behind its commit is one that somebody has to look into.
+    if (!revision && !revision.error().tampered.empty())
+        record_refusal(intent.event, plan.about, order, revision.error());
     if (!revision) return std::move(revision).error();
     if (refusal) return *refusal;
     if (unconfirmed) {  // the plan as it is now, to be confirmed again

@@ -332,12 +332,6 @@ Result<int> run_accept(Shell& shell, const Options& options) {
         return Error(Code::NotFound, "nothing is known of this store's log on this machine: no verifier has served it",
                      "run it where one does");
     const auto done = TRY(TRY(shell.authority())->accept_log(*known, order));
-    if (done.progress == authority::Progress::Applied) {
-        const auto now_known = TRY(store::read_from(*TRY(shell.open_store()), [&](const store::Reader& reader) {
-            return verify::known_log_of(reader, done.revision);
-        }));
-        TRY(shell.system().set_known_log(shell.store_folder(), now_known));
-    }
     return shell.report(done, options.change);
 }
 

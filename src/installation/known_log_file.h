@@ -10,14 +10,17 @@ namespace marque::installation {
 
 class KnownLogFile final : public verify::Memory {
  public:
-    explicit KnownLogFile(const std::string& folder) : path_(folder + "/known_log") {}
+    explicit KnownLogFile(const std::string& folder) : folder_(folder), path_(folder + "/known_log") {}
+
+    // A lock of the store's folder, for which it waits a second.
+    Result<std::unique_ptr<Hold>> hold() override;
 
     Result<std::optional<verify::KnownLog>> recall() override;
     // Whole or not at all; not synced: what a power cut takes of it is a few seconds.
     Result<void> remember(const verify::KnownLog& known) override;
 
  private:
-    std::string path_;
+    std::string folder_, path_;
 };
 
 }  // namespace marque::installation

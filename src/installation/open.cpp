@@ -7,6 +7,7 @@
 #include "base/new_file.h"
 #include "base/small_file.h"
 #include "installation/key_file.h"
+#include "installation/known_log_file.h"
 #include "installation/trusted_folder.h"
 #include "store/maintenance.h"
 #include "store/postgres/postgres_store.h"
@@ -56,16 +57,19 @@ Result<void> write_conninfo(const std::string& folder, const std::string& connin
 }
 
 Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
-                                                 Duration longest_wait) {
+                                                 Duration longest_wait, verify::RememberingStore::Tell tell) {
     TRY(require_trusted(folder));
+    const auto remembering = [&](std::unique_ptr<store::Store> store) -> std::unique_ptr<store::Store> {
+        return std::make_unique<verify::RememberingStore>(std::move(store), std::make_unique<KnownLogFile>(folder),
+                                                          std::move(tell));
+    };
     if (const auto conninfo = TRY(conninfo_in(folder))) {
         store::postgres::TimeOuts time_outs;
         time_outs.lock = longest_wait;
-        return std::unique_ptr<store::Store>(
-            TRY(store::postgres::PostgresStore::open(*conninfo, std::move(sealing_key), time_outs)));
+        return remembering(TRY(store::postgres::PostgresStore::open(*conninfo, std::move(sealing_key), time_outs)));
     }
     TRY(require_no_move(folder));
-    return std::unique_ptr<store::Store>(
+    return remembering(
         TRY(store::sqlite::SqliteStore::open(database_in(folder), std::move(sealing_key), longest_wait)));
 }
 
@@ -74,6 +78,7 @@ Result<Keys> read_keys(const std::string& folder) {
     return Keys{authority::token_key(*root), authority::log_seal_key(*root), std::move(root)};
 }
 
+// A change that could not be remembered is not told: the verifier says so itself when it can't remember.
 // A key in the folder is read again with every opening: whoever put another installation there brought its key along,
 // and then neither this store's seals nor its tokens are ours.
 verify::Verifier::OpenStore opener(const std::string& folder, const Keys& keys) {
@@ -83,7 +88,7 @@ verify::Verifier::OpenStore opener(const std::string& folder, const Keys& keys) 
         if (!source || source->kind == KeySource::Kind::File)
             key = std::make_shared<const Secret>(TRY(read_root_key(folder)));
         return open_store(folder, store::SealingKey([key] { return authority::log_seal_key(*key); }),
-                          longest_wait_of_a_verifier);
+                          longest_wait_of_a_verifier, [](const std::string&) {});
     };
 }
 

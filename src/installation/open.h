@@ -9,6 +9,7 @@
 
 #include "base/secret.h"
 #include "store/sealing_key.h"
+#include "verify/remembering_store.h"
 #include "verify/verifier.h"
 
 namespace marque::installation {
@@ -28,9 +29,10 @@ std::string moved_conninfo_file_in(const std::string& folder);
 // New, whole and durable, or not there.
 Result<void> write_conninfo(const std::string& folder, const std::string& conninfo);
 
-// Errors: those of the store.
+// The store, whose changes are remembered in the folder's known_log (verify/remembering_store.h); `tell` hears why one
+// could not be. Errors: those of the store.
 Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
-                                                 Duration longest_wait);
+                                                 Duration longest_wait, verify::RememberingStore::Tell tell);
 
 struct Keys {
     Secret token_key;

@@ -198,7 +198,11 @@ std::string Machine::default_store() {
 }
 
 Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
-    return installation::open_store(folder, std::move(sealing_key), store::sqlite::default_longest_wait);
+    const auto tell = [](const std::string& why) {
+        fmt::print(stderr, "Note: what this machine's verifiers know of the log was not brought forward: {}\n",
+                   escaped(why));
+    };
+    return installation::open_store(folder, std::move(sealing_key), store::sqlite::default_longest_wait, tell);
 }
 
 Result<void> Machine::check_folder(const std::string& folder) {

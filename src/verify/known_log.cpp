@@ -20,6 +20,14 @@ Result<KnownLog> known_log_of(const store::Reader& reader, domain::Revision size
     return KnownLog{installation->id, size, audit::leaf_hash(bytes_of(entries.front().bytes)), decoded.at};
 }
 
+Result<void> advance(Memory& memory, const KnownLog& known, const std::optional<KnownLog>& given_up) {
+    const auto hold = TRY(memory.hold());
+    const auto current = TRY(memory.recall());
+    const bool is_known = current && current->installation == known.installation && current->size >= known.size;
+    if (is_known && current != given_up) return {};
+    return memory.remember(known);
+}
+
 Result<void> require_continues(const store::Reader& reader, const KnownLog& known) {
     const auto installation = TRY(reader.installation());
     if (!installation || installation->id != known.installation)

@@ -7,6 +7,7 @@
 // older acceptance in it opens nothing.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,10 +26,17 @@ struct KnownLog {
     bool operator==(const KnownLog&) const = default;
 };
 
-// Where it is kept.
+// Where it is kept. Verifiers and commands of one machine share it; `advance` writes it.
 class Memory {
  public:
     virtual ~Memory() = default;
+    // Keeps other processes from writing while it lives.
+    class Hold {
+     public:
+        virtual ~Hold() = default;
+    };
+    // Errors: Unavailable.
+    virtual Result<std::unique_ptr<Hold>> hold() { return std::make_unique<Hold>(); }
     // Nothing is known of a folder that was not served yet. Errors: Unavailable, Corrupt.
     virtual Result<std::optional<KnownLog>> recall() = 0;
     virtual Result<void> remember(const KnownLog& known) = 0;
@@ -39,6 +47,11 @@ Result<KnownLog> known_log_of(const store::Reader& reader, domain::Revision size
 
 // Whether `reader`'s log continues `known`. Errors: Corrupt, and says how not; those of the store.
 Result<void> require_continues(const store::Reader& reader, const KnownLog& known);
+
+// Remembers `known`, unless as much of that installation's log is remembered already: two processes at once never lose
+// what the faster one knew. `given_up`: a log that owners have accepted another in place of (store accept), and that is
+// no reason to keep it. The caller knows that `known` continues what it recalled before. Errors: those of the memory.
+Result<void> advance(Memory& memory, const KnownLog& known, const std::optional<KnownLog>& given_up = {});
 
 // What every refusal of another log hints at.
 Error not_the_log_that_was(const std::string& what);

@@ -170,17 +170,18 @@ void Verifier::tell_closed() {
 // What a power cut, or the end of this process, takes of it is at most a second's worth.
 void Verifier::remember() {
     if (memory_ == nullptr) return;
-    std::optional<KnownLog> known;
+    std::optional<KnownLog> known, given_up;
     bool is_refused = false;
     {
         const std::shared_lock lock = lock_for_reading();
-        known = known_;
+        known = frontier_ ? known_ : std::nullopt;
+        given_up = given_up_;
         is_refused = refusal_.has_value();
     }
     const Duration now = clock_.since_boot();
     if (!known || known == remembered_ || (now < remember_at_ && !is_refused)) return;
     remember_at_ = now + remember_interval;
-    if (const auto kept = memory_->remember(*known); kept) {
+    if (const auto kept = advance(*memory_, *known, given_up); kept) {
         remembered_ = known;
         not_remembered_.clear();
     } else if (kept.error().message != not_remembered_) {

@@ -215,9 +215,10 @@ class Verifier {
     Reaper reaper_;
 
     Memory* const memory_;
-    bool has_recalled_ = false;
-    std::optional<KnownLog> known_;
-    audit::Digest searched_{};  // the head's seal when an acceptance was looked for in vain
+    std::optional<KnownLog> known_;     // of the log that the index is of; before that, as it was recalled
+    std::optional<KnownLog> recalled_;  // commands advance it too, before they report a change as done
+    std::optional<KnownLog> given_up_;  // owners have accepted another log in its place
+    audit::Digest searched_{};          // the head's seal when an acceptance was looked for in vain
     // Of the thread that keeps:
     std::optional<KnownLog> remembered_;
     Duration remember_at_{};

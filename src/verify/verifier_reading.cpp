@@ -1,6 +1,7 @@
 // What a verifier reads of its store: the log since what it knows, the rows that it is about, or everything.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/overloaded.h"
@@ -72,6 +73,7 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader, const st
     if (!followed && followed.error().code == Code::Corrupt && TRY(is_accepted(reader, head))) {
         begin_anew();
         frontier_.reset();
+        given_up_ = recalled_;
         listen_({Notice::Kind::Accepted, followed.error().message, head.frontier.size()});
         followed = Followed();
     }
@@ -100,10 +102,11 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader, const st
 Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head,
                                                        const store::Renewal& reaching) {
     TRY(store::check_head(head, sealing_key_));
-    if (!has_recalled_ && memory_ != nullptr) known_ = TRY(memory_->recall());
-    has_recalled_ = true;
+    if (memory_ != nullptr) recalled_ = TRY(memory_->recall());
+    if (!frontier_ && !known_) known_ = recalled_;
+    if (recalled_ && recalled_ != given_up_) TRY(require_continues(reader, *recalled_));
     if (!frontier_) {
-        if (known_) TRY(require_continues(reader, *known_));
+        if (known_ && known_ != recalled_ && known_ != given_up_) TRY(require_continues(reader, *known_));
         if (reaching.revision > 0) {
             const auto entries = TRY(reader.entries(reaching.revision - 1, 1));
             if (entries.empty() || !crypto::equal(entries.front().seal, reaching.seal)) return another_server();
@@ -123,7 +126,8 @@ Result<bool> Verifier::is_accepted(const store::Reader& reader, const store::Sto
         return false;
     const auto all = follow_log(reader, head, audit::Frontier());
     if (!all && all.error().code != Code::Corrupt) return all.error();
-    if (all && all->acceptance && *all->acceptance > known_->at) return true;
+    const Instant newest = recalled_ ? std::max(known_->at, recalled_->at) : known_->at;
+    if (all && all->acceptance && *all->acceptance > newest) return true;
     searched_ = head.seal;
     return false;
 }

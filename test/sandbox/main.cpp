@@ -15,6 +15,7 @@
 #include <functional>
 #include <netdb.h>
 #include <pthread.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -84,6 +85,11 @@ long use_files() {
     const bool is_used = fd >= 0 && ::write(fd, "a", 1) == 1 && ::fsync(fd) == 0 && ::ftruncate(fd, 0) == 0 &&
                          ::unlink(name) == 0 && ::close(fd) == 0;
     return is_used ? 0 : -1;
+}
+
+long lock_folder() {
+    const int fd = ::open("/tmp", O_RDONLY | O_DIRECTORY);
+    return fd >= 0 && ::flock(fd, LOCK_SH | LOCK_NB) == 0 && ::close(fd) == 0 ? 0 : -1;
 }
 
 // Succeeds or not, as the host is; but whoever asks lives.
@@ -162,6 +168,7 @@ std::vector<Row> rows() {
         {"memory made executable", EACCES, make_executable},
         {"memory", works, [] { return map(PROT_READ | PROT_WRITE); }},
         {"files", works, use_files},
+        {"a folder's lock", works, lock_folder},
         {"sockets", works, [] { return long{::socket(AF_INET6, SOCK_STREAM, 0) | ::socket(AF_UNIX, SOCK_STREAM, 0)}; }},
         {"names", works, resolve},
         {"its limits", works,
