@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 #include <unistd.h>
 
 #include "store/memory/memory_store.h"
@@ -117,7 +116,6 @@ class PostgresBackend final : public Backend {
         other_ = postgres::PostgresStore::open(conninfo(), SealingKey(sealing_key)).release();
     }
     ~PostgresBackend() override {
-        if (behind_.joinable()) behind_.join();
         store_.reset();
         other_.reset();
         on_server("DROP DATABASE " + name_);
@@ -133,15 +131,12 @@ class PostgresBackend final : public Backend {
         EXPECT_TRUE(connection->execute(sql.c_str())) << sql;
         return true;
     }
-    // Waits for the lock that the change holds, in a queue before all that read.
+    // Runs at the end of the change's transaction: a trigger that is made when the change has looked for such already.
     void execute_behind_commit(const std::string& sql) override {
-        if (behind_.joinable()) behind_.join();
-        behind_ = std::thread(
-            [this, sql] { execute("BEGIN; LOCK TABLE log_head IN ACCESS EXCLUSIVE MODE; " + sql + "; COMMIT"); });
-        const auto looking = postgres::Connection::open(conninfo(), {}).release();
-        while (*looking->number("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
-                                " AND relation = 'log_head'::regclass") == 0) {
-        }
+        execute("CREATE FUNCTION kept.undo() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN " + sql +
+                "; RETURN NULL; END $$;"
+                "CREATE CONSTRAINT TRIGGER undo AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION kept.undo()");
     }
     std::unique_ptr<Store> open(const SealingKey::Make& key) override {
         return postgres::PostgresStore::open(conninfo(), SealingKey(key)).release();
@@ -160,7 +155,6 @@ class PostgresBackend final : public Backend {
     static inline int made_ = 0;
     std::string server_, name_;
     std::unique_ptr<postgres::PostgresStore> store_, other_;
-    std::thread behind_;
 };
 
 struct Kind {

@@ -63,7 +63,6 @@ class ReadBack : public testing::TestWithParam<Kind> {
 TEST_P(ReadBack, AChangeThatIsUndoneRightBehindItIsNotReportedAsDone) {
     keep();
     expect_not_in_force(commit({revocation}, put_back()), "log_head");
-    EXPECT_EQ(*commit({audit::StoreBackedUp{"/b"}}), 3u) << "and the store still works";
 }
 
 TEST_P(ReadBack, ARowThatIsPutBackAlone) {
@@ -80,26 +79,26 @@ TEST_P(ReadBack, ARowThatIsTakenAway) {
 
 TEST_P(ReadBack, AnEntryThatIsAppendedByAnotherIsNotOurs) {
     const std::string entry =
-        "INSERT INTO entry (seq, bytes, seal) SELECT seq + 1, bytes, seal FROM entry WHERE seq = 3;"
+        "INSERT INTO entry (seq, bytes, seal) SELECT seq + 1, bytes, seal FROM entry WHERE seq = 3"
+        " AND NOT EXISTS (SELECT 1 FROM entry WHERE seq = 4);"
         " UPDATE log_head SET size = 4";
     expect_not_in_force(commit({revocation}, entry), "log_head");
 }
 
 // Down to each older version and up again: what the migrations make is what they are known to make.
 TEST_P(ReadBack, EveryVersionHasItsOwnObjects) {
-    const auto maintenance = backend_->maintain();
-    const int newest = maintenance->status()->schema;
+    const int newest = backend_->maintain()->status()->schema;
     const auto because = [](const Reader&, int from, int to) -> Result<std::vector<audit::Draft>> {
         return std::vector<audit::Draft>{{audit::StoreMigrated{from, to}, audit::OperatorActor{}, t0}};
     };
     for (int version = newest - 1; version > 0; --version) {
-        const auto down = maintenance->migrate(version, because);
+        const auto down = backend_->maintain()->migrate(version, because);
         ASSERT_TRUE(down) << version << ": " << down.error().message;
-        EXPECT_EQ(*maintenance->check(), std::vector<std::string>{}) << version;
+        EXPECT_EQ(*backend_->maintain()->check(), std::vector<std::string>{}) << version;
     }
-    const auto up = maintenance->migrate(newest, because);
+    const auto up = backend_->maintain()->migrate(newest, because);
     ASSERT_TRUE(up) << up.error().message;
-    EXPECT_EQ(*maintenance->check(), std::vector<std::string>{});
+    EXPECT_EQ(*backend_->maintain()->check(), std::vector<std::string>{});
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, ReadBack, testing::ValuesIn(std::begin(kinds) + 1, std::end(kinds)),
