@@ -88,7 +88,7 @@ schemas() {
     answers 0 store copy "$from" "$WORK/there" --postgresql "$CONNINFO" --reason 'a second machine' --confirm
     has "$stderr" "moved the store from $from/marque.db to "
     export MARQUE_STORE="$WORK/there"
-    equal "$(ls "$MARQUE_STORE" | paste -sd' ') $(ls "$from" | paste -sd' ')" "known_log postgresql.conninfo root.key marque.db.moved root.key"
+    equal "$(ls "$MARQUE_STORE" | paste -sd' ') $(ls "$from" | paste -sd' ')" "known_log postgresql.conninfo root.key known_log marque.db.moved root.key"
     equal "$(stat -c %a "$MARQUE_STORE" "$MARQUE_STORE"/* | paste -sd' ')" "700 600 600 600"
     all_of_it | diff "$WORK/before" -
     equal "$("$MARQUE" audit export | head -n -1 | diff "$WORK/log" - | wc -l)" 0

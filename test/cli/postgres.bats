@@ -9,7 +9,7 @@ load postgres
 @test "postgresql: an installation, its folder, and every kind of command on it" {
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
     init_there --owner-key "$WORK/owner.pub"
-    equal "$(ls "$MARQUE_STORE" | sort | paste -sd' ')" "postgresql.conninfo root.key"
+    equal "$(ls "$MARQUE_STORE" | sort | paste -sd' ')" "known_log postgresql.conninfo root.key"
     equal "$(stat -c %a "$MARQUE_STORE/postgresql.conninfo")" 600
     create codex
     accepted "$WORK/codex.token"
