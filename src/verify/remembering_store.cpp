@@ -10,7 +10,7 @@ namespace marque::verify {
 struct RememberingStore::Changed {
     std::optional<audit::Draft> last;
     std::string installation;
-    std::optional<KnownLog> given_up;  // when owners accept this log in its place
+    std::optional<KnownLog> given_up;  // when this log is to be known in its place
 };
 
 Result<domain::Revision> RememberingStore::change(const store::Decide& decide) {
@@ -43,8 +43,10 @@ Result<void> RememberingStore::look_before(const store::Reader& reader, const st
     changed.installation = installation->id;
     const auto known = TRY(memory_->recall());
     if (!known) return {};
-    if (std::ranges::any_of(
-            drafts, [](const audit::Draft& draft) { return std::holds_alternative<audit::LogAccepted>(draft.event); }))
+    const bool is_accepted = std::ranges::any_of(
+        drafts, [](const audit::Draft& draft) { return std::holds_alternative<audit::LogAccepted>(draft.event); });
+    // A new installation in an old one's folder begins anew, too.
+    if (created != nullptr || is_accepted)
         changed.given_up = known;
     else
         TRY(require_continues(reader, *known));

@@ -33,7 +33,7 @@ Result<void> require_target(int to, int newest) {
 Error not_made_by_marque(const std::string& object) {
     Error error(Code::Corrupt,
                 fmt::format("the {} in the store's database is not as Marque makes it: somebody wrote to the database",
-                            quote(object, 200)),
+                            escaped(object)),
                 "if it is your own, move it to another database and drop it here; else find out who put it there, and "
                 "run marque doctor");
     error.tampered = object;

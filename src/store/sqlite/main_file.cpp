@@ -2,12 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <fcntl.h>
-#include <unistd.h>
 #include <utility>
 
-#include "base/file.h"
+#include "base/bytes.h"
 #include "base/text.h"
 #include "store/append.h"
 #include "store/sql/reader.h"
@@ -22,26 +19,49 @@ Error written_over(const std::string& path, const std::string& what) {
                  "stop marque serve; then restore the store as docs/store.md says");
 }
 
-// Bytes 18 and 19 are 2 in WAL mode (https://sqlite.org/fileformat.html, section 1.3.3).
-Result<bool> is_in_wal_mode(const std::string& path) {
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::array<std::uint8_t, 20> header{};
-    if (!file.is_open() || ::pread(file.fd(), header.data(), header.size(), 0) < 0)
-        return system_error("cannot read " + quote(path, 200));
-    return header[18] == 2 && header[19] == 2;
+// Bytes 18 and 19 are 2 in WAL mode, 1 without (https://sqlite.org/fileformat.html, section 1.3.3).
+constexpr std::size_t header_bytes = 100, write_version = 18, read_version = 19;
+constexpr std::uint8_t with_wal = 2, without_wal = 1;
+
+// What lies in the file, through the descriptor that the connection has: to close another one of the same file would
+// take this process' locks from it (POSIX). Of a large file the header alone.
+Result<Bytes> read_file(sqlite3* handle) {
+    sqlite3_file* file = nullptr;
+    sqlite3_int64 size = 0;
+    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file == nullptr ||
+        file->pMethods == nullptr || file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+        return Error(Code::Unavailable, "the store's file can't be looked at");
+    constexpr sqlite3_int64 longest = 32 * 1024 * 1024;
+    Bytes bytes(static_cast<std::size_t>(size <= longest ? size : sqlite3_int64{header_bytes}));
+    const int read =
+        bytes.empty() ? SQLITE_OK : file->pMethods->xRead(file, bytes.data(), static_cast<int>(bytes.size()), 0);
+    if (read != SQLITE_OK && read != SQLITE_IOERR_SHORT_READ)
+        return Error(Code::Unavailable, "the store's file can't be read");
+    return bytes;
+}
+
+// The log's head in a database that lies in memory. Errors: Corrupt, Unavailable, and others when it is none.
+Result<StoredHead> head_in(Bytes& bytes, const Secret& key) {
+    bytes[write_version] = bytes[read_version] = without_wal;
+    Database database = TRY(Database::open(":memory:"));
+    const auto size = static_cast<sqlite3_int64>(bytes.size());
+    if (sqlite3_deserialize(database.handle(), "main", bytes.data(), size, size, SQLITE_DESERIALIZE_READONLY) !=
+        SQLITE_OK)
+        return error_from(database.handle());
+    const StoredHead head = TRY(sql::SqlReader::head_of(database));
+    TRY(check_head(head, key));
+    return head;
 }
 
 }  // namespace
 
-Result<void> MainFile::compare(SealingKey& key) {
-    if (!TRY(is_in_wal_mode(path_))) return written_over(path_, "it is not in WAL mode, as a backup is not");
-    const auto head_in_file = [&]() -> Result<StoredHead> {
-        Database database = TRY(Database::open(path_, OpenMode::ReadOnlyImmutable));
-        const StoredHead head = TRY(sql::SqlReader::head_of(database));
-        TRY(check_head(head, key.get()));
-        return head;
-    };
-    const auto head = head_in_file();
+Result<void> MainFile::compare(sqlite3* handle, SealingKey& key) {
+    Bytes bytes = TRY(read_file(handle));
+    if (bytes.size() < header_bytes) return written_over(path_, "it is cut off");
+    if (bytes[write_version] != with_wal || bytes[read_version] != with_wal)
+        return written_over(path_, "it is not in WAL mode, as a backup is not");
+    if (bytes.size() == header_bytes) return {};
+    const auto head = head_in(bytes, key.get());
     if (!head && !was_read_) return {};
     if (!head) return written_over(path_, head.error().message);
     const std::uint64_t size = head->frontier.size();
@@ -51,8 +71,8 @@ Result<void> MainFile::compare(SealingKey& key) {
     return {};
 }
 
-Result<void> MainFile::look(SealingKey& key) {
-    auto compared = compare(key);
+Result<void> MainFile::look(sqlite3* handle, SealingKey& key) {
+    auto compared = compare(handle, key);
     const bool is_first = !std::exchange(is_in_doubt_, !compared.has_value());
     if (!compared && is_first) return {};
     return compared;

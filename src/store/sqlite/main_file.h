@@ -4,8 +4,10 @@
 // A backup, or another older copy, that is written over the file in place changes neither its inode nor the wal-index,
 // so no connection notices: pages come from the cache and from the log for as long as they are there. But only
 // checkpoints write to the file, and they only move its log forward and leave its header in WAL mode; a backup's header
-// says that there is no WAL.
+// says that there is no WAL. Of a file above 32 MiB the header alone is looked at.
 #pragma once
+
+#include <sqlite3.h>
 
 #include <cstdint>
 #include <string>
@@ -19,14 +21,14 @@ class MainFile {
  public:
     explicit MainFile(std::string path) : path_(std::move(path)) {}
 
-    // Reads the file anew and compares it with the last look. What a checkpoint has half written can look wrong once,
-    // so something wrong counts when two looks in a row find it. Errors: Corrupt.
-    Result<void> look(SealingKey& key);
+    // Reads the file anew, through the open connection `handle`, and compares it with the last look. What a checkpoint
+    // has half written can look wrong once, so something wrong counts when two looks in a row find it. Errors: Corrupt.
+    Result<void> look(sqlite3* handle, SealingKey& key);
     // Whether the last look found something wrong, so that another one is due.
     bool is_in_doubt() const { return is_in_doubt_; }
 
  private:
-    Result<void> compare(SealingKey& key);
+    Result<void> compare(sqlite3* handle, SealingKey& key);
 
     std::string path_;
     std::uint64_t size_ = 0;  // of the log in the file, as it was last seen

@@ -332,7 +332,7 @@ Result<bool> SqliteStore::is_as_marked() const {
 Result<void> SqliteStore::examine() {
     if (!watch_) return {};
     if (TRY(watch_->is_file_as_examined()) && !file_.is_in_doubt()) return {};
-    TRY(file_.look(sealing_key_));
+    TRY(file_.look(database_.handle(), sealing_key_));
     Database database = TRY(Database::open(path_));
     TRY(require_own_schema(database));
     TRY(check_head(TRY(sql::SqlReader::head_of(database)), sealing_key_.get()));
