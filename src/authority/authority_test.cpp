@@ -825,11 +825,13 @@ TEST_F(AuthorityTest, FiltersFindWhomTheySay) {
         EXPECT_TRUE(filter.add(condition));
         std::string names;
         EXPECT_TRUE(ops().look({}, [&](const Authority::Sight& sight) -> Result<void> {
-            return for_each_identity(sight.reader, sight.workspace.name, [&](const Identity& identity) -> Result<bool> {
-                if (filter.matches(TRY(view_of(sight.reader, sight.workspace, identity, sight.now)), sight.now))
-                    names += identity.name.text() + " ";
-                return true;
-            });
+            return for_each_identity(
+                sight.reader, sight.workspace.name, store::Listing::Complete,
+                [&](const Identity& identity) -> Result<bool> {
+                    if (filter.matches(TRY(view_of(sight.reader, sight.workspace, identity, sight.now)), sight.now))
+                        names += identity.name.text() + " ";
+                    return true;
+                });
         }));
         return names;
     };

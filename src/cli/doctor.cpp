@@ -146,8 +146,8 @@ Result<void> examine_clock(const store::Reader& reader, Instant now, std::uint64
     return {};
 }
 
-Result<void> examine_known_log(Shell& shell, const store::Reader& reader, Examination& examination) {
-    const auto known = shell.system().known_log(shell.store_folder());
+Result<void> examine_known_log(const Result<std::optional<verify::KnownLog>>& known, const store::Reader& reader,
+                               Examination& examination) {
     if (!known) {
         examination.add(Health::Ill, known.error().message);
         return {};
@@ -226,8 +226,10 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     const auto damage = TRY(maintenance->check());
     const auto status = TRY(maintenance->status());
     if (status.backend != "sqlite")
-        examination.add(Health::Well, fmt::format("the store is in {}, whose pages and indexes are its own to check",
-                                                  status.location));
+        examination.add(
+            damage.empty(), Health::Ill,
+            fmt::format("the store is in {}, whose pages and indexes are its own to check", status.location),
+            damage.empty() ? "" : damage.front());
     else
         examination.add(damage.empty(), Health::Ill, "the database's pages and indexes are whole",
                         damage.empty() ? "" : "the database is damaged: " + damage.front());
@@ -238,13 +240,15 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
                                     status.schema, status.supported_schema));
         return examination.finish();
     }
+    // Read before the snapshot: the log that is known may move on meanwhile.
+    const auto known = shell.system().known_log(shell.store_folder());
     TRY(TRY(shell.authority())->examine([&](const store::Reader& reader, Instant now) -> Result<void> {
         auto report = TRY(authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
                                                 &shell.system().owner_signatures()));
         TRY(authority::verify_rows(reader, report));
         examine_log(report, examination);
         TRY(examine_clock(reader, now, report.size, examination));
-        TRY(examine_known_log(shell, reader, examination));
+        TRY(examine_known_log(known, reader, examination));
         return examine_rows(shell, reader, now, examination);
     }));
     TRY(examine_verifiers(shell, examination));

@@ -296,7 +296,8 @@ class Offer {
         std::size_t read = 0;
         for (const Identity& identity : TRY(sight.identities(""))) {
             if (++read > most_with_credentials) break;
-            for (const Credential& one : TRY(sight.reader().credentials(identity.workspace, identity.name, store::Listing::AsFound)))
+            for (const Credential& one :
+                 TRY(sight.reader().credentials(identity.workspace, identity.name, store::Listing::AsFound)))
                 add(std::string(one.id.text()), "a credential of " + identity.name.text());
         }
         return {};

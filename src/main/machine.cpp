@@ -67,9 +67,12 @@ std::string uid_map() {
     const bool is_nameless = ::fchown(ends[0], last_uid, static_cast<gid_t>(-1)) != 0 && errno == EINVAL;
     for (const int end : ends) ::close(end);
     if (!is_nameless) return {};
-    std::ifstream file("/proc/self/uid_map");
+    const auto lines = read_text("/proc/self/uid_map", {4096, ReadRules::Origin::Regular});
     std::string text;
-    for (std::string word; file >> word;) text += (text.empty() ? "" : " ") + word;
+    if (lines)
+        for (const std::string_view line : split(*lines, '\n'))
+            for (const std::string_view word : split(line, ' '))
+                if (!word.empty()) text += (text.empty() ? "" : " ") + std::string(word);
     return text.empty() ? "unknown" : text;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <arpa/inet.h>
 #include <cstdlib>
+#include <filesystem>
 #include <grp.h>
 #include <set>
 #include <sys/stat.h>

@@ -273,6 +273,7 @@ Result<void> Verifier::catch_up() {
     TRY(open_and_mark());
     if (is_leased_) return {};
     TRY(store_->examine());
+    TRY(recall());
     News news;
     TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
         news = TRY(read_news(reader));
@@ -318,6 +319,7 @@ Result<void> Verifier::keep_lease() {
 // Read ─▶ Publish ─▶ Acknowledge. `deadline`: of a lease that was asked for before this, and given with the head
 // `reaching`; or, with none, of the one that is in force already, which goes on to hold for newer data.
 Result<void> Verifier::follow(Duration deadline, const store::Renewal& reaching) {
+    TRY(recall());
     News news;
     TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
         const bool is_blind = is_mutant(Mutant::Reconnect) || is_mutant(Mutant::Replica);

@@ -156,6 +156,7 @@ class Verifier {
     Result<void> acknowledge();
     store::Renewal known_entry() const;
     void tell_closed();
+    Result<void> recall();
     // `reaching`: a head that the log has to have; 0: none.
     Result<News> read_news(const store::Reader& reader, const store::Renewal& reaching = {});
     Result<void> check_installation(const store::Reader& reader) const;

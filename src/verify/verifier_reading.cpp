@@ -98,11 +98,16 @@ Result<Verifier::News> Verifier::read_news(const store::Reader& reader, const st
     return news;
 }
 
+// Before the snapshot that is read next: what a command remembers meanwhile is of a later one.
+Result<void> Verifier::recall() {
+    if (memory_ != nullptr) recalled_ = TRY(memory_->recall());
+    return {};
+}
+
 // From what this process knows, or at its beginning from what the last one knew.
 Result<Verifier::Followed> Verifier::follow_from_known(const store::Reader& reader, const store::StoredHead& head,
                                                        const store::Renewal& reaching) {
     TRY(store::check_head(head, sealing_key_));
-    if (memory_ != nullptr) recalled_ = TRY(memory_->recall());
     if (!frontier_ && !known_) known_ = recalled_;
     if (recalled_ && recalled_ != given_up_) TRY(require_continues(reader, *recalled_));
     if (!frontier_) {

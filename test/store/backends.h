@@ -10,6 +10,7 @@
 #include <fstream>
 #include <unistd.h>
 
+#include "base/new_file.h"
 #include "store/memory/memory_store.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
@@ -66,7 +67,8 @@ class SqliteBackend final : public Backend {
     bool execute(const std::string& sql) override {
         auto database = sqlite::Database::open(folder_ / "marque.db").release();
         const std::string kept = folder_ / "kept.db";
-        EXPECT_TRUE(sqlite::ensure_private_file(kept));
+        EXPECT_TRUE(ensure_private_file(kept));
+        sqlite3_limit(database.handle(), SQLITE_LIMIT_ATTACHED, 1);
         EXPECT_TRUE(database.execute(("ATTACH '" + kept + "' AS kept").c_str()));
         EXPECT_TRUE(database.execute(sql.c_str())) << sql;
         return true;

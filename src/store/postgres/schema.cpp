@@ -67,7 +67,7 @@ Result<void> require_own_objects(Connection& connection, int version) {
         return words.size() < 2 ? std::string(line) : fmt::format("{} {}", words[0], words[1]);
     };
     // A trigger is named before its function, and a table before its columns.
-    for (const char* kind : {"trigger", "rule", "policy", "child", "view", "table", ""})
+    for (const char* kind : {"trigger", "view", "rule", "policy", "child", "table", ""})
         for (const std::string& line : foreign)
             if (line.starts_with(kind)) return sql::not_made_by_marque(name_in(line));
     if (!expected.empty()) return sql::not_made_by_marque(name_in(*expected.begin()));
