@@ -91,7 +91,7 @@ Result<void> require_whole_log(Shell& shell, const store::Reader& reader,
     if (!report.is_sound())
         return Error(Code::Corrupt, "the log is not sound: " + report.findings.front().what,
                      "nothing is migrated; keep a copy of the folder, and look");
-    if (known) TRY(verify::require_continues(reader, *known));
+    if (known) TRY(verify::require_log_continues(reader, *known));
     return {};
 }
 

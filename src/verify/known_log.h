@@ -47,6 +47,8 @@ Result<KnownLog> known_log_of(const store::Reader& reader, domain::Revision size
 
 // Whether `reader`'s log continues `known`. Errors: Corrupt, and says how not; those of the store.
 Result<void> require_continues(const store::Reader& reader, const KnownLog& known);
+// The same by the log alone, for a store with an older schema, whose installation can't be read yet. Errors: as above.
+Result<void> require_log_continues(const store::Reader& reader, const KnownLog& known);
 
 // Remembers `known`, unless as much of that installation's log is remembered already: two processes at once never lose
 // what the faster one knew. `given_up`: a log that owners have accepted another in place of (store accept), and that is

@@ -30,8 +30,8 @@ CODE_RULES = [
     # Descriptors that are no files: signals, wake-ups, a child's output.
     (r"(?<!\w)::p?read\s*\(", r"base/(small|new)_file\.cpp$|server/(server|worker)\.cpp$|installation/subprocess\.cpp$",
      "read files with base/small_file.h: it knows limits, errors and how people's editors leave a file"),
-    # /dev/null in the place of a closed standard stream.
-    (r"(?<!\w)::open(at2?)?\s*\(", r"base/(small|new)_file\.cpp$|main/machine\.cpp$",
+    # /dev/null in the place of a closed standard stream; a folder that is locked.
+    (r"(?<!\w)::open(at2?)?\s*\(", r"base/(small|new)_file\.cpp$|main/machine\.cpp$|installation/folder_lock\.cpp$",
      "read with base/small_file.h, make files with base/new_file.h"),
     (r"(?<!\w)::(rename|link)(at2?)?\s*\(|\bfilesystem::(rename|copy_file)\b", r"base/new_file\.cpp$",
      "give files their names with base/new_file.h, which knows what file systems lack"),
