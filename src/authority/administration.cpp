@@ -65,10 +65,6 @@ audit::JsonObject policy_json(const ApprovalPolicy& policy) {
     return object;
 }
 
-audit::JsonObject revision_json(Revision revision) {
-    return {{"revision", revision}};
-}
-
 }  // namespace
 
 Result<Plan> plan_init(const InitRequest& request, std::uint32_t uid, Random& random, Instant now) {

@@ -25,6 +25,11 @@ struct PlannedChange {
     audit::JsonObject after;
 };
 
+// What a change shows of a record of which nothing else matters: the revision that it is of.
+inline audit::JsonObject revision_json(domain::Revision revision) {
+    return {{"revision", revision}};
+}
+
 // A credential that works now and would stop.
 struct Stop {
     domain::CredentialRef credential;

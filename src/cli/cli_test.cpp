@@ -62,8 +62,8 @@ TEST(Words, TimeAsPeopleSayIt) {
     const Instant now(Duration(1'800'000'000'000'000));
     const std::pair<Duration, const char*> rows[] = {
         {0s, "just now"},
-        {-999ms, "just now"},
-        {-1s, "1 second ago"},
+        {-4999ms, "just now"},
+        {-5s, "5 seconds ago"},
         {-59s, "59 seconds ago"},
         {-90s, "1 minute ago"},
         {-days(1), "1 day ago"},

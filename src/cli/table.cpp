@@ -54,6 +54,7 @@ std::string in_words(Instant instant, Instant now) {
         seconds length;
         const char* word;
     };
+    if (is_past && distance < seconds(5)) return "just now";
     static constexpr Step steps[] = {
         {days(365), "year"}, {days(1), "day"}, {hours(1), "hour"}, {minutes(1), "minute"}, {seconds(1), "second"}};
     for (const auto& [length, word] : steps) {
@@ -63,7 +64,7 @@ std::string in_words(Instant instant, Instant now) {
         const std::string amount = fmt::format("{} {}{}", count, word, count == 1 ? "" : "s");
         return is_past ? amount + " ago" : "in " + amount;
     }
-    return is_past ? "just now" : "now";
+    return "now";
 }
 
 std::string when(const std::optional<Instant>& instant, Instant now, std::string_view none) {

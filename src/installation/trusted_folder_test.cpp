@@ -53,7 +53,9 @@ TEST_F(TrustedFolder, ThatOthersWriteIsNot) {
 TEST_F(TrustedFolder, EveryFileThatOpeningReadsIsLookedAt) {
     for (const char* name : {"marque.db", "marque.db-wal", "marque.db-shm", "marque.db-journal", "root.key",
                              "root.key.next", "root.key.command", "postgresql.conninfo", "known_log"}) {
-        if (!std::filesystem::exists(path(name))) ASSERT_TRUE(create_file(path(name), {}, FileOwner::Caller));
+        if (!std::filesystem::exists(path(name))) {
+            ASSERT_TRUE(create_file(path(name), {}, FileOwner::Caller));
+        }
         ::chmod(path(name).c_str(), 0620);
         EXPECT_EQ(refusal(), Code::StateRefuses) << name;
         ASSERT_EQ(distrusted(folder_).size(), 1U) << name;

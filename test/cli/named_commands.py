@@ -17,7 +17,7 @@ import sys
 MARQUE = os.environ["MARQUE"]
 LITERALS = re.compile(r'R"\((?:.|\n)*?\)"|//[^\n]*|\'(?:[^\'\\\n]|\\.)\'|((?:(?<!R)"(?:[^"\\\n]|\\.)*"\s*)+)')
 # A sentence about the program, not a command.
-PROSE = {"is", "in", "that", "does", "knows", "needs"}
+PROSE = {"is", "in", "that", "does", "knows", "needs", "as", "outside", "writes"}
 # Of the options of every command, which may stand before it.
 WITH_VALUE = {"-o", "--output", "-w", "--workspace", "--store"}
 # What a word of a line can be besides a command: a placeholder, an option, a value.
@@ -44,6 +44,7 @@ def has_subcommands(path):
 def judge(line, is_prose):
     """What is wrong with a line that begins with marque."""
     path, is_value = (), False
+    line = re.sub(r"\$\([^)]*\)", "VALUE", line)
     for word in line.split()[1:]:
         if is_value or word.startswith("-"):
             is_value = not is_value and word in WITH_VALUE

@@ -230,10 +230,11 @@ view_only() {
 
 # What docs/store.md, "Restoring", types; the account of the store has another uid on this machine.
 restored_store() {
-    setpriv --reuid=12345 --regid=12345 --clear-groups mkdir -p "$WORK/there"
-    as_user 12345 init --operator ops "$@" --confirm
-    as_user 12345 create codex --scope card:view --token-file "$WORK/there/codex.token" --confirm
-    as_user 12345 store backup "$WORK/there/backup.db" --confirm
+    local account=$1
+    shift
+    as_user "$account" init --operator ops "$@" --confirm
+    as_user "$account" create codex --scope card:view --token-file "$WORK/there/codex.token" --confirm
+    as_user "$account" store backup "$WORK/there/backup.db" --confirm
     install -d -m 700 "$WORK/new"
     install -m 600 "$WORK/there/backup.db" "$WORK/new/marque.db"
     install -m 600 "$MARQUE_STORE/root.key" "$WORK/new/root.key"
@@ -245,7 +246,7 @@ restored_store() {
     chmod 711 "$WORK"
     install -d -o 12345 "$WORK/there"
     MARQUE_STORE="$WORK/there/store"
-    restored_store > /dev/null 2>&1
+    restored_store 12345 > /dev/null 2>&1
     answers 4 revoke codex --reason r --confirm
     has "$stderr" "this account owns the store: to make it the account of an operator, marque operator reassign NAME --user 0"
     answers 0 doctor
@@ -265,9 +266,10 @@ restored_store() {
     needs_users
     chmod 711 "$WORK"
     ssh-keygen -q -t ed25519 -N '' -f "$WORK/owner"
-    install -d -o 12345 "$WORK/there"
+    # ssh-keygen wants a name for its account.
+    install -d -o daemon "$WORK/there"
     MARQUE_STORE="$WORK/there/store"
-    restored_store --owner-key "$WORK/owner.pub" > /dev/null 2>&1
+    restored_store "$(id -u daemon)" --owner-key "$WORK/owner.pub" > /dev/null 2>&1
     answers 6 operator reassign ops --user 0 --confirm
     id=$(grep -o 'approval sign [0-9a-z]*' <<< "$stderr" | cut -d' ' -f3)
     answers 0 approval export "$id"

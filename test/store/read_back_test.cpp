@@ -102,7 +102,7 @@ TEST_P(ReadBack, EveryVersionHasItsOwnObjects) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, ReadBack, testing::ValuesIn(std::begin(kinds) + 1, std::end(kinds)),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& one) { return std::string(one.param.name); });
 
 }  // namespace
 }  // namespace marque::store
