@@ -105,6 +105,7 @@ class Installation final : public cli::System {
     Result<std::unique_ptr<store::Maintenance>> check_backup(const std::string&) override;
     Result<store::Moved> move_store(const cli::MoveRequest&, store::SealingKey, const store::MoveSteps&) override;
     std::vector<cli::FileFinding> examine_files(const std::string&) override { return {}; }
+    bool owns(const std::string&) override { return true; }
     Result<std::string> check_settings(const cli::ServeRequest&, const std::string&) override;
     Result<void> serve(const cli::ServeRequest&, const std::string&) override;
     Result<std::optional<verify::KnownLog>> known_log(const std::string&) override { return std::nullopt; }

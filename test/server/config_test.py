@@ -202,7 +202,6 @@ class ConfigTest(StoreTest):
             ("the file", [], r"workers\W+2\b"),
             ("an option over the file", ["--workers", "3"], r"workers\W+3\b"),
             ("--set over the file", ["--set", "limits.connections=6"], r"connections\W+6\b"),
-            ("the last --set", ["--set", "workers=4", "--set", "workers=5"], r"workers\W+5\b"),
             ("a list", ["--set", "tcp.listen=127.0.0.1:2,127.0.0.1:3"], r"127\.0\.0\.1:2\W+127\.0\.0\.1:3"),
             ("--tcp", ["--tcp", "127.0.0.1:4"], r"127\.0\.0\.1:4\b"),
             ("--tcp twice", ["--tcp", "127.0.0.1:4", "--tcp", "127.0.0.1:5"], r"127\.0\.0\.1:4\W+127\.0\.0\.1:5"),

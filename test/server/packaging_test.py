@@ -169,8 +169,11 @@ class Example(StoreTest):
     def test_what_it_says_are_the_defaults(self):
         example = self.settings("--config", str(PACKAGING / "marque.toml"), "--set", "unix.group=")
         self.assertEqual(example.pop("unix.group"), "")
+        # The default path is another for each user; the file has the service's.
+        self.assertEqual(example.pop("unix.path"), SOCKET)
         defaults = self.settings()
         defaults.pop("unix.group")
+        defaults.pop("unix.path")
         self.assertEqual(example, defaults)
 
     def test_the_verifier_serves_with_it(self):
