@@ -65,8 +65,9 @@ Result<void> measure(const std::string& folder, const std::string& conninfo, int
     TRY(read_bytes(pipe[0], listeners));  // each is ready
 
     const Secret root = TRY(read_root_key(folder));
-    const auto store = TRY(installation::open_store(
-        folder, store::SealingKey([&root] { return authority::log_seal_key(root); }), std::chrono::minutes(1)));
+    const auto store =
+        TRY(installation::open_store(folder, store::SealingKey([&root] { return authority::log_seal_key(root); }),
+                                     std::chrono::minutes(1), [](const std::string&) {}));
     const auto bare = TRY(Connection::open(conninfo, {}));
     TRY(bare->execute("CREATE TABLE IF NOT EXISTS public.bare (id bigserial PRIMARY KEY, text text)"));
     const installation::MachineClock clock;

@@ -101,8 +101,9 @@ Result<void> add(store::Store& store, std::size_t first, std::size_t count, Toke
 
 Result<void> seed(const std::string& folder, std::size_t count, const char* tokens_path, std::size_t tokens_wanted) {
     const Secret root = TRY(read_root_key(folder));
-    const auto store = TRY(installation::open_store(
-        folder, store::SealingKey([&root] { return authority::log_seal_key(root); }), std::chrono::minutes(1)));
+    const auto store =
+        TRY(installation::open_store(folder, store::SealingKey([&root] { return authority::log_seal_key(root); }),
+                                     std::chrono::minutes(1), [](const std::string&) {}));
     Tokens tokens(tokens_path, tokens_wanted, root);
     if (!tokens.is_usable()) return system_error(fmt::format("{} can't be made", tokens_path));
     for (std::size_t done = 0; done < count; done += batch)

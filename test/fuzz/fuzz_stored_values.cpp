@@ -288,11 +288,12 @@ void examine(store::Store& store) {
         auto report = TRY(authority::verify_log(reader, root_key(), std::nullopt, [](auto, auto) {}, &signatures));
         TRY(authority::verify_rows(reader, report));
         for (const authority::LogFinding& finding : report.findings) print(audit::JsonObject{{"what", finding.what}});
-        for (const Workspace& workspace : TRY(reader.workspaces()))
-            TRY(authority::for_each_identity(reader, workspace.name, [&](const Identity& one) -> Result<bool> {
-                print(cli::to_json(TRY(authority::view_of(reader, workspace, one, the_clock.now()))));
-                return true;
-            }));
+        for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::AsFound)))
+            TRY(authority::for_each_identity(
+                reader, workspace.name, store::Listing::AsFound, [&](const Identity& one) -> Result<bool> {
+                    print(cli::to_json(TRY(authority::view_of(reader, workspace, one, the_clock.now()))));
+                    return true;
+                }));
         for (const Operator& one : TRY(reader.operators())) print(audit::JsonObject{{"uid", one.uid}});
         return {};
     });
