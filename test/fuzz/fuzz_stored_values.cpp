@@ -262,7 +262,7 @@ Result<void> read_all(store::Store& store) {
     authority::Authority ops = operator_of(store);
     const auto list = ops.look(std::nullopt, [&](const auto& sight) -> Result<void> {
         return authority::for_each_identity(
-            sight.reader, sight.workspace.name, [&](const Identity& one) -> Result<bool> {
+            sight.reader, sight.workspace.name, store::Listing::Complete, [&](const Identity& one) -> Result<bool> {
                 const auto view = TRY(authority::view_of(sight.reader, sight.workspace, one, the_clock.now()));
                 print(cli::to_json(view));
                 (void)cli::use_in_words(cli::latest_use(view), the_clock.now());

@@ -349,18 +349,19 @@ Result<std::string> Installation::listing() {
                 environments += fmt::format("environment {} {} {} {}\n", name, one.name.text(),
                                             name_of(standing_at(one.condition, now)),
                                             one.protection == Protection::Protected ? "protected" : "open");
-            TRY(authority::for_each_identity(reader, workspace.name, [&](const Identity& one) -> Result<bool> {
-                const authority::IdentityView view = TRY(authority::view_of(reader, workspace, one, now));
-                identities += fmt::format("identity {} {} {} {}\n", name, one.name.text(), name_of(view.own_state),
-                                          one.environment.text());
-                for (const authority::CredentialView& c : view.credentials)
-                    credentials[c.credential.id] = fmt::format(
-                        "credential {} {} {} {} {} {} {} last {}\n", c.credential.id.string(), name, one.name.text(),
-                        name_of(c.state), c.credential.scopes.text(),
-                        c.credential.expires_at ? std::to_string(micros(*c.credential.expires_at)) : "never",
-                        c.last_use ? c.last_use->count : 0, c.last_use ? micros(c.last_use->at) : 0);
-                return true;
-            }));
+            TRY(authority::for_each_identity(
+                reader, workspace.name, store::Listing::Complete, [&](const Identity& one) -> Result<bool> {
+                    const authority::IdentityView view = TRY(authority::view_of(reader, workspace, one, now));
+                    identities += fmt::format("identity {} {} {} {}\n", name, one.name.text(), name_of(view.own_state),
+                                              one.environment.text());
+                    for (const authority::CredentialView& c : view.credentials)
+                        credentials[c.credential.id] = fmt::format(
+                            "credential {} {} {} {} {} {} {} last {}\n", c.credential.id.string(), name,
+                            one.name.text(), name_of(c.state), c.credential.scopes.text(),
+                            c.credential.expires_at ? std::to_string(micros(*c.credential.expires_at)) : "never",
+                            c.last_use ? c.last_use->count : 0, c.last_use ? micros(c.last_use->at) : 0);
+                    return true;
+                }));
         }
         text += environments + identities;
         std::map<std::string, std::string> by_id;
