@@ -8,7 +8,10 @@ namespace marque::cli {
 namespace {
 
 // An empty value is hardly ever meant: it is a variable that was not set, and would demand or limit nothing.
+// An option stands once: of two values one would be ignored, and the caller may have relied on that one. CLI11 refuses
+// a second value by itself, but takes the last of two flags.
 void finish(CLI::Option* option, const std::string& type, Presence presence) {
+    if (option->get_items_expected_max() <= 1) option->multi_option_policy(CLI::MultiOptionPolicy::Throw);
     if (!type.empty())
         option->check(CLI::Validator(
             [](std::string& value) { return value.empty() ? std::string("the value is empty") : std::string(); }, ""));
@@ -62,7 +65,7 @@ void Command::flag(const std::string& name, bool& value, const std::string& help
 
 void Command::flag_with_value(const std::string& name, std::string& value, const std::string& type,
                               const std::string& help) const {
-    app_->add_flag(name + "{true}", value, help)->type_name(type);
+    app_->add_flag(name + "{true}", value, help)->type_name(type)->multi_option_policy(CLI::MultiOptionPolicy::Throw);
 }
 
 void Command::on_run(std::function<void()> action) const {

@@ -25,7 +25,7 @@ Result<authority::Filter> filter_of(const Options& options) {
     if (!options.kind.empty()) filter.kind = TRY(parse_kind(options.kind));
     if (!options.expiring.empty()) filter.expiring = TRY(parse_duration(options.expiring));
     if (!options.unused.empty()) filter.unused = TRY(parse_duration(options.unused));
-    for (const std::string& label : options.labels) filter.labels.insert(TRY(authority::parse_label(label)));
+    for (const std::string& label : options.labels) TRY(filter.add("label." + label));
     return filter;
 }
 

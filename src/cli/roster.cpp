@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/text.h"
 #include "domain/token.h"
 
@@ -61,7 +63,15 @@ Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& de
                           defaults.expires,
                           defaults.contact,
                           defaults.labels};
-    for (std::size_t i = 1; i < words.size(); ++i) TRY(set(request, words[i]));
+    std::set<std::string_view> given;  // "env", "label=team"
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const bool is_label = words[i].starts_with("label=");
+        const std::string_view key = words[i].substr(0, words[i].find('=', is_label ? 6 : 0));
+        if (!given.insert(key).second)
+            return Error(Code::InvalidRequest, quote(key) + " is given twice",
+                         "give it once: it is not clear which one holds");
+        TRY(set(request, words[i]));
+    }
     if (request.scopes.empty())
         return Error(Code::InvalidRequest, "identity " + request.name.text() + " has no scope",
                      "write scope=… after its name, or --scope for all");

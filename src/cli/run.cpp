@@ -111,6 +111,18 @@ std::string path_of(const CLI::App* app) {
     return app->get_parent() == nullptr ? "marque" : path_of(app->get_parent()) + " " + app->get_name();
 }
 
+// The option that was given more often than it may be, or null.
+const CLI::Option* repeated_option(const CLI::App* command) {
+    for (; command != nullptr; command = command->get_parent())
+        for (const CLI::Option* option : command->get_options())
+            if (option->nonpositional() && option->get_items_expected_max() <= 1 && option->count() > 1) return option;
+    return nullptr;
+}
+
+std::string name_of(const CLI::Option& option) {
+    return option.get_lnames().empty() ? "-" + option.get_snames().front() : "--" + option.get_lnames().front();
+}
+
 Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, const char* const* argv) {
     const Parsed parsed = follow(app, argc, argv);
     const std::string help = "see " + path_of(parsed.command) + " --help";
@@ -124,6 +136,9 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     if (!parsed.option.empty())
         return Error(Code::InvalidRequest, quote(parsed.option) + " is no option of " + path_of(parsed.command),
                      mean(parsed.option, names_of_options(parsed.command)));
+    if (const CLI::Option* option = repeated_option(parsed.command); option != nullptr)
+        return Error(Code::InvalidRequest, name_of(*option) + " is given twice",
+                     "give it once: it is not clear which one holds");
     if (!parsed.command->get_subcommands({}).empty())
         return Error(Code::InvalidRequest, "say what to do: " + path_of(parsed.command) + " COMMAND", help);
     std::string message = escaped(error.what());

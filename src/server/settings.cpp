@@ -10,6 +10,7 @@
 #include <fstream>
 #include <grp.h>
 #include <iterator>
+#include <set>
 #include <thread>
 #include <toml++/toml.h>
 #include <variant>
@@ -286,11 +287,15 @@ Result<Settings> read_settings(const std::string& file, const Overrides& overrid
                                      escaped(std::string(error.description()))));
         }
     }
+    std::set<const Key*> given;
     for (const std::string& override_ : overrides) {
         const std::size_t equals = override_.find('=');
         if (equals == std::string::npos)
             return Error(Code::InvalidRequest, quote(override_) + " is no setting: write KEY=VALUE");
         const Key* key = TRY(find_key(std::string_view(override_).substr(0, equals)));
+        if (!given.insert(key).second)
+            return Error(Code::InvalidRequest, std::string(key->name) + " is given twice on the command line",
+                         "give it once: it is not clear which one holds");
         TRY(set(settings, *key, override_.substr(equals + 1)));
     }
     TRY(check(settings));

@@ -51,10 +51,27 @@ load helpers
     answers 2 pause codex --for --reason r
 }
 
-@test "usage: an option given twice is refused, not the last one taken" {
+@test "usage: an option given twice is refused, of every command, flags too" {
+    python3 "$BATS_TEST_DIRNAME/every_command.py" options
+}
+
+@test "usage: of two values none is taken: --confirm, a setting, a label, a word of a roster" {
     init_store
-    leaves_store_alone 2 create codex --scope card:view --scope card:edit --confirm
-    leaves_store_alone 2 create codex --scope card:view --env dev --env staging --confirm
+    create codex --label team=a
+    leaves_store_alone 2 revoke codex --reason r --confirm=000000000000 --confirm
+    leaves_store_alone 2 create kimi --scope card:view --scope card:edit --confirm
+    answers 2 serve --check-config --set workers=1 --set workers=2
+    has "$stderr" "workers is given twice"
+    answers 2 serve --check-config --set workers=1 --workers 2
+    answers 2 list --label team=a --label team=b
+    has "$stderr" "'label.team' is given twice"
+    mkdir "$WORK/tokens"
+    for words in "env=dev env=staging" "label=team=a label=team=b" "scope=card:view scope=card:view"; do
+        echo "kimi $words" > "$WORK/roster"
+        leaves_store_alone 2 create --from "$WORK/roster" --token-dir "$WORK/tokens" --scope card:view --confirm=1
+        has "$stderr" "given twice"
+    done
+    MARQUE_WORKSPACE=nowhere answers 0 list --workspace default
 }
 
 @test "usage: options of every command stand before and behind it" {
