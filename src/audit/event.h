@@ -8,6 +8,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "audit/json.h"
@@ -169,6 +170,20 @@ using Event = std::variant<InstallationCreated, WorkspaceAdded, EnvironmentAdded
 // Actions that are looked for in the log.
 inline constexpr const char* log_acceptance = "store.accept";
 inline constexpr const char* verifier_removal = "verifier.remove";
+
+// All that action_of() says, and what occurs as a refusal only; docs/commands.md explains each.
+inline constexpr std::string_view known_actions[] = {
+    "approval.deny",         "approval.redeem",     "approval.request",    "approval.sign",      "approval.view",
+    "approval.withdraw",     "credential.activate", "credential.deliver",  "credential.issue",   "credential.pause",
+    "credential.refuse",     "credential.resume",   "credential.retire",   "credential.revoke",  "credential.rotate",
+    "environment.add",       "environment.pause",   "environment.protect", "environment.resume", "environment.revoke",
+    "environment.unprotect", "identity.create",     "identity.pause",      "identity.resume",    "identity.revoke",
+    "installation.create",   "installation.view",   "operator.add",        "operator.grant",     "operator.remove",
+    "operator.withdraw",     "owner.add",           "owner.policy",        "owner.remove",       "store.accept",
+    "store.backup",          "store.copy",          "store.migrate",       "store.read",         "store.rollback",
+    "store.rotate_key",      "verifier.remove",     "workspace.add",       "workspace.pause",    "workspace.resume",
+    "workspace.revoke",      "workspace.view",
+};
 
 enum class Outcome { Done, Refused, Failed };
 

@@ -16,22 +16,24 @@ namespace {
 
 constexpr std::size_t page_size = 512;
 
+constexpr std::string_view no_live_credential = "no-live-credential";
+
 bool is_known_state(std::string_view word) {
-    static constexpr std::string_view words[] = {"active",   "paused",  "revoked", "pending",
-                                                 "retiring", "retired", "expired", "lapsed"};
+    static constexpr std::string_view words[] = {"active",  "paused",  "revoked", "pending",         "retiring",
+                                                 "retired", "expired", "lapsed",  no_live_credential};
     return std::ranges::find(words, word) != std::end(words);
 }
 
 bool matches_state(std::string_view wanted, const IdentityView& view) {
     if (wanted.empty() || wanted == name_of(view.state)) return true;
+    if (wanted == no_live_credential) return lacks_live_credential(view);
     if (wanted == "active" || wanted == "paused" || wanted == "revoked") return false;
     return std::ranges::any_of(view.credentials, [&](const CredentialView& c) { return wanted == name_of(c.state); });
 }
 
 bool is_expiring(const IdentityView& view, Instant by) {
-    return view.state != Standing::Revoked && std::ranges::any_of(view.credentials, [&](const CredentialView& c) {
-               return is_live(c.state) && c.credential.expires_at && *c.credential.expires_at <= by;
-           });
+    const auto end = ends_at(view);
+    return end && *end <= by;
 }
 
 bool is_unused(const IdentityView& view, Instant since) {
@@ -44,6 +46,27 @@ bool is_unused(const IdentityView& view, Instant since) {
 }
 
 }  // namespace
+
+std::size_t count_live(const IdentityView& view) {
+    if (view.state == Standing::Revoked) return 0;
+    return static_cast<std::size_t>(
+        std::ranges::count_if(view.credentials, [](const CredentialView& c) { return is_live(c.state); }));
+}
+
+bool lacks_live_credential(const IdentityView& view) {
+    return view.state == Standing::Active && count_live(view) == 0;
+}
+
+std::optional<Instant> ends_at(const IdentityView& view) {
+    if (view.state == Standing::Revoked) return std::nullopt;
+    std::optional<Instant> first, last;
+    for (const CredentialView& one : view.credentials) {
+        const auto& end = one.credential.expires_at;
+        if (is_live(one.state) && end && (!first || *end < *first)) first = end;
+        if (one.state == CredentialState::Expired && (!last || *end > *last)) last = end;
+    }
+    return count_live(view) > 0 ? first : last;
+}
 
 Result<std::pair<std::string, std::string>> parse_label(std::string_view text) {
     const std::size_t equals = text.find('=');
@@ -81,8 +104,9 @@ audit::JsonObject Filter::to_json() const {
 
 Result<void> Filter::set_state(std::string_view word) {
     if (!is_known_state(word))
-        return Error(Code::InvalidRequest, quote(word) + " is not a state",
-                     "states: active, paused, revoked, pending, lapsed, retiring, retired, expired");
+        return Error(
+            Code::InvalidRequest, quote(word) + " is not a state",
+            "states: active, paused, revoked, pending, lapsed, retiring, retired, expired, no-live-credential");
     state = std::string(word);
     return {};
 }

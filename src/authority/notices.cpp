@@ -22,19 +22,18 @@ bool is_news(const Credential& credential, const std::optional<Instant>& since, 
 
 }  // namespace
 
-Result<Notices> notices(const store::Reader& reader, const std::optional<Instant>& since, Instant now,
-                        Duration within) {
+Result<Notices> notices(const store::Reader& reader, const Told& told, Instant now, Duration within) {
     Notices found;
     for (const Workspace& workspace : TRY(reader.workspaces()))
         TRY(for_each_identity(reader, workspace.name, [&](const Identity& identity) -> Result<bool> {
             const IdentityView view = TRY(view_of(reader, workspace, identity, now));
             for (const CredentialView& one : view.credentials) {
                 Notice notice{ref_of(one.credential), identity.environment, identity.contact, {}, {}};
-                if (one.refused && (!since || one.refused->last_at > *since)) {
+                if (one.refused && (!told.revoked_in_use || one.refused->last_at > *told.revoked_in_use)) {
                     notice.refused = one.refused;
                     found.revoked_in_use.push_back(notice);
                 } else if (view.own_state != Standing::Revoked && is_live(one.state) && one.credential.expires_at &&
-                           is_news(one.credential, since, now, within)) {
+                           is_news(one.credential, told.expiring_soon, now, within)) {
                     notice.expires_at = one.credential.expires_at;
                     found.expiring_soon.push_back(std::move(notice));
                 }

@@ -221,6 +221,8 @@ std::string man_page(const CLI::App& root) {
 }
 
 Result<int> run_completion(Shell& shell, const CLI::App& root, const Options& options) {
+    if (shell.is_json())
+        return Error(Code::InvalidRequest, "completion prints a script, and no JSON", "leave out -o json");
     if (options.shell == "bash") shell.print(bash_script(root));
     if (options.shell == "zsh") shell.print(zsh_script(root));
     if (options.shell == "fish") shell.print(fish_script(root));

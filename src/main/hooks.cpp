@@ -104,17 +104,17 @@ Result<bool> run_hook(const std::string& folder, const std::string& event, const
     return true;
 }
 
-Result<std::optional<Instant>> last_notice(const std::string& folder) {
-    const std::string text = TRY(read_private(folder + "/notified"));
+Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) {
+    const std::string path = folder + "/notified." + event;
+    const std::string text = TRY(read_private(path));
     if (text.empty()) return std::nullopt;
     const auto at = parse_rfc3339(text.substr(0, text.find('\n')));
-    if (!at)
-        return Error(Code::Corrupt, quote(folder, 200) + "/notified makes no sense", "remove it; all is told again");
+    if (!at) return Error(Code::Corrupt, quote(path, 200) + " makes no sense", "remove it; all is told again");
     return *at;
 }
 
-Result<void> set_last_notice(const std::string& folder, Instant at) {
-    const std::string path = folder + "/notified", text = to_rfc3339(at) + "\n", fresh = path + ".new";
+Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) {
+    const std::string path = folder + "/notified." + event, text = to_rfc3339(at) + "\n", fresh = path + ".new";
     const File file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!file.is_open() || ::write(file.fd(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
         ::fsync(file.fd()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0)

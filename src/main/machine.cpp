@@ -240,6 +240,10 @@ Result<std::string> Machine::sign_as_owner(std::string_view text, const std::str
     return sign_with_ssh_key(text, key, owners);
 }
 
+Result<bool> Machine::has_hook(const std::string& folder, const std::string& event) {
+    return !TRY(hook_for(folder, event)).empty();
+}
+
 Result<bool> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     return marque::run_hook(folder, event, json);
 }
@@ -252,12 +256,12 @@ Result<void> Machine::set_known_log(const std::string& folder, const verify::Kno
     return installation::KnownLogFile(folder).remember(known);
 }
 
-Result<std::optional<Instant>> Machine::last_notice(const std::string& folder) {
-    return marque::last_notice(folder);
+Result<std::optional<Instant>> Machine::last_notice(const std::string& folder, const std::string& event) {
+    return marque::last_notice(folder, event);
 }
 
-Result<void> Machine::set_last_notice(const std::string& folder, Instant at) {
-    return marque::set_last_notice(folder, at);
+Result<void> Machine::set_last_notice(const std::string& folder, const std::string& event, Instant at) {
+    return marque::set_last_notice(folder, event, at);
 }
 
 void harden_process() {

@@ -37,11 +37,12 @@ class Machine final : public cli::System {
     const authority::OwnerSignatures& owner_signatures() override { return signatures_; }
     Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                       std::span<const domain::Owner> owners) override;
+    Result<bool> has_hook(const std::string& folder, const std::string& event) override;
     Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) override;
     Result<std::optional<verify::KnownLog>> known_log(const std::string& folder) override;
     Result<void> set_known_log(const std::string& folder, const verify::KnownLog& known) override;
-    Result<std::optional<Instant>> last_notice(const std::string& folder) override;
-    Result<void> set_last_notice(const std::string& folder, Instant at) override;
+    Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) override;
+    Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) override;
 
  private:
     const Clock& clock_;

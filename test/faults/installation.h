@@ -95,6 +95,7 @@ class Installation final : public cli::System {
     const authority::OwnerSignatures& owner_signatures() override { return signatures; }
     Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                       std::span<const domain::Owner> owners) override;
+    Result<bool> has_hook(const std::string&, const std::string&) override { return false; }
     Result<bool> run_hook(const std::string&, const std::string&, const std::string&) override { return false; }
 
     // What no command of these tests asks for.
@@ -109,8 +110,8 @@ class Installation final : public cli::System {
     Result<void> serve(const cli::ServeRequest&, const std::string&) override;
     Result<std::optional<verify::KnownLog>> known_log(const std::string&) override { return std::nullopt; }
     Result<void> set_known_log(const std::string&, const verify::KnownLog&) override { return {}; }
-    Result<std::optional<Instant>> last_notice(const std::string&) override { return std::nullopt; }
-    Result<void> set_last_notice(const std::string&, Instant) override { return {}; }
+    Result<std::optional<Instant>> last_notice(const std::string&, const std::string&) override { return std::nullopt; }
+    Result<void> set_last_notice(const std::string&, const std::string&, Instant) override { return {}; }
 
  private:
     Secret root_key_;

@@ -28,7 +28,8 @@ const std::string& folder() {
         return name;
     }();
     static const auto remove = [] {
-        for (const char* file : {"root.key", "known_log", "postgresql.conninfo", "hooks.toml", "notified"})
+        for (const char* file :
+             {"root.key", "known_log", "postgresql.conninfo", "hooks.toml", "notified.expiring_soon"})
             ::unlink((folder() + "/" + file).c_str());
         ::rmdir(folder().c_str());
     };
@@ -95,8 +96,8 @@ void check_hooks(std::string_view text) {
 }
 
 void check_notice(std::string_view text) {
-    put("notified", text);
-    const auto at = last_notice(folder());
+    put("notified.expiring_soon", text);
+    const auto at = last_notice(folder(), "expiring_soon");
     if (at && *at)
         CHECK(text.starts_with(to_rfc3339(**at)));
     else
