@@ -370,7 +370,7 @@ Result<std::string> Installation::listing() {
         auto people = TRY(reader.operators());
         std::ranges::sort(people, {}, &Operator::name);
         for (const Operator& one : people) {
-            std::set<std::pair<std::string, const char*>> grants;
+            std::set<std::pair<std::string, std::string>> grants;
             for (const Grant& grant : one.grants)
                 grants.emplace(grant.workspace ? grant.workspace->text() : "",
                                grant.permission == Permission::View ? "view" : "manage");
