@@ -3,6 +3,7 @@
 #include "authority/approval_text.h"
 #include "authority/log.h"
 #include "base/text.h"
+#include "store/forwarding_store.h"
 #include "test/authority_fixture.h"
 
 namespace marque::authority {
@@ -542,26 +543,16 @@ TEST_F(Invariant8Gate, RequestsAreBoundedInADay) {
 }
 
 // Says whether a change is under way.
-class LockingStore final : public store::Store {
+class LockingStore final : public store::ForwardingStore {
  public:
-    explicit LockingStore(store::Store& inner) : inner_(inner) {}
-    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return inner_.read(view);
-    }
+    using ForwardingStore::ForwardingStore;
     Result<Revision> change(const store::Decide& decide) override {
         is_locked = true;
         auto changed = inner_.change(decide);
         is_locked = false;
         return changed;
     }
-    Result<void> record_uses(std::span<const store::Use>, std::span<const store::RefusedUse>) override { return {}; }
-    Result<void> mark() override { return {}; }
-    Result<bool> is_as_marked() const override { return true; }
-    Result<void> examine() override { return {}; }
     bool is_locked = false;
-
- private:
-    store::Store& inner_;
 };
 
 TEST_F(Invariant8Gate, OpenSshIsNotWaitedForWhileTheStoreIsLocked) {

@@ -3,6 +3,7 @@
 #include "authority/evidence.h"
 #include "authority/log.h"
 #include "authority/runtime.h"
+#include "store/forwarding_store.h"
 #include "test/authority_fixture.h"
 #include "test/leased_store.h"
 
@@ -852,25 +853,15 @@ TEST_F(AuthorityTest, FiltersFindWhomTheySay) {
 }
 
 // The memory store, of which the next change fails.
-class FailsOnce final : public store::Store {
+class FailsOnce final : public store::ForwardingStore {
  public:
-    FailsOnce(store::Store& store, Error error) : store_(store), error_(std::move(error)) {}
-    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_.read(view);
-    }
+    FailsOnce(store::Store& store, Error error) : ForwardingStore(store), error_(std::move(error)) {}
     Result<Revision> change(const store::Decide& decide) override {
         if (error_) return *std::exchange(error_, std::nullopt);
-        return store_.change(decide);
+        return inner_.change(decide);
     }
-    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        return store_.record_uses(uses, refused);
-    }
-    Result<void> mark() override { return store_.mark(); }
-    Result<bool> is_as_marked() const override { return store_.is_as_marked(); }
-    Result<void> examine() override { return store_.examine(); }
 
  private:
-    store::Store& store_;
     std::optional<Error> error_;
 };
 

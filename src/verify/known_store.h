@@ -7,37 +7,28 @@
 
 #include <memory>
 
+#include "store/forwarding_store.h"
 #include "verify/verifier.h"
 
 namespace marque::verify {
 
-class KnownStore final : public store::Store {
+class KnownStore final : public store::ForwardingStore {
  public:
     // `verifier` outlives it.
     KnownStore(std::unique_ptr<store::Store> store, const Verifier& verifier)
-        : store_(std::move(store)), verifier_(verifier) {}
+        : ForwardingStore(*store), store_(std::move(store)), verifier_(verifier) {}
 
-    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_->read(view);
-    }
-    Result<void> read_unchecked(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_->read_unchecked(view);
-    }
     Result<domain::Revision> change(const store::Decide& decide) override {
-        return store_->change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+        return inner_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
             TRY(verifier_.recognise(reader));
             return decide(reader);
         });
     }
     // Telemetry: checked before, not within.
     Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        TRY(store_->read([&](const store::Reader& reader) { return verifier_.recognise(reader); }));
-        return store_->record_uses(uses, refused);
+        TRY(inner_.read([&](const store::Reader& reader) { return verifier_.recognise(reader); }));
+        return inner_.record_uses(uses, refused);
     }
-    Result<void> mark() override { return store_->mark(); }
-    Result<bool> is_as_marked() const override { return store_->is_as_marked(); }
-    Result<void> examine() override { return store_->examine(); }
-    store::Verifiers* verifiers() override { return store_->verifiers(); }
 
  private:
     std::unique_ptr<store::Store> store_;

@@ -16,7 +16,7 @@ struct RememberingStore::Changed {
 Result<domain::Revision> RememberingStore::change(const store::Decide& decide) {
     Changed changed;
     std::string why_not;
-    const auto revision = TRY(store_->change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
+    const auto revision = TRY(inner_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
         changed = {};
         why_not.clear();
         auto drafts = TRY(decide(reader));
@@ -58,7 +58,7 @@ Result<void> RememberingStore::remember(domain::Revision revision, const Changed
                          audit::leaf_hash(bytes_of(audit::encode(*changed.last, revision))), changed.last->at};
     if (const auto kept = advance(*memory_, known, changed.given_up); !kept) tell_(kept.error().message);
     const auto checked =
-        store_->read([&](const store::Reader& reader) -> Result<void> { return require_continues(reader, known); });
+        inner_.read([&](const store::Reader& reader) -> Result<void> { return require_continues(reader, known); });
     if (!checked) return store::not_read_back(revision, checked.error());
     return {};
 }

@@ -11,33 +11,20 @@
 #include <memory>
 #include <string>
 
-#include "store/store.h"
+#include "store/forwarding_store.h"
 #include "verify/known_log.h"
 
 namespace marque::verify {
 
-class RememberingStore final : public store::Store {
+class RememberingStore final : public store::ForwardingStore {
  public:
     // Hears why a change, which stands, could not be remembered.
     using Tell = std::function<void(const std::string& why)>;
 
     RememberingStore(std::unique_ptr<store::Store> store, std::unique_ptr<Memory> memory, Tell tell)
-        : store_(std::move(store)), memory_(std::move(memory)), tell_(std::move(tell)) {}
+        : ForwardingStore(*store), store_(std::move(store)), memory_(std::move(memory)), tell_(std::move(tell)) {}
 
-    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_->read(view);
-    }
-    Result<void> read_unchecked(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_->read_unchecked(view);
-    }
     Result<domain::Revision> change(const store::Decide& decide) override;
-    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        return store_->record_uses(uses, refused);
-    }
-    Result<void> mark() override { return store_->mark(); }
-    Result<bool> is_as_marked() const override { return store_->is_as_marked(); }
-    Result<void> examine() override { return store_->examine(); }
-    store::Verifiers* verifiers() override { return store_->verifiers(); }
 
  private:
     struct Changed;

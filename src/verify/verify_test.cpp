@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "store/forwarding_store.h"
 #include "store/memory/memory_store.h"
 #include "test/fixed.h"
 #include "verify/facts.h"
@@ -252,25 +253,6 @@ TEST(Index, RefusesWhatStandsUnderNothing) {
     EXPECT_EQ(index.put(Environment{workspace, dev, Protection::Open, {}, {}, t0}).error().code, Code::Corrupt);
 }
 
-// A memory store behind the pointer that a verifier owns.
-class Shared final : public store::Store {
- public:
-    explicit Shared(store::memory::MemoryStore& store) : store_(store) {}
-    Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
-        return store_.read(view);
-    }
-    Result<Revision> change(const store::Decide& decide) override { return store_.change(decide); }
-    Result<void> record_uses(std::span<const store::Use> a, std::span<const store::RefusedUse> b) override {
-        return store_.record_uses(a, b);
-    }
-    Result<void> mark() override { return store_.mark(); }
-    Result<bool> is_as_marked() const override { return store_.is_as_marked(); }
-    Result<void> examine() override { return {}; }
-
- private:
-    store::memory::MemoryStore& store_;
-};
-
 class VerifierTest : public testing::Test {
  protected:
     void commit(std::vector<audit::Event> events) {
@@ -301,7 +283,7 @@ class VerifierTest : public testing::Test {
     bool is_away = false;
     Verifier verifier{[this]() -> Result<std::unique_ptr<store::Store>> {
                           if (is_away) return Error(Code::Unavailable, "away");
-                          return std::make_unique<Shared>(store);
+                          return std::make_unique<store::ForwardingStore>(store);
                       },
                       key(9), clock, [this](const Notice& n) { notices.push_back(n.what); }};
     TokenHasher hasher{key(1)};
@@ -391,8 +373,9 @@ TEST_F(VerifierTest, ReadersAndAWriterShareIt) {
     std::atomic<bool> is_revoked{false};
     std::mutex store_mutex;  // the memory store is for one thread
     store::memory::MemoryStore& rows = store;
-    Verifier shared([&]() -> Result<std::unique_ptr<store::Store>> { return std::make_unique<Shared>(rows); }, key(9),
-                    clock, [](const Notice&) {});
+    Verifier shared(
+        [&]() -> Result<std::unique_ptr<store::Store>> { return std::make_unique<store::ForwardingStore>(rows); },
+        key(9), clock, [](const Notice&) {});
     std::vector<std::thread> threads;
     std::atomic<int> wrong{0};
     for (int i = 0; i < 3; ++i)

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "crypto/digest.h"
 #include "domain/token.h"
+#include "store/forwarding_store.h"
 #include "test/faults/failing_memory.h"
 #include "test/faults/installation.h"
 #include "test/faults/replay.h"
@@ -221,24 +222,16 @@ class Scene {
 };
 
 // What every verifier has of a store: none of its own.
-class Shared final : public store::Store {
+class Shared final : public store::ForwardingStore {
  public:
     // `is_away`: it can't be read, though it can be opened and marked.
-    Shared(store::Store& inner, const bool& is_away) : inner_(inner), is_away_(is_away) {}
+    Shared(store::Store& inner, const bool& is_away) : ForwardingStore(inner), is_away_(is_away) {}
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         if (is_away_) return Error(Code::Unavailable, "the store is away, and this is said in many words");
         return inner_.read(view);
     }
-    Result<Revision> change(const store::Decide& decide) override { return inner_.change(decide); }
-    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        return inner_.record_uses(uses, refused);
-    }
-    Result<void> mark() override { return inner_.mark(); }
-    Result<bool> is_as_marked() const override { return inner_.is_as_marked(); }
-    Result<void> examine() override { return inner_.examine(); }
 
  private:
-    store::Store& inner_;
     const bool& is_away_;
 };
 

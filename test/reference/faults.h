@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "store/store.h"
+#include "store/forwarding_store.h"
 
 namespace marque::reference {
 
@@ -137,9 +137,9 @@ class FaultyReader final : public store::Reader {
     Faults& faults_;
 };
 
-class FaultyStore final : public store::Store {
+class FaultyStore final : public store::ForwardingStore {
  public:
-    FaultyStore(store::Store& inner, Faults& faults) : inner_(inner), faults_(faults) {}
+    FaultyStore(store::Store& inner, Faults& faults) : ForwardingStore(inner), faults_(faults) {}
 
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         TRY(faults_.call());
@@ -160,18 +160,12 @@ class FaultyStore final : public store::Store {
         TRY(faults_.after_commit());
         return revision;
     }
-    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        return inner_.record_uses(uses, refused);
-    }
     Result<void> mark() override {
         TRY(faults_.call());
         return inner_.mark();
     }
-    Result<bool> is_as_marked() const override { return inner_.is_as_marked(); }
-    Result<void> examine() override { return inner_.examine(); }
 
  private:
-    store::Store& inner_;
     Faults& faults_;
 };
 

@@ -29,23 +29,15 @@ const Secret& token_key() {
 }
 
 // Somebody else's handle on the same rows.
-class Shared final : public store::Store {
+class Shared final : public store::ForwardingStore {
  public:
-    explicit Shared(store::Store& inner, Faults* faults = nullptr) : inner_(inner), faults_(faults) {}
+    explicit Shared(store::Store& inner, Faults* faults = nullptr) : ForwardingStore(inner), faults_(faults) {}
     Result<void> read(const std::function<Result<void>(const store::Reader&)>& view) override {
         if (faults_ == nullptr) return inner_.read(view);
         return FaultyStore(inner_, *faults_).read(view);
     }
-    Result<Revision> change(const store::Decide& decide) override { return inner_.change(decide); }
-    Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        return inner_.record_uses(uses, refused);
-    }
-    Result<void> mark() override { return inner_.mark(); }
-    Result<bool> is_as_marked() const override { return inner_.is_as_marked(); }
-    Result<void> examine() override { return inner_.examine(); }
 
  private:
-    store::Store& inner_;
     Faults* faults_;
 };
 
