@@ -12,19 +12,13 @@
 #include <unistd.h>
 
 #include "base/small_file.h"
+#include "test/temporary_folder.h"
 
 namespace marque {
 namespace {
 
 class NewFile : public testing::Test {
  protected:
-    void SetUp() override {
-        std::string made = testing::TempDir() + "/marque-new-XXXXXX";
-        ASSERT_NE(::mkdtemp(made.data()), nullptr);
-        folder_ = made;
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
     std::string path(const std::string& name) const { return folder_ + "/" + name; }
     std::size_t count() const {
         return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));
@@ -35,7 +29,8 @@ class NewFile : public testing::Test {
         return info;
     }
 
-    std::string folder_;
+    const TemporaryFolder made_;
+    const std::string folder_ = made_.path();
 };
 
 TEST_F(NewFile, IsWholePrivateAndNeverOverAnother) {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "test/temporary_folder.h"
 
 namespace marque {
 namespace {
@@ -20,13 +21,6 @@ using Origin = ReadRules::Origin;
 
 class SmallFile : public testing::Test {
  protected:
-    void SetUp() override {
-        std::string made = testing::TempDir() + "/marque-small-XXXXXX";
-        ASSERT_NE(::mkdtemp(made.data()), nullptr);
-        folder_ = made;
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
     std::string put(std::string_view text, mode_t mode = 0600) const {
         std::string path = folder_ + "/file";
         const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
@@ -44,7 +38,8 @@ class SmallFile : public testing::Test {
         return fmt::format("/dev/fd/{}", ends[0]);
     }
 
-    std::string folder_;
+    const TemporaryFolder made_;
+    const std::string folder_ = made_.path();
     std::unique_ptr<File> pipe_;
 };
 

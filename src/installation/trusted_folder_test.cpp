@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/new_file.h"
+#include "test/temporary_folder.h"
 
 namespace marque::installation {
 namespace {
@@ -16,13 +17,9 @@ namespace {
 class TrustedFolder : public testing::Test {
  protected:
     void SetUp() override {
-        std::string made = testing::TempDir() + "/marque-trust-XXXXXX";
-        ASSERT_NE(::mkdtemp(made.data()), nullptr);
-        folder_ = made;
         for (const char* name : {"marque.db", "root.key", "known_log", "hooks.toml"})
             ASSERT_TRUE(create_file(path(name), {}, FileOwner::Caller));
     }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
 
     std::string path(const std::string& name) const { return folder_ + "/" + name; }
     // The code of the refusal, or nothing.
@@ -32,7 +29,8 @@ class TrustedFolder : public testing::Test {
         return trusted.error().code;
     }
 
-    std::string folder_;
+    const TemporaryFolder made_;
+    const std::string folder_ = made_.path();
 };
 
 TEST_F(TrustedFolder, OfTheCallersFilesIsTrusted) {

@@ -14,6 +14,7 @@
 #include "store/memory/memory_store.h"
 #include "store/postgres/postgres_store.h"
 #include "store/sqlite/sqlite_store.h"
+#include "test/temporary_folder.h"
 
 namespace marque::store {
 
@@ -49,8 +50,6 @@ class MemoryBackend final : public Backend {
 class SqliteBackend final : public Backend {
  public:
     SqliteBackend() {
-        std::string pattern = std::filesystem::temp_directory_path() / "marque-contract-XXXXXX";
-        folder_ = ::mkdtemp(pattern.data());
         const std::string path = folder_ / "marque.db";
         EXPECT_TRUE(sqlite::SqliteStore::create(path));
         sqlite3_auto_extension(reinterpret_cast<void (*)()>(note_opened));
@@ -58,11 +57,6 @@ class SqliteBackend final : public Backend {
         sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(note_opened));
         handle_ = opened_;
         other_ = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
-    }
-    ~SqliteBackend() override {
-        store_.reset();
-        other_.reset();
-        std::filesystem::remove_all(folder_);
     }
     bool execute(const std::string& sql) override {
         auto database = sqlite::Database::open(folder_ / "marque.db").release();
@@ -99,7 +93,7 @@ class SqliteBackend final : public Backend {
         return SQLITE_OK;
     }
     static inline sqlite3* opened_ = nullptr;
-    std::filesystem::path folder_;
+    const TemporaryFolder folder_;
     std::unique_ptr<sqlite::SqliteStore> store_, other_;
     sqlite3* handle_ = nullptr;  // of store_
     std::string behind_;

@@ -595,8 +595,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::ValuesIn(kinds),
                          [](const auto& kind) { return kind.param.name; });
 
 TEST(SqliteMigrations, GoDownAndUpAgain) {
-    std::string pattern = std::filesystem::temp_directory_path() / "marque-migrate-XXXXXX";
-    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const TemporaryFolder folder;
     const std::string path = folder / "marque.db";
     ASSERT_TRUE(sqlite::SqliteStore::create(path));
     const auto maintenance = sqlite::open_maintenance(path, SealingKey(sealing_key)).release();
@@ -625,7 +624,6 @@ TEST(SqliteMigrations, GoDownAndUpAgain) {
     ASSERT_TRUE(maintenance->migrate(newest, event));
     const auto store = sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release();
     EXPECT_EQ(read_from(*store, [](const Reader& r) { return r.head(); })->frontier.size(), 2u);
-    std::filesystem::remove_all(folder);
 }
 
 TEST(PostgresMigrations, GoDownAndUpAgainAndAnOlderSchemaIsRefused) {
@@ -647,8 +645,7 @@ TEST(PostgresMigrations, GoDownAndUpAgainAndAnOlderSchemaIsRefused) {
 }
 
 TEST(SqliteStore, IsFullySynchronousAndWritesAhead) {
-    std::string pattern = std::filesystem::temp_directory_path() / "marque-pragma-XXXXXX";
-    const std::filesystem::path folder = ::mkdtemp(pattern.data());
+    const TemporaryFolder folder;
     const std::string path = folder / "marque.db";
     ASSERT_TRUE(sqlite::SqliteStore::create(path));
     auto database = sqlite::Database::open(path).release();
@@ -658,7 +655,6 @@ TEST(SqliteStore, IsFullySynchronousAndWritesAhead) {
     ASSERT_TRUE(*mode.step());
     EXPECT_EQ(mode.text(0), "wal");
     EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
-    std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "store/postgres/schema.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_store.h"
+#include "test/temporary_folder.h"
 
 namespace marque::store::sql {
 namespace {
@@ -34,14 +35,8 @@ class Tables {
 class SqliteTables final : public Tables {
  public:
     SqliteTables() {
-        std::string pattern = std::filesystem::temp_directory_path() / "marque-copy-XXXXXX";
-        folder_ = ::mkdtemp(pattern.data());
         EXPECT_TRUE(sqlite::SqliteStore::create(folder_ / "marque.db"));
         database_.emplace(sqlite::Database::open(folder_ / "marque.db").release());
-    }
-    ~SqliteTables() override {
-        database_.reset();
-        std::filesystem::remove_all(folder_);
     }
     Connection& connection() override { return *database_; }
     void execute(const std::string& sql) override { EXPECT_TRUE(database_->execute(sql.c_str())) << sql; }
@@ -50,7 +45,7 @@ class SqliteTables final : public Tables {
     }
 
  private:
-    std::filesystem::path folder_;
+    const TemporaryFolder folder_;
     std::optional<sqlite::Database> database_;
 };
 
