@@ -37,7 +37,7 @@ class Memory {
     };
     // Errors: Unavailable.
     virtual Result<std::unique_ptr<Hold>> hold() { return std::make_unique<Hold>(); }
-    // Nothing is known of a folder that was not served yet. Errors: Unavailable, Corrupt.
+    // Returns nothing for a folder in which no change was made and no server has run. Errors: Unavailable, Corrupt.
     virtual Result<std::optional<KnownLog>> recall() = 0;
     virtual Result<void> remember(const KnownLog& known) = 0;
 };
