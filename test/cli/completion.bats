@@ -177,28 +177,12 @@ in_bash() {
     path_to_marque
     init_store
     create codex
-    python3 - "$WORK" << 'PYTHON'
-import os, pty, select, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.environ.update(PS1="$ ", TERM="dumb", INPUTRC="/dev/null", HOME=sys.argv[1])
-    os.execvp("bash", ["bash", "--norc", "--noprofile", "-i"])
-def until(text):
-    seen = b""
-    while text not in seen:
-        if not select.select([fd], [], [], 30)[0]:
-            sys.exit(f"{text} was not seen, but {seen}")
-        seen += os.read(fd, 4096)
-os.write(fd, b"source <(marque completion bash); echo rea''dy\n")
-until(b"ready")
-os.write(fd, b"marque inspect co\t")
-until(b"codex ")
-os.write(fd, b"--ev\t")
-until(b"--events ")
-os.write(fd, b"\x15marque create x --scope card:ed\t")
-until(b"card:edit")
-os.write(fd, b"\x15exit\n")
-PYTHON
+    PS1='$ ' TERM=dumb INPUTRC=/dev/null HOME=$WORK "$BATS_TEST_DIRNAME/at_a_terminal.py" bash --norc --noprofile -i << 'KEYS'
+source <(marque completion bash); echo rea''dy\n => ready
+marque inspect co\t => codex\x20
+--ev\t => --events\x20
+\x15marque create x --scope card:ed\t => card:edit
+KEYS
 }
 
 @test "completion zsh: offers the same, at the tab key" {
@@ -209,28 +193,12 @@ PYTHON
     "$MARQUE" completion zsh > "$WORK/_marque"
     zsh -n "$WORK/_marque"
     equal "$(head -n 1 "$WORK/_marque")" "#compdef marque"
-    python3 - "$WORK" << 'PYTHON'
-import os, pty, select, sys
-pid, fd = pty.fork()
-if pid == 0:
-    os.environ.update(PS1="% ", TERM="dumb", HOME=sys.argv[1])
-    os.execvp("zsh", ["zsh", "-f", "-i"])
-def until(text):
-    seen = b""
-    while text not in seen:
-        if not select.select([fd], [], [], 30)[0]:
-            sys.exit(f"{text} was not seen, but {seen}")
-        seen += os.read(fd, 4096)
-os.write(fd, b"unsetopt zle_bracketed_paste; fpath=($HOME $fpath); autoload -U compinit; compinit -u -d $HOME/dump; echo rea''dy\n")
-until(b"ready")
-os.write(fd, b"marque inspect co\t")
-until(b"codex ")
-os.write(fd, b"--ev\t")
-until(b"--events ")
-os.write(fd, b"\x15marque create x --scope card:ed\t")
-until(b"card:edit ")
-os.write(fd, b"\x15exit\n")
-PYTHON
+    PS1='% ' TERM=dumb HOME=$WORK "$BATS_TEST_DIRNAME/at_a_terminal.py" zsh -f -i << 'KEYS'
+unsetopt zle_bracketed_paste; fpath=($HOME $fpath); autoload -U compinit; compinit -u -d $HOME/dump; echo rea''dy\n => ready
+marque inspect co\t => codex\x20
+--ev\t => --events\x20
+\x15marque create x --scope card:ed\t => card:edit\x20
+KEYS
 }
 
 @test "completion fish: offers the same, with what each is" {
