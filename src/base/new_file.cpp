@@ -16,7 +16,7 @@
 namespace marque {
 namespace {
 
-// What a file system or a sandbox answers for a call that it doesn't have.
+// Returns true if `cause` is how a file system or a sandbox answers a call that it does not have.
 bool is_not_supported(int cause) {
     return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM;
 }
@@ -198,13 +198,13 @@ Result<void> NewFiles::publish() {
     return {};
 }
 
-Result<void> NewFiles::replace(Durability durability) {
+Result<void> NewFiles::replace() {
     const Part& part = parts_.front();
-    if (durability == Durability::Synced) TRY(sync_parts());
+    TRY(sync_parts());
     if (::renameat(fd_.fd(), part.temporary.c_str(), fd_.fd(), part.name.c_str()) != 0)
         return system_error("cannot create " + path_of(part.name));
     parts_.clear();
-    return durability == Durability::Synced ? sync_folder(fd_.fd(), folder_) : Result<void>();
+    return sync_folder(fd_.fd(), folder_);
 }
 
 Result<void> create_file(const std::string& path, ByteView content, FileOwner owner) {
@@ -213,10 +213,10 @@ Result<void> create_file(const std::string& path, ByteView content, FileOwner ow
     return files.publish();
 }
 
-Result<void> replace_file(const std::string& path, ByteView content, FileOwner owner, NewFiles::Durability durability) {
+Result<void> replace_file(const std::string& path, ByteView content, FileOwner owner) {
     NewFiles files = TRY(NewFiles::in(folder_of(path), owner));
     TRY(files.write(name_in(path), content));
-    return files.replace(durability);
+    return files.replace();
 }
 
 Result<void> rename_to_new(const std::string& from, const std::string& to) {

@@ -21,7 +21,7 @@ namespace marque {
 
 inline constexpr std::string_view temporary_prefix = ".marque-";
 
-// Whose a new file is.
+// The account that a new file belongs to.
 enum class FileOwner {
     Caller,
     // The folder's owner also when root makes it: a store's account could not use its store with a file of root's in
@@ -53,9 +53,9 @@ class NewFiles {
     // StateRefuses (there is such a file), PermissionDenied, Unavailable; then none of them is there.
     Result<void> publish();
 
-    // Gives the only file its name, also when another file has it.
-    enum class Durability { Synced, Unsynced };
-    Result<void> replace(Durability durability);
+    // Gives the only file its name, also when another file has it. When this returns, the file is durable. Errors:
+    // PermissionDenied, Unavailable.
+    Result<void> replace();
 
  private:
     struct Part {
@@ -78,8 +78,7 @@ class NewFiles {
 Result<void> create_file(const std::string& path, ByteView content, FileOwner owner);
 // A file with `content` at `path`, instead of the one that is there. Errors: PermissionDenied, Unavailable; then the
 // old one is there.
-Result<void> replace_file(const std::string& path, ByteView content, FileOwner owner,
-                          NewFiles::Durability durability = NewFiles::Durability::Synced);
+Result<void> replace_file(const std::string& path, ByteView content, FileOwner owner);
 
 // Renames a whole file within its folder, durably: unless there is a file `to` already, or instead of it. Errors:
 // StateRefuses (there is one), PermissionDenied, Unavailable.

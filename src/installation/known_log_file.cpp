@@ -35,7 +35,7 @@ Result<std::optional<verify::KnownLog>> KnownLogFile::recall() {
 Result<void> KnownLogFile::remember(const verify::KnownLog& known) {
     const std::string text =
         fmt::format("{} {} {} {}\n", known.installation, known.size, to_hex(known.leaf), to_rfc3339(known.at));
-    return replace_file(path_, bytes_of(text), FileOwner::FolderOwner, NewFiles::Durability::Unsynced);
+    return replace_file(path_, bytes_of(text), FileOwner::FolderOwner);
 }
 
 }  // namespace marque::installation

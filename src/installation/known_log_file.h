@@ -16,7 +16,7 @@ class KnownLogFile final : public verify::Memory {
     Result<std::unique_ptr<Hold>> hold() override;
 
     Result<std::optional<verify::KnownLog>> recall() override;
-    // Whole or not at all; not synced: what a power cut takes of it is a few seconds.
+    // Durable when it returns: a change that was reported must be known after a power cut, too.
     Result<void> remember(const verify::KnownLog& known) override;
 
  private:

@@ -57,9 +57,9 @@ std::optional<std::uint32_t> login_uid() {
     return static_cast<std::uint32_t>(*uid);
 }
 
-// The map of uids of a user namespace that has uids of its own; empty outside of one. Whether this is one, /proc does
-// not decide: whoever made the namespace can put anything there. A namespace without the machine's last uid has no name
-// for it, and the kernel says so before it looks whether the owner of a pipe may be changed.
+// Returns the map of uids if the process runs in a user namespace with uids of its own, else an empty string. /proc
+// can't decide that, because the maker of a namespace can mount anything there. The kernel can: a namespace that lacks
+// the machine's last uid answers EINVAL to chown(2) before it checks any permission.
 std::string uid_map() {
     constexpr uid_t last_uid = 0xFFFFFFFE;
     int ends[2];
@@ -84,7 +84,7 @@ std::string terminal() {
     return {};
 }
 
-// Where packaging/systemd keeps the store of the service, in a folder of the service's account.
+// The folder in which packaging/systemd keeps the service's store. It belongs to the service's account.
 constexpr const char* installed_folder = "/var/lib/marque";
 constexpr const char* installed_store = "/var/lib/marque/store";
 
@@ -106,7 +106,8 @@ std::string own_store() {
     return std::string(home) + "/.local/share/marque";
 }
 
-// What to type when there is no store: nobody is to make a second one beside the service's by following a hint.
+// Returns what to type when there is no store. Where the service has one, the hint leads to it, so that a user who
+// follows the hint does not make a second store.
 std::string hint_without_store() {
     struct stat info{};
     if (::stat(installed_folder, &info) != 0 || info.st_uid == 0 || info.st_uid == ::geteuid() || ::geteuid() == 0)
@@ -128,7 +129,7 @@ cli::FileFinding examine(const std::string& path, mode_t allowed) {
     return {true, fmt::format("{} is for its owner alone", path)};
 }
 
-// What fails leaves no key behind, but one that anything may be sealed with.
+// Makes the key and the database. A failure removes the key again, unless something may be sealed with it already.
 Result<void> make_store_in(const std::string& folder, const std::string& conninfo, Random& random) {
     // Tables come first: a database that is in use is found before there is a key, and a file that names a database
     // names one that is there.
@@ -202,8 +203,9 @@ std::string Machine::default_store() {
 
 Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
     const auto tell = [](const std::string& why) {
-        fmt::print(stderr, "Note: what this machine's verifiers know of the log was not brought forward: {}\n",
-                   escaped(why));
+        const std::string note = fmt::format(
+            "Note: what this machine's verifiers know of the log was not brought forward: {}\n", escaped(why));
+        if (::write(STDERR_FILENO, note.data(), note.size()) < 0) return;  // nobody is left to be told
     };
     return installation::open_store(folder, std::move(sealing_key), store::sqlite::default_longest_wait, tell);
 }

@@ -66,16 +66,21 @@ class Chunked {
     void add_chunk() { add_chunk(!chunks_.empty()); }
     void add_chunk(bool is_huge) {
         chunks_.reserve(chunks_.size() + 1);  // so that nothing fails once the pages are there
-        // Twice the size, and what is not aligned given back.
-        void* const pages = ::mmap(nullptr, 2 * chunk_bytes, PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        // A huge page is aligned: twice the size is taken, and what lies around it is given back.
+        const std::size_t size = is_huge ? 2 * chunk_bytes : chunk_bytes;
+        void* const pages =
+            ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (pages == MAP_FAILED) throw std::bad_alloc();
-        auto* const begin = static_cast<std::byte*>(pages);
-        const std::size_t before = (chunk_bytes - reinterpret_cast<std::uintptr_t>(begin) % chunk_bytes) % chunk_bytes;
-        if (before > 0) ::munmap(begin, before);
-        ::munmap(begin + before + chunk_bytes, chunk_bytes - before);
-        if (is_huge) ::madvise(begin + before, chunk_bytes, MADV_HUGEPAGE);
-        chunks_.emplace_back(reinterpret_cast<T*>(begin + before));
+        auto* begin = static_cast<std::byte*>(pages);
+        if (is_huge) {
+            const std::size_t above = reinterpret_cast<std::uintptr_t>(begin) % chunk_bytes;
+            const std::size_t before = above == 0 ? 0 : chunk_bytes - above;
+            if (before > 0) ::munmap(begin, before);
+            begin += before;
+            ::munmap(begin + chunk_bytes, chunk_bytes - before);
+            ::madvise(begin, chunk_bytes, MADV_HUGEPAGE);
+        }
+        chunks_.emplace_back(reinterpret_cast<T*>(begin));
     }
 
     std::vector<std::unique_ptr<T, Unmap>> chunks_;

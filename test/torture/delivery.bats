@@ -114,7 +114,7 @@ mount_full() { # a file system of its own at $WORK/full, with OPTIONS
     prepare
     local fault round=0
     for fault in renameat2:error=EACCES:when=1 renameat2:error=EACCES:when=25 renameat2:error=EIO:when=50 \
-        syncfs:error=EIO:when=1 fsync:error=EIO:when=2 openat:error=EMFILE:when=40; do
+        syncfs:error=EIO:when=1 fsync:error=EIO:when=3 openat:error=EMFILE:when=40; do
         mkdir "$WORK/tokens$((++round))"
         printf "many-$round-%s scope=card:view\n" {1..50} > "$WORK/roster"
         fails strace -f -qq -o "$WORK/trace" -e "trace=${fault%%:*}" -e "inject=$fault" \

@@ -89,3 +89,13 @@ P
     answers 0 revoke codex --reason 'laptop lost' --confirm
     refused "$WORK/codex.token"
 }
+
+@test "a change that this machine's verifiers could not be told of stands, and the command says so" {
+    command -v flock > /dev/null || skip "there is no flock"
+    exec 9< "$MARQUE_STORE"
+    flock 9
+    answers 0 pause codex --reason "the folder is locked" --confirm 9<&-
+    exec 9<&-
+    has "$stderr" "was not brought forward: another process keeps"
+    refused "$WORK/codex.token"
+}
