@@ -29,8 +29,8 @@ struct Failure {
     std::string hint;     // what to do about it; may be empty
 };
 
-// What is required of a token beside its being in force. What is empty requires nothing; what is not of its form fits
-// no token.
+// The caller's requirements of a token, besides that it is in force. An empty member requires nothing. A scope or a name
+// of the wrong form fits no token.
 struct Demand {
     std::string_view scope = {};        // resource:verb, which the token has to hold
     std::string_view environment = {};  // the name of the token's environment

@@ -30,8 +30,8 @@ struct Process {
     std::string executable;
     std::string parent_executable;
     std::string tty;  // empty: none
-    // Of a process in a user namespace of its own, where uids are what its maker likes: the kernel's map of them, as
-    // /proc/self/uid_map has it. Empty: the uid is the machine's own.
+    // The kernel's map of uids, from /proc/self/uid_map, when the process runs in a user namespace of its own: the
+    // maker of the namespace chooses the uids there. Empty when the uid is the machine's own.
     std::string uid_map;
     bool owns_store = false;  // the folder of the store belongs to `uid`; no part of an entry
 };

@@ -91,7 +91,8 @@ std::string_view last_line(std::string_view text) {
     return text.substr(text.rfind('\n') + 1);
 }
 
-// Whoever could write another text could also write one that lacks a field.
+// Returns the plan in a line of a signed text. Every field has to be there: an attacker who can write another text can
+// also write one that lacks a field.
 std::optional<audit::JsonObject> plan_in_line(std::string_view line) {
     auto json = audit::parse_canonical(line);
     if (!json || !json->is_object()) return std::nullopt;

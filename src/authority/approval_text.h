@@ -32,14 +32,15 @@ bool is_of_this_form(std::string_view text);
 // approval's; one that makes no sense asks for nothing.
 bool asks_for_the_same(std::string_view signed_text, const Plan& plan);
 
-// What differs between the plan that was asked for and this one, for people: "reason: 'x' then, 'y' now". Escaped, and
-// no more than a few. Empty when the text makes no sense.
+// Returns what differs between the plan in `signed_text` and `plan`, in words for people, such as "reason: 'x' then,
+// 'y' now". The words are escaped, and there are only a few of them. Empty when the text has no plan.
 std::vector<std::string> differences(std::string_view signed_text, const Plan& plan);
 
-// The digest of the plan that is written in the text, whatever the text says that it is; empty: there is no plan.
+// Computes the digest of the plan that the text contains; the digest that the text states is not used. Returns an empty
+// string when the text contains none.
 std::string digest_in(std::string_view signed_text);
 
-// Whether the text's plan has a change of `subject`, and it comes to just `after`.
+// Returns true if the plan in the text changes `subject`, and changes it to exactly `after`.
 bool is_in_the_plan(std::string_view signed_text, const domain::Subject& subject, const audit::JsonObject& after);
 
 }  // namespace marque::authority

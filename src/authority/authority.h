@@ -333,7 +333,8 @@ class Authority {
     std::string request_id_;
 };
 
-// What the kernel shows for every account that it has no uid for; so it is nobody's.
+// The kernel shows this uid for every account that has no uid in the caller's user namespace. Several accounts can have
+// it, so it is never an operator's.
 inline constexpr std::uint32_t overflow_uid = 65534;
 inline Error no_account() {
     return Error(Code::PermissionDenied, "uid 65534 is what the kernel shows for any account that it has no uid for",

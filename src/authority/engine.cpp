@@ -149,7 +149,9 @@ Result<Operator> Authority::viewer(const store::Reader& reader, bool is_installa
     return Operator{name, caller_.uid, false, {{std::nullopt, Permission::View}}, {}};
 }
 
-// That no operator has the uid rests on a list.
+// Returns the operator that the caller wants to become, if no operator has the caller's uid and the caller owns the
+// store's folder; otherwise an operator who manages the installation. Needs complete lists: a missing operator would
+// look free.
 Result<Operator> Authority::newcomer(const store::Reader& reader, const OperatorName& name, Plan& plan) const {
     TRY(require_true_uid(reader, caller_, root_key_));
     TRY(reader.require_complete());
@@ -285,7 +287,7 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
         const auto requester = TRY(reader.operator_named(TRY(OperatorName::parse(plan.requester))));
         return drafts_of(requester ? std::optional(requester->name) : std::nullopt, events, order, plan.digest(), now);
     });
-    // A change that was undone behind its commit is one that somebody has to look into.
+    // The change was undone after its commit. The log has to tell an operator of it.
     if (!revision && !revision.error().tampered.empty())
         record_refusal(intent.event, plan.about, order, revision.error());
     if (!revision) return std::move(revision).error();

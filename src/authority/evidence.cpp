@@ -190,7 +190,7 @@ bool Evidence::lives_protected(const IdentityRef& identity) const {
     return !back_with(identity).empty();
 }
 
-// Who is in a protected environment, under the subject, and comes back with it.
+// Returns the identities in protected environments that come back when `subject` is resumed.
 std::vector<Power> Evidence::back_with(const Subject& subject) const {
     std::vector<Power> back;
     const auto add = [&](const WorkspaceName& workspace, const IdentityName& name, const Home& home,
@@ -229,7 +229,8 @@ bool Evidence::is_behind_the_gate(const Subject& subject) const {
     return !back_with(subject).empty();
 }
 
-// Then it ends before the time that it had, and nobody was asked.
+// Returns true if the entry makes a pause end before the time that it had. That is a resume at another time, and it
+// needs the owners as a resume does.
 bool Evidence::shortens_a_pause(const audit::Entry& entry) const {
     const auto before = paused_.find(entry.subject);
     if (before == paused_.end() || (before->second && *before->second <= entry.at)) return false;
@@ -266,7 +267,7 @@ bool Evidence::has_passed(const audit::Entry& entry) const {
            used->second.plan == text_at(entry, {"plan"});
 }
 
-// Of what is resumed: whether just this comes back by the text that the owners have signed.
+// Returns true unless the entry is a resume that brings back something else than the text that the owners signed.
 bool Evidence::is_what_was_signed(const audit::Entry& entry) const {
     if (!entry.action.ends_with(".resume") || !is_of_this_form(last_text_)) return true;
     audit::JsonObject after = powers_json(entry.subject, back_with(entry.subject));

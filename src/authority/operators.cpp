@@ -13,7 +13,7 @@ using namespace domain;
 
 namespace {
 
-// Nobody may hand out, or take, what they do not hold themselves.
+// Checks that `who` holds what they want to give or take away.
 Result<void> require_holds(const Operator& who, const Grant& grant) {
     if (holds(who, grant.workspace, Permission::Manage)) return {};
     return Error(Code::PermissionDenied,
@@ -21,7 +21,7 @@ Result<void> require_holds(const Operator& who, const Grant& grant) {
                              grant.workspace ? "workspace " + grant.workspace->text() : "the whole installation"));
 }
 
-// Who the others are is for whoever may view the whole installation.
+// Finds an operator. The hint names others only if `who` may view the whole installation.
 Result<Operator> require_operator(const store::Reader& reader, const Operator& who, const OperatorName& name) {
     auto found = TRY(reader.operator_named(name));
     if (!found) {
@@ -42,7 +42,7 @@ Error uid_is_taken(const Operator& who, const Operator& by) {
                  fmt::format("uid {} is {}", by.uid, may_know ? "operator " + by.name.text() : "another operator's"));
 }
 
-// Somebody has to be left who manages the installation.
+// Checks that an operator who manages the installation is left.
 Result<void> require_another_manager(const store::Reader& reader, const OperatorName& without) {
     for (const Operator& other : TRY(reader.operators()))
         if (!other.is_removed && other.name != without && holds(other, std::nullopt, Permission::Manage)) return {};
@@ -59,7 +59,8 @@ Result<void> require_workspace_of(const store::Reader& reader, const Grant& gran
 
 Result<Done> Authority::add_operator(const OperatorName& name, std::uint32_t uid, const std::vector<Grant>& grants,
                                      const Order& order) {
-    // Where the grants reach decides who may give them; an operator without any needs the installation.
+    // Grants in one workspace can be given by its managers. All others, and an operator without grants, take a manager
+    // of the installation.
     const bool is_wide = grants.empty() || std::ranges::any_of(grants, [](const Grant& g) { return !g.workspace; });
     Order placed = order;
     if (!is_wide) placed.workspace = grants.front().workspace;

@@ -25,7 +25,7 @@ struct PlannedChange {
     audit::JsonObject after;
 };
 
-// What a change shows of a record of which nothing else matters: the revision that it is of.
+// Returns a record as a plan shows it when only its revision matters.
 inline audit::JsonObject revision_json(domain::Revision revision) {
     return {{"revision", revision}};
 }
@@ -44,7 +44,7 @@ struct Plan {
     std::vector<PlannedChange> changes;
     std::vector<std::string> notes;  // what the operator should know besides
 
-    // The caller's uid, when it is no operator's; `requester` is then the operator that they want to become.
+    // The caller's uid, if no operator has it. `requester` is then the operator that the caller wants to become.
     std::optional<std::uint32_t> unknown_uid;
 
     // Whom it is about, known as soon as that is: a refusal is recorded under it.

@@ -18,8 +18,8 @@ struct Power {
     domain::ScopeSet scopes;
 };
 
-// `back` is everybody who comes back with `subject`, in the order of their names. The digest over all of them makes an
-// approval one for just those.
+// Describes the identities in `back`, which come back with `subject`, in the order of their names. The description has
+// a digest over all of them, so that an approval holds for exactly these.
 audit::JsonObject powers_json(const domain::Subject& subject, const std::vector<Power>& back);
 
 }  // namespace marque::authority

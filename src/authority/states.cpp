@@ -119,7 +119,7 @@ Result<void> add_stops(const store::Reader& reader, const Workspace& workspace, 
         TRY(add_of(TRY(require_identity(reader, about->workspace, about->name))));
         return {};
     }
-    // It stops whatever else does, so a row that was taken away is no reason to refuse.
+    // The whole of it is stopped, listed or not, so a missing row does not keep the operator from stopping it.
     if (const auto complete = reader.require_complete(); !complete) {
         if (complete.error().tampered.empty()) return complete;
         plan.are_stops_complete = false;
@@ -177,7 +177,7 @@ void gate_resume(Plan& plan, const Subject& subject, const std::set<EnvironmentN
     for (const EnvironmentName& name : names) plan.stop_at_gate("environment " + name.text() + " is protected");
 }
 
-// For the owners: who comes back, and what they will be able to do again.
+// Tells the owners which identities come back, and what these may do again.
 Result<void> add_powers(const store::Reader& reader, const Subject& subject, const std::vector<Identity>& back,
                         audit::JsonObject& after) {
     std::vector<Power> powers;

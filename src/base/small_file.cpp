@@ -91,7 +91,7 @@ Result<void> check_trust(const std::string& name, const struct stat& info, const
     return {};
 }
 
-// Nothing: there is no such file.
+// Opens the file. Returns nothing if it does not exist.
 Result<std::optional<Input>> open_input(const std::string& path, const ReadRules& rules) {
     const bool is_named = rules.origin == Origin::Named, is_own = rules.origin == Origin::Own;
     if (path == "-" && is_named) return std::optional<Input>(std::in_place, "standard input", rules);

@@ -30,7 +30,8 @@ struct ReadRules {
     // The permissions that others must not have on the file.
     mode_t forbidden = 0;
 
-    // Whoever writes a file that names a program or a server has this process run it or send it a password.
+    // A file can name a program, which this process then runs, or a server, to which it sends a password. Such a file
+    // is read only if it belongs to the caller or to root.
     enum class Writer {
         Anyone,
         UsOrRoot,  // the file belongs to the effective user or to root
@@ -38,14 +39,15 @@ struct ReadRules {
     Writer writer = Writer::Anyone;
 };
 
-// A file of text: without a byte order mark, each line without blanks at its end and ended by "\n", without blank lines
-// at the end. Errors: InvalidRequest for a Named file, else Corrupt: it is too long, is not a file of that kind, is not
-// UTF-8 or holds a NUL. InvalidRequest: there is no such file. PermissionDenied, Unavailable: it can't be read; the
-// message has the system's reason. StateRefuses: others could have used or written it.
+// Reads a text file. Removes a byte order mark, blanks at the ends of lines, and blank lines at the end; every line of
+// the result ends with "\n". Errors: InvalidRequest for a Named file and Corrupt for others, when it is too long, has
+// the wrong type, is not UTF-8 or contains a NUL; InvalidRequest when it does not exist; PermissionDenied or
+// Unavailable, with the system's reason, when it can't be read; StateRefuses when other accounts could have used or
+// written it.
 Result<std::string> read_text(const std::string& path, const ReadRules& rules);
 
-// A file of one line: the line without blanks around it. Errors: as of read_text; also when there is no line, or more
-// than one, whose number is named.
+// Reads a file of one line, and returns the line without blanks around it. Errors: those of read_text(), and the same
+// codes when the file has no line, or more than one; the message then has the number of the second.
 Result<std::string> read_line(const std::string& path, const ReadRules& rules);
 
 // Like read_line(), for a line that is secret: no error has a part of it.
@@ -54,7 +56,7 @@ Result<Secret> read_secret_line(const std::string& path, const ReadRules& rules)
 // A file's bytes as they are. Errors: as of read_text.
 Result<Secret> read_secret(const std::string& path, const ReadRules& rules);
 
-// Nothing if there is no such file. Errors: as above.
+// Like read_text() and read_line(), but return nothing if the file does not exist.
 Result<std::optional<std::string>> read_text_if_there(const std::string& path, const ReadRules& rules);
 Result<std::optional<std::string>> read_line_if_there(const std::string& path, const ReadRules& rules);
 

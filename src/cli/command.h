@@ -19,7 +19,7 @@ namespace marque::cli {
 
 enum class Presence { Optional, Required };
 
-// What one_of() takes is kept by CLI11 in the name of its check: this, and then the choices with a blank between.
+// CLI11 keeps the choices of one_of() in the name of its check: this text, then the choices, separated by blanks.
 inline constexpr std::string_view choices_prefix = "one of ";
 
 // A handle; the command itself lives as long as the command line.

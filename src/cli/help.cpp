@@ -16,7 +16,7 @@ namespace marque::cli {
 namespace {
 
 constexpr std::size_t columns = 80;
-// Where the right column begins: of options, of commands, of exit codes.
+// The column in which the explanation of an option, a command or an exit code begins.
 constexpr std::size_t behind_option = 26, behind_command = 15, behind_code = 6;
 
 // `text` in lines that begin with `indent` blanks; the first goes on at column `at`.
@@ -80,7 +80,7 @@ std::string text_of(const Example& example) {
     return fmt::format("  {}{}\n    {}\n", example.what, exit, example.line);
 }
 
-// Of a command that has subcommands: the first example of each.
+// Returns the examples of a command; for one with subcommands, the first example of each.
 std::string examples_of(const CLI::App& command) {
     std::string text;
     if (const Page* page = page_of(path_of(command))) {

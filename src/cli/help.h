@@ -18,20 +18,20 @@ namespace marque::cli {
 std::string full_path_of(const CLI::App& command);
 std::string path_of(const CLI::App& command);
 
-// Null if there is none of this name.
+// Returns the subcommand of that name, or null.
 const CLI::App* find_command(const CLI::App& parent, std::string_view name);
 void for_each_command(const CLI::App& command, const std::function<void(const CLI::App&)>& visit);
-// Of the command alone, such as "-w" and "--workspace". The options of its parents are accepted, too.
+// Returns all names of an option, such as "-w" and "--workspace".
 std::vector<std::string> names_of(const CLI::Option& option);
 bool takes_value(const CLI::Option& option);
 
-// That `parent` has no such command, with the closest that it has.
+// Makes the error that `parent` has no subcommand `word`; its hint is the closest one that it has.
 Error unknown_command(const CLI::App& parent, const std::string& word);
 
 // Lets help of `root` and of all its commands look as help_of() gives it.
 void set_help(CLI::App& root);
 std::string help_of(const CLI::App& command);
-// What somebody types first, for whoever types nothing.
+// Returns what a newcomer types first. It is shown to a user who types `marque` alone.
 std::string first_steps();
 
 std::string man_page(const CLI::App& root, std::string_view version);

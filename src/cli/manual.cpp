@@ -81,7 +81,7 @@ std::string entries_of_environment(const CLI::App& root) {
            entry("XDG_DATA_HOME", "Where the store is, if nothing else says so; else ~/.local/share");
 }
 
-// Of what the page says, not of the build: a page must not differ from one build to the next.
+// The day of the last change to what the page says. The day of the build would make each build another page.
 constexpr const char* date_of_manual = "2026-11-30";
 
 constexpr const char* introduction =

@@ -110,7 +110,7 @@ std::vector<std::string> choices_of(CLI::Option& option) {
     return choices;
 }
 
-// Where the caller may look, and what is there.
+// The workspaces that the caller may view, and what is in them.
 class Sight {
  public:
     Sight(const store::Reader& reader, Operator who, std::string workspace)
@@ -244,7 +244,7 @@ class Offer {
             case Source::Owners:
                 break;
         }
-        // Without a store, and for whoever may not look, there is nothing to offer.
+        // Nothing is offered without a store, or to a caller who may not view it.
         (void)look([&](const Sight& sight) { return from_store(source, sight); });
     }
 
@@ -284,8 +284,8 @@ class Offer {
         return {};
     }
 
-    // What is revoked is offered only to whoever looks at it. The ids of credentials are offered once one is begun:
-    // nobody knows one by heart, and to read them all would take long.
+    // Revoked identities are offered only to commands that show them. Ids of credentials are offered once the user has
+    // typed the beginning of one, because reading all of them takes long.
     Result<void> targets(const Sight& sight, bool has_credentials) {
         const std::string command = path_of(*typed_.command);
         const bool takes_revoked = command == "inspect" || command.starts_with("audit");

@@ -18,7 +18,7 @@ struct Candidate {
     std::string value, help;
 };
 
-// What the words before the last one say.
+// The meaning of the words before the last one.
 struct Typed {
     CLI::App* command;
     std::vector<std::string> operands;
@@ -28,10 +28,11 @@ struct Typed {
     std::map<std::string, std::string> values;
 };
 
-// What may stand in place of `word`, which is begun, after `typed`.
+// Returns what can complete `word` after `typed`.
 std::vector<Candidate> offers(Shell& shell, const Typed& typed, const std::string& word);
 
-// Of the command or of its parents, which accept theirs behind it, too. Null if there is none.
+// Returns the option of that name, of the command or of one of its parents, or null. A parent's option may stand behind
+// the subcommand, too.
 CLI::Option* find_option(CLI::App* command, const std::string& name);
 
 }  // namespace marque::cli

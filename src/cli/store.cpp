@@ -271,8 +271,8 @@ void say_backed_up(Shell& shell, const std::string& path) {
               "; root.key is not in it: keep that apart. marque doctor --backup checks it");
 }
 
-// Of a store that can't be opened before it is migrated: it is wanted most just then. A migration to the schema that
-// there is changes nothing, and checks and writes what any other does.
+// Backs up a store with an older schema, which can't be opened before it is migrated. Permission and the entry go
+// through a migration to the schema that it has, which changes nothing else.
 Result<int> back_up_older(Shell& shell, store::Maintenance& maintenance, int schema, const std::string& path,
                           const Options& options) {
     const auto order = TRY(shell.order(options.change));

@@ -43,7 +43,7 @@ class System {
     virtual Random& random() = 0;
     // The calling process as the kernel tells it. Errors: PermissionDenied (set-user-id).
     virtual Result<audit::Process> caller() = 0;
-    // Whether a folder is there and belongs to the caller.
+    // Returns true if the folder exists and belongs to the caller.
     virtual bool owns(const std::string& folder) = 0;
     virtual std::string login_name(std::uint32_t uid) = 0;  // empty: none
     virtual Result<std::uint32_t> uid_of(const std::string& login_name) = 0;

@@ -43,11 +43,11 @@ struct Standings {
     Credential credential;
 };
 
-// What a caller requires of a token beside its being in force. A member that is empty requires nothing.
+// The caller's requirements of a token, besides that it is in force. An empty member requires nothing.
 struct Demand {
     std::optional<Scope> scope;
     std::optional<EnvironmentName> environment;
-    // Of the listener that was asked: the token's environment has to be one of these too, whatever the caller named.
+    // The environments that the listener's settings demand. The token's has to be one of them, besides `environment`.
     // The list belongs to the listener, and outlives the demand.
     std::span<const EnvironmentName> listener_environments = {};
 };

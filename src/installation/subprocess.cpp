@@ -45,7 +45,7 @@ class Pipe {
     int ends_[2];
 };
 
-// Where the kernel or a sandbox has no files in memory. Inherited, too.
+// Makes a file without a name, for kernels and sandboxes that have no files in memory. A child inherits it.
 int nameless_file() {
     char path[] = "/tmp/marque-XXXXXX";
     const int fd = ::mkostemp(path, 0);

@@ -43,7 +43,7 @@ std::string run_as(uid_t owner) {
     return fmt::format("run marque as that account: sudo -u '#{}' marque …", owner);
 }
 
-// The folder's owner; nothing: there is no folder.
+// Returns the folder's owner, or nothing if the folder does not exist.
 Result<std::optional<uid_t>> owner_of(const std::string& folder) {
     struct stat info{};
     if (::stat(folder.c_str(), &info) != 0) {

@@ -19,7 +19,7 @@ Failure failure(const Error& error) {
     return {error.message, error.hint};
 }
 
-// Of a demand that no token fits.
+// Answers a demand that no token can fit.
 Verification refusal(Outcome outcome, Reason reason) {
     Verification refused;
     refused.outcome = outcome;

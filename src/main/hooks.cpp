@@ -51,7 +51,7 @@ Result<std::string> hook_for(const std::string& folder, const std::string& event
     const auto wrong = [&](const std::string& what) {
         return Error(Code::InvalidRequest, fmt::format("{}: {}", quote(path, 200), what));
     };
-    // Whoever may write it could have anything run in the operator's name.
+    // An account that can write this file can run any program in the operator's name.
     const ReadRules rules{longest_file, ReadRules::Origin::Own, 022, ReadRules::Writer::UsOrRoot};
     const auto text = TRY(read_text_if_there(path, rules));
     if (!text) return std::string();

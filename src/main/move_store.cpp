@@ -87,7 +87,7 @@ class NewFolder {
         const std::string part = store::sqlite::part_path(database_in(path_));
         return {key, part, part + "-journal"};
     }
-    // What a call leaves that is killed while it makes a file.
+    // Returns true for a temporary file, which a process leaves that is killed while it makes a file.
     static bool is_temporary(const std::filesystem::path& path) {
         return path.filename().string().starts_with(temporary_prefix);
     }

@@ -48,7 +48,7 @@ Result<domain::Owner> read_ssh_public_key(const std::string& path) {
     const std::string name = path == "-" ? "standard input" : quote(path, 200);
     const Error malformed(Code::InvalidRequest, name + " is not an OpenSSH public key",
                           "an owner key is the .pub file of ssh-ed25519, ecdsa, rsa (3072 bits or more) or sk-");
-    // A private key has many lines, and is no public one before all.
+    // A private key has many lines. Tell the user that it is private before telling that it has more than one line.
     const std::size_t begin = std::min(text.find_first_not_of(" \n"), text.size());
     if (!is_known_type(std::string_view(text).substr(begin, text.find(' ', begin) - begin))) return malformed;
     auto one = only_line(text, name, Code::InvalidRequest);

@@ -12,7 +12,8 @@ namespace marque::server {
 namespace {
 
 constexpr std::uint32_t most_a_second = 100;
-// Of its own, on the descriptor: the program keeps stdio's stream from its libraries, which would print into the log.
+// Returns a stream of the log's own on standard error. The program leads stdio's stream nowhere, so that libraries
+// can't print into the log.
 std::FILE* standard_error() {
     std::FILE* const stream = ::fdopen(STDERR_FILENO, "a");
     if (stream == nullptr) return stderr;

@@ -35,7 +35,8 @@ class Log {
 
     // A line for which there is no memory is left out.
     void say(LogLevel level, const char* event, audit::JsonObject fields = {});
-    // For what callers can cause at will; how many lines of this share were left out is said in its next.
+    // Writes a line that callers can cause as often as they like, if `share` has room. The next line of the share says
+    // how many were left out.
     void say_bounded(LogLevel level, const char* event, audit::JsonObject fields, LogShare share = LogShare::Anyone);
 
  private:

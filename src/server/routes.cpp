@@ -83,8 +83,8 @@ JsonObject holder_json(const Holder& holder, Revision revision) {
     return object;
 }
 
-// What can be demanded, under the names that a query and a JSON object have for it. Returns false for another name, and
-// for a value that is not of the form.
+// Adds the demand called `name`; queries and JSON objects use the same names. Returns false if there is no demand of
+// that name, or if `value` has the wrong form.
 bool add_to(Demand& demand, std::string_view name, std::string_view value) {
     const auto put = [](auto& member, auto parsed) {
         if (parsed) member = parsed.release();
@@ -405,7 +405,7 @@ bool has_right_body(const Route& route, const Call& call, Answer& answer) {
     return false;
 }
 
-// For the log alone: whoever asks is not told.
+// Returns whose credential was refused, for the log. The caller does not learn it.
 JsonObject whose_json(const Holder& holder, const Demand& demand) {
     JsonObject whose{{"identity", holder.identity},
                      {"workspace", holder.workspace},

@@ -24,7 +24,7 @@ struct Peer {
     bool is_unix = false;
 };
 
-// What the settings of a listener say of those who ask there.
+// The settings of a listener that concern its callers.
 struct ListenerTerms {
     std::string client_address;                         // the name of the header that is trusted for it; empty: none
     std::vector<domain::EnvironmentName> environments;  // of each token that is to be accepted; empty: any
@@ -77,7 +77,7 @@ inline constexpr std::size_t body_limit = 4096;
 std::span<const Route> routes(const std::function<std::string()>& metrics);
 
 // Finds the route, checks method, body and caller, calls it. `route`: its place in the table. HEAD is answered as GET
-// is; whoever writes the answer leaves out its body.
+// is; the worker leaves out the body when it writes the answer.
 std::optional<Revocation> dispatch(std::span<const Route> routes, Call call, Answer& answer, std::size_t& route);
 
 // What a Revocation came to.

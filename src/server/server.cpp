@@ -95,7 +95,7 @@ store::VerifierTerms terms_of(const Settings& settings) {
     return terms;
 }
 
-// Of the environments' names nothing else than names gets here: they were checked when the settings were read.
+// Returns a listener's terms. `environments` are valid names: they were checked when the settings were read.
 ListenerTerms listener_terms(const std::string& client_address, const std::vector<std::string>& environments) {
     ListenerTerms terms{client_address, {}};
     for (const std::string& name : environments) terms.environments.push_back(*domain::EnvironmentName::parse(name));

@@ -93,7 +93,7 @@ struct Worker::Connection {
     }
 };
 
-// What of a request its answer still needs. Views into the request's bytes.
+// The parts of a request that its answer still needs, as views into the request's bytes.
 struct Worker::Asked {
     std::size_t route;
     bool is_head = false;

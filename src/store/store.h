@@ -82,11 +82,11 @@ struct Visitor {
     Visit<CredentialFacts> credential;
 };
 
-// What a list is worth. A row that somebody changed, or put there, is refused either way.
+// How far a list can be trusted. A row that was changed or added outside the log is refused either way.
 enum class Listing {
-    // A row that somebody took away is refused too. This reads every row of the store, once for each snapshot.
+    // A missing row is refused, too. This reads every row of the store, once for each snapshot.
     Complete,
-    // A row that somebody took away goes unnoticed. For hints, for showing, and for what decides nothing.
+    // A missing row goes unnoticed. Use it for hints and for showing, never for a decision.
     AsFound,
 };
 
@@ -152,7 +152,7 @@ class Reader {
     virtual Result<std::vector<domain::Operator>> operators() const = 0;
     virtual Result<std::vector<domain::Owner>> owners() const = 0;
 
-    // That a signature was taken away is noticed by require_complete() alone.
+    // Only require_complete() notices that a signature is missing.
     virtual Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const = 0;
     // Those that one operator asked for after a time, newest first. Complete.
     virtual Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
@@ -187,7 +187,7 @@ class Store {
     // Errors: those of `decide`, and then nothing changed; StateRefuses when a row was not as
     // an event takes it to be; Unavailable: nothing changed; OutcomeUnknown: contact was lost
     // during the commit, or before the change was read back in a new snapshot; Corrupt: also when
-    // that snapshot does not show it, because somebody else writes to the database.
+    // that snapshot does not show the change, because another process writes to the database.
     virtual Result<domain::Revision> change(const Decide& decide) = 0;
 
     // Remembers uses: forward only, no event, no revision. Durable at the next change at the

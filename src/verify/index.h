@@ -7,7 +7,7 @@
 //       identities, environments and workspaces keep their own state: pausing one is one write, not a thousand
 //
 // Ten million credentials are about a gigabyte. Rows are put in and overwritten, never removed, because no row of a
-// store ever is; whoever changed the store by hand makes the verifier clear the index and read everything again.
+// store ever is. When rows were changed by hand, the verifier clears the index and reads everything again.
 //
 // Any number of threads may read one index; writing it takes all of it (verify/verifier.h has the lock).
 #pragma once

@@ -26,7 +26,7 @@ struct KnownLog {
     bool operator==(const KnownLog&) const = default;
 };
 
-// Where it is kept. Verifiers and commands of one machine share it; `advance` writes it.
+// Keeps what is known of the log. Verifiers and commands of one machine share it; advance() writes it.
 class Memory {
  public:
     virtual ~Memory() = default;
@@ -47,7 +47,8 @@ Result<KnownLog> known_log_of(const store::Reader& reader, domain::Revision size
 
 // Whether `reader`'s log continues `known`. Errors: Corrupt, and says how not; those of the store.
 Result<void> require_continues(const store::Reader& reader, const KnownLog& known);
-// The same by the log alone, for a store with an older schema, whose installation can't be read yet. Errors: as above.
+// Like require_continues(), but compares only entries: for a store with an older schema, whose installation can't be
+// read.
 Result<void> require_log_continues(const store::Reader& reader, const KnownLog& known);
 
 // Remembers `known`, unless as much of that installation's log is remembered already: two processes at once never lose

@@ -45,7 +45,7 @@ Result<void> RememberingStore::look_before(const store::Reader& reader, const st
     if (!known) return {};
     const bool is_accepted = std::ranges::any_of(
         drafts, [](const audit::Draft& draft) { return std::holds_alternative<audit::LogAccepted>(draft.event); });
-    // A new installation in an old one's folder begins anew, too.
+    // A new installation in the folder of an old one replaces what was known, too.
     if (created != nullptr || is_accepted)
         changed.given_up = known;
     else

@@ -48,7 +48,7 @@ struct Uses {
     SeenById accepted, refused;
     std::vector<domain::CredentialId> successors;  // used, and written: what they replace is to end
 
-    // Counts a verdict that was accepted, or one by which its holder knocked in vain; others leave nothing.
+    // Counts an accepted verdict, or a refusal for which is_in_vain() is true. Ignores all others.
     void note(const Holder& holder, domain::Reason reason, Instant now, const AddressText& from) {
         const bool is_accepted = reason == domain::Reason::Accepted;
         if (!is_accepted && !domain::is_in_vain(reason)) return;

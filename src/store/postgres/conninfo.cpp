@@ -29,7 +29,8 @@ struct Allowed {
 };
 
 constexpr Allowed allowed[] = {
-    // Where, and as whom. A password is looked up by the same host, port, database and user that are connected to.
+    // The server and the login. libpq looks up a saved password by the host, port, database and user that it connects
+    // to.
     {"host"},
     {"port"},
     {"dbname"},

@@ -1,9 +1,9 @@
 // store/postgres/conninfo.h: what a connection string may say.
 //
-// Whoever may run `marque init` as the store's account writes one, and libpq does more with some keywords than connect:
-// it loads code, reads files and sends the account's saved password. So there is a list of what is allowed, with what
-// is wrong about the rest. libpq's own parser reads the string, so its two forms, KEYWORD=VALUE and postgresql://…, are
-// judged alike.
+// A user who may run `marque init` as the store's account chooses the string, and some keywords make libpq do more than
+// connect: it loads code, reads files and sends the account's saved password. So only listed keywords are allowed, and
+// the message says what is wrong with another. libpq's own parser reads the string, so both of its forms, KEYWORD=VALUE
+// and postgresql://…, are treated alike.
 #pragma once
 
 #include <string>

@@ -22,7 +22,7 @@ Result<void> require_newest(int version, int newest);
 Result<void> require_known(int from, int newest);
 Result<void> require_target(int to, int newest);
 
-// What is said of a trigger, a table or another object that is not as the migrations make it, or is missing.
+// Makes the error for a trigger, table or other object that is missing or differs from what the migrations make.
 Error not_made_by_marque(const std::string& object);
 
 }  // namespace marque::store::sql

@@ -70,7 +70,7 @@ class Target {
     virtual Result<void> remove() = 0;
 };
 
-// What read_back says of a store that was closed and is not.
+// Makes the error for a store that was closed and, read back, is open.
 Error not_closed();
 
 // Errors: those of `steps`; StateRefuses; Corrupt when the log is not sound or what arrived is not what was sent;

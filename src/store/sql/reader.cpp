@@ -130,8 +130,7 @@ Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspa
     Statement statement = TRY(connection_.prepare(
         "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
-    // Whoever asks for the next ones would ask for ever, if something that was put in the table's place gave the same
-    // again.
+    // The caller asks for the next page after the last name. Names in the wrong order would make it ask for ever.
     std::optional<IdentityName> last = after;
     const auto next_identity = [&](const Statement& row) -> Result<Identity> {
         Identity identity = TRY(identity_from(row));
@@ -263,8 +262,8 @@ Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& na
     return with_grants(one(place(SealedKind::Operator, {name.text()}), operator_from));
 }
 
-// That none is missing, the row of the installation says; it was sealed over what this same statement gives. It does
-// not speak for permissions.
+// The installation's seal covers the seals of all operators, so checking its row shows that none is missing. It does
+// not cover permissions.
 Result<std::vector<Operator>> SqlReader::operators() const {
     TRY(installation());
     auto operators =

@@ -34,7 +34,7 @@ class RowSeals {
     Result<void> check(const SealedTable& table, const Statement& row);
     // That there is no row of that name.
     Result<void> check_absent(const Place& place);
-    // Reads the row of that name and checks that it is the newest; or that there is none, where none was written.
+    // Reads the row of that name and checks that it is the newest one, or that it is missing if it was removed.
     Result<void> check_as_it_is(const Place& place);
 
     // What it takes to check rows of these buckets, in few statements: each is a message to a server. What is wrong
@@ -73,8 +73,8 @@ class RowSeals {
         std::string place_;
     };
 
-    // That all rows there are, together, are what the head is sealed over: none was taken away, or put there twice.
-    // Errors: Tampered, which names a row; those of the store.
+    // Checks that the rows of all tables, together, are those that the head is sealed over: none is missing, and none
+    // is there twice. Errors: Corrupt, with `tampered`, which names a row; those of the store.
     Result<void> require_whole();
 
     // What is wrong with which rows. Errors: those of the store.

@@ -19,11 +19,11 @@
 
 namespace marque::store::sql {
 
-// What a number of a row is cut to: integers that every reader of JSON can hold, and the audit log too.
+// Numbers of a row are cut to this size, which every reader of JSON can hold, and the audit log too.
 inline constexpr std::int64_t largest_number = (std::int64_t{1} << 53) - 1;
-// What a text of a row is cut to. More than an entry of the log may have.
+// Texts of a row are cut to this length. An entry of the log is shorter.
 inline constexpr std::size_t longest_text_bytes = 256 * 1024;
-// Of texts that no seal covers: an address, a reason, a name.
+// Texts that no seal covers, such as an address or a reason, are cut to this length.
 inline constexpr std::size_t longest_note_bytes = 200;
 // The first and the last instant that to_rfc3339 can write; a difference between two of them fits a Duration.
 inline constexpr Instant earliest_instant = std::chrono::sys_days(std::chrono::year(0) / 1 / 1);
@@ -53,9 +53,9 @@ class Cursor {
     virtual char kind(int column) const = 0;
 };
 
-// A column may hold anything, whoever wrote it: numbers of any size and sign, text where a number is expected, bytes
-// that are no text. So what is read here is cut to what the rest of the program can compute with, print and log; only
-// exact_number, view and bytes give what is stored as it is, for seals, copies and parsers.
+// An attacker with SQL access can put anything into a column: numbers of any size and sign, text in place of a number,
+// bytes that are not text. So values are cut here to what the rest of the program can compute with, print and log. Only
+// exact_number(), view() and bytes() return what is stored, for seals, copies and parsers.
 class Statement {
  public:
     explicit Statement(std::unique_ptr<Cursor> cursor) : cursor_(std::move(cursor)) {}

@@ -35,8 +35,9 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
     return {};
 }
 
-// The tables of uses have no seals, so a count or a time in them may be anybody's. What can't have been counted here is
-// not added to, because the sum may not fit the column, and a time beyond every calendar is not the latest.
+// The tables of uses have no seals, so an attacker with SQL access may have written a count or a time there. A count
+// that can't be right begins again, because the sum might not fit the column; a time beyond every calendar does not
+// count as the latest.
 std::string sum_of(std::string_view count, std::string_view more) {
     return fmt::format("CASE WHEN {0} BETWEEN 0 AND {1} THEN {0} ELSE 0 END + {2}", count, largest_number, more);
 }

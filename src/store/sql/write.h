@@ -11,8 +11,8 @@
 
 namespace marque::store::sql {
 
-// What a change wrote: the head after it, the seal of its last entry, which no other log has in that place, and the
-// rows that it wrote or removed. read_back.h looks for it after the commit.
+// The result of a change: the head after it, the seal of its last entry, which no other log has in that place, and the
+// rows that were written or removed. After the commit, read_back.h checks that the store holds it.
 struct Written {
     StoredHead head;
     audit::Digest seal{};
@@ -21,7 +21,7 @@ struct Written {
     domain::Revision revision() const { return head.frontier.size(); }
 };
 
-// Where the seals of these rows are.
+// Returns the buckets that hold the seals of these rows.
 std::set<audit::Bucket> buckets_of(const std::set<Place>& places);
 
 // Inside the caller's transaction, which holds the lock that orders changes. Errors: those of append and apply; Corrupt

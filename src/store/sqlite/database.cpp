@@ -17,9 +17,9 @@ namespace {
 
 constexpr int retry_ms = 2;
 
-// Of one value, or of a row: sixteen times the largest entry that the log may have.
+// The limit of one value, and of a row: sixteen times the largest entry that the log may have.
 constexpr int longest_value_bytes = 4 * 1024 * 1024;
-// Of all that SQLite has allocated in this process, caches and sorting included.
+// The limit of all memory that SQLite allocates in this process, including caches and sorting.
 constexpr std::int64_t most_memory_bytes = std::int64_t{1} << 30;
 // No row of a table of ours is smaller.
 constexpr std::int64_t smallest_row_bytes = 8;

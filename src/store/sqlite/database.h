@@ -29,7 +29,7 @@ class Database final : public sql::Connection {
     static Result<Database> open(const std::string& path, OpenMode mode = OpenMode::Existing,
                                  Duration longest_wait = default_longest_wait);
 
-    // Of every statement from now on (step_clock.h).
+    // Sets the limit for every statement from now on (step_clock.h).
     void set_longest_step(const LongestStep& longest) { clock_->set_longest(longest); }
 
     // A step is Corrupt when it takes too long, when it gives a value larger than any of ours, and when its statement
@@ -38,7 +38,7 @@ class Database final : public sql::Connection {
     // Any number of statements without parameters.
     Result<void> execute(const char* sql);
 
-    // For a lock that another process holds, from now on.
+    // Sets how long statements wait, from now on, for a lock that another process holds.
     void wait_for_locks(Duration longest);
 
     Result<void> begin_read() { return execute("BEGIN"); }

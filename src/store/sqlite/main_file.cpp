@@ -23,8 +23,8 @@ Error written_over(const std::string& path, const std::string& what) {
 constexpr std::size_t header_bytes = 100, write_version = 18, read_version = 19;
 constexpr std::uint8_t with_wal = 2, without_wal = 1;
 
-// What lies in the file, through the descriptor that the connection has: to close another one of the same file would
-// take this process' locks from it (POSIX). Of a large file the header alone.
+// Reads the file, or only the header of a large one, through the connection's own descriptor: closing another
+// descriptor of the same file would drop this process' locks on it (POSIX).
 Result<Bytes> read_file(sqlite3* handle) {
     sqlite3_file* file = nullptr;
     sqlite3_int64 size = 0;
@@ -40,7 +40,8 @@ Result<Bytes> read_file(sqlite3* handle) {
     return bytes;
 }
 
-// The log's head in a database that lies in memory. Errors: Corrupt, Unavailable, and others when it is none.
+// Returns the log's head in the database whose bytes are given. Errors: Corrupt, Unavailable, and those of SQLite when
+// the bytes are not a database.
 Result<StoredHead> head_in(Bytes& bytes, const Secret& key) {
     bytes[write_version] = bytes[read_version] = without_wal;
     Database database = TRY(Database::open(":memory:"));

@@ -4,7 +4,7 @@
 // A backup, or another older copy, that is written over the file in place changes neither its inode nor the wal-index,
 // so no connection notices: pages come from the cache and from the log for as long as they are there. But only
 // checkpoints write to the file, and they only move its log forward and leave its header in WAL mode; a backup's header
-// says that there is no WAL. Of a file above 32 MiB the header alone is looked at.
+// says that there is no WAL. Of a file above 32 MiB only the header is read.
 #pragma once
 
 #include <sqlite3.h>
@@ -21,10 +21,10 @@ class MainFile {
  public:
     explicit MainFile(std::string path) : path_(std::move(path)) {}
 
-    // Reads the file anew, through the open connection `handle`, and compares it with the last look. What a checkpoint
-    // has half written can look wrong once, so something wrong counts when two looks in a row find it. Errors: Corrupt.
+    // Reads the file again, through the open connection `handle`, and compares it with the last look. A checkpoint that
+    // is half written can look wrong, so only two wrong looks in a row are an error. Errors: Corrupt.
     Result<void> look(sqlite3* handle, SealingKey& key);
-    // Whether the last look found something wrong, so that another one is due.
+    // Returns true if the last look found something wrong, so that another look is due.
     bool is_in_doubt() const { return is_in_doubt_; }
 
  private:

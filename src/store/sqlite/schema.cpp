@@ -12,8 +12,8 @@
 namespace marque::store::sqlite {
 namespace {
 
-// By type and name: the table that it is of, and its text. Blanks are of no meaning there but between words, and what
-// rolls a migration back leaves others behind.
+// The objects of a schema: the key is type and name, the value is the object's table and its SQL. Blanks in the SQL are
+// reduced, because rolling a migration back leaves others than the migration did.
 using Objects = std::map<std::string, std::string>;
 
 std::string without_blanks(std::string_view sql) {

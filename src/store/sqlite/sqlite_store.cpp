@@ -41,8 +41,9 @@ Result<std::int64_t> count_row_writes(Database& database) {
     return database.number("SELECT count FROM row_write");
 }
 
-// Triggers add to a count that anybody may have set: where it is none, or near the end of all numbers, a change would
-// fail in them. Verifiers read everything again then, as after any other write of that kind.
+// Repairs the count of row writes if it is missing or near the largest number: an attacker with SQL access can set it,
+// and then every change would fail in the triggers that add to it. Verifiers read everything again after that, as after
+// any write that is not in the log.
 Result<void> mend_row_writes(Database& database) {
     if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return {};
     Statement statement =
@@ -224,8 +225,8 @@ Result<void> read_back(Database& database, SealingKey& key, const sql::Written& 
 
 namespace {
 
-// A file that is not in WAL mode is a restored backup, and then nobody has it open: a store in use is in WAL mode. So
-// there is little to wait for. Where another process does have it open, a backup was copied over a live store.
+// Puts a restored backup into WAL mode. A store in use is in WAL mode already. So if another process has this file
+// open, a backup was copied over a live store, and there is no point in waiting long for that process.
 Result<void> use_wal(Database& database, Duration longest_wait) {
     constexpr Duration wait_for_others = std::chrono::milliseconds(500);
     {
@@ -327,8 +328,8 @@ Result<bool> SqliteStore::is_as_marked() const {
     return watch_->is_as_marked();
 }
 
-// A file that changed without a commit may be a checkpoint's, or somebody's garbage, or an older copy: a connection of
-// its own reads the pages anew, where this one would find them in its cache.
+// A file that changed without a commit was changed by a checkpoint, or holds garbage, or is an older copy. A second
+// connection reads its pages from the disk, where this one would find them in its cache.
 Result<void> SqliteStore::examine() {
     if (!watch_) return {};
     if (TRY(watch_->is_file_as_examined()) && !file_.is_in_doubt()) return {};

@@ -1,10 +1,10 @@
 // store/sqlite/step_clock.h: how much work a statement may be.
 //
-// Every statement of ours walks an index or a table from row to row, and is soon at the next one. A view that somebody
-// put in the place of a table can compute for ever before its first row, and SQLite would not return. SQLite calls a
-// progress handler every so many instructions of its virtual machine, and the handler ends what takes too many, or too
-// much of a processor's time. Time in which the thread waits, for a disk, for a lock, for a processor, or because the
-// process was stopped, does not count.
+// Each of our statements walks an index or a table from row to row, and soon reaches the next one. A view that an
+// attacker put in the place of a table can compute for ever before its first row, and SQLite would not return. SQLite
+// calls a progress handler every so many instructions of its virtual machine, and the handler ends what takes too many,
+// or too much of a processor's time. Time in which the thread waits, for a disk, for a lock, for a processor, or
+// because the process was stopped, does not count.
 #pragma once
 
 #include <sqlite3.h>
@@ -22,10 +22,10 @@ struct LongestStep {
 };
 // To look through a million rows takes half of that. A server's requests, and its own end, wait for it.
 inline constexpr LongestStep longest_step{20'000'000, std::chrono::seconds(2)};
-// For maintenance, whose statements count, check or migrate whole tables at once.
+// The limit for maintenance, whose statements count, check or migrate whole tables at once.
 inline constexpr LongestStep longest_step_of_maintenance{1'000'000'000'000, std::chrono::minutes(10)};
 
-// For one thread at a time: its database's.
+// Not thread-safe: for the thread that uses the database.
 class StepClock {
  public:
     StepClock() = default;
