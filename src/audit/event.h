@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "audit/json.h"
@@ -177,6 +178,20 @@ using Event =
 inline constexpr const char* log_acceptance = "store.accept";
 inline constexpr const char* verifier_removal = "verifier.remove";
 inline constexpr const char* operator_reassignment = "operator.reassign";
+
+// All that action_of() says, and what occurs as a refusal only; docs/commands.md explains each.
+inline constexpr std::string_view known_actions[] = {
+    "approval.deny",         "approval.redeem",     "approval.request",    "approval.sign",      "approval.view",
+    "approval.withdraw",     "credential.activate", "credential.deliver",  "credential.issue",   "credential.pause",
+    "credential.refuse",     "credential.resume",   "credential.retire",   "credential.revoke",  "credential.rotate",
+    "environment.add",       "environment.pause",   "environment.protect", "environment.resume", "environment.revoke",
+    "environment.unprotect", "identity.create",     "identity.pause",      "identity.resume",    "identity.revoke",
+    "installation.create",   "installation.view",   "operator.add",        "operator.grant",     "operator.reassign",
+    "operator.remove",       "operator.withdraw",   "owner.add",           "owner.policy",       "owner.remove",
+    "store.accept",          "store.backup",        "store.copy",          "store.migrate",      "store.read",
+    "store.rollback",        "store.rotate_key",    "verifier.remove",     "workspace.add",      "workspace.pause",
+    "workspace.resume",      "workspace.revoke",    "workspace.view",
+};
 
 enum class Outcome { Done, Refused, Failed };
 

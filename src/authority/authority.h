@@ -226,6 +226,10 @@ class Authority {
     };
     Result<void> look(const std::optional<domain::WorkspaceName>& workspace,
                       const std::function<Result<void>(const Sight&)>& view);
+    // Looks at the workspace in which `token`'s credential is; `workspace`, if given, has to be that one. Errors: those
+    // of look; InvalidRequest or NotFound when the token is no credential's here.
+    Result<void> look_by_token(const std::optional<domain::WorkspaceName>& workspace, const Secret& token,
+                               const std::function<Result<void>(const Sight&, const domain::Credential&)>& view);
     // The same over the whole installation: needs the permission in all workspaces.
     struct Overview {
         const store::Reader& reader;
@@ -259,6 +263,7 @@ class Authority {
         std::string event;   // for a refusal: "identity.revoke"
         bool is_installation_wide = false;
         domain::Permission permission = domain::Permission::Manage;
+        const Secret* token = nullptr;  // its credential says which workspace this is about
         // The operator that the caller is to become, when they are none and own the store's folder.
         std::optional<domain::OperatorName> becomes = {};
         bool is_for_viewers = false;  // viewer() may do it
@@ -314,6 +319,12 @@ class Authority {
     const Secret& hashing_key() const;
     Result<domain::Workspace> choose_workspace(const store::Reader& reader, const domain::Operator& who,
                                                const std::optional<domain::WorkspaceName>& name) const;
+    // The workspace of the token's credential. Errors: PermissionDenied when `who` does not hold `permission` there;
+    // NotFound when it is not the workspace `given`. Neither names a workspace that `who` may not view.
+    Result<domain::Workspace> workspace_of_token(const store::Reader& reader, const domain::Operator& who,
+                                                 const domain::Credential& credential,
+                                                 const std::optional<domain::WorkspaceName>& given,
+                                                 domain::Permission permission) const;
     Result<IssuedToken> make_credential(const Context& context, const domain::Identity& identity,
                                         const domain::Environment& environment, domain::ScopeSet scopes,
                                         std::optional<Instant> expires_at, std::optional<domain::Succession> succession,

@@ -188,6 +188,29 @@ Result<Workspace> Authority::choose_workspace(const store::Reader& reader, const
                  "say which with --workspace or MARQUE_WORKSPACE");
 }
 
+Result<Workspace> Authority::workspace_of_token(const store::Reader& reader, const Operator& who,
+                                                const Credential& credential, const std::optional<WorkspaceName>& given,
+                                                Permission permission) const {
+    const WorkspaceName& place = credential.workspace;
+    const bool may_view = holds(who, place, Permission::View);
+    if (given && *given != place)
+        return Error(
+            Code::NotFound,
+            may_view ? fmt::format("the token's credential is in workspace {}, not in {}", place.text(), given->text())
+                     : "the token's credential is not in workspace " + given->text(),
+            "leave out --workspace and MARQUE_WORKSPACE: the token says which one it is");
+    if (!holds(who, place, permission))
+        return Error(Code::PermissionDenied,
+                     fmt::format("operator {} does not hold {} in {}", who.name.text(), name_of(permission),
+                                 may_view ? "workspace " + place.text() : "the workspace of the token's credential"),
+                     "an operator who manages the whole installation can do it");
+    auto workspace = TRY(reader.workspace(place));
+    if (!workspace)
+        return Error(Code::Corrupt, "the workspace of credential " + credential.id.string() + " is gone",
+                     "run marque doctor");
+    return std::move(*workspace);
+}
+
 Result<void> Authority::make_plan(const store::Reader& reader, const Intent& intent, const Order& order,
                                   const Planner& planner, Instant now, Proven& proven, Plan& plan) const {
     plan = Plan{};
@@ -206,7 +229,13 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     Context context{reader, who, std::nullopt, now};
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
-        context.workspace = TRY(choose_workspace(reader, context.requester, order.workspace));
+        if (intent.token != nullptr) {
+            const Credential credential = TRY(find_by_token(reader, intent.token->reveal_text()));
+            plan.about = ref_of(credential);  // of a refusal, too
+            context.workspace = TRY(workspace_of_token(reader, who, credential, order.workspace, intent.permission));
+        } else {
+            context.workspace = TRY(choose_workspace(reader, who, order.workspace));
+        }
         plan.about = WorkspaceRef{context.workspace->name};
         plan.request["workspace"] = context.workspace->name.text();
         if (!intent.is_for_viewers || !holds(who, context.workspace->name, intent.permission))
@@ -349,6 +378,20 @@ Result<void> Authority::look(const std::optional<WorkspaceName>& workspace,
         const Subject subject = workspace ? Subject(WorkspaceRef{*workspace}) : Subject(InstallationRef{});
         record_refusal("workspace.view", subject, {}, result.error());
     }
+    return result;
+}
+
+Result<void> Authority::look_by_token(const std::optional<WorkspaceName>& workspace, const Secret& token,
+                                      const std::function<Result<void>(const Sight&, const Credential&)>& view) {
+    Subject subject = InstallationRef{};
+    auto result = store_.read([&](const store::Reader& reader) -> Result<void> {
+        const Operator who = TRY(authorise(reader, false, workspace, Permission::View));
+        const Credential credential = TRY(find_by_token(reader, token.reveal_text()));
+        subject = ref_of(credential);
+        const Workspace place = TRY(workspace_of_token(reader, who, credential, workspace, Permission::View));
+        return view(Sight{reader, who, place, clock_.now()}, credential);
+    });
+    if (!result && is_denial(result.error())) record_refusal("workspace.view", subject, {}, result.error());
     return result;
 }
 

@@ -22,14 +22,14 @@ bool is_known_state(std::string_view word) {
 
 bool matches_state(std::string_view wanted, const IdentityView& view) {
     if (wanted.empty() || wanted == name_of(view.state)) return true;
+    if (wanted == "no-live-credential") return lacks_live_credential(view);
     if (wanted == "active" || wanted == "paused" || wanted == "revoked") return false;
     return std::ranges::any_of(view.credentials, [&](const CredentialView& c) { return wanted == name_of(c.state); });
 }
 
 bool is_expiring(const IdentityView& view, Instant by) {
-    return view.state != Standing::Revoked && std::ranges::any_of(view.credentials, [&](const CredentialView& c) {
-               return is_live(c.state) && c.credential.expires_at && *c.credential.expires_at <= by;
-           });
+    const auto end = ends_at(view);
+    return end && *end <= by;
 }
 
 bool is_unused(const IdentityView& view, Instant since) {
@@ -42,6 +42,27 @@ bool is_unused(const IdentityView& view, Instant since) {
 }
 
 }  // namespace
+
+std::size_t count_live(const IdentityView& view) {
+    if (view.state == Standing::Revoked) return 0;
+    return static_cast<std::size_t>(
+        std::ranges::count_if(view.credentials, [](const CredentialView& c) { return is_live(c.state); }));
+}
+
+bool lacks_live_credential(const IdentityView& view) {
+    return view.state == Standing::Active && count_live(view) == 0;
+}
+
+std::optional<Instant> ends_at(const IdentityView& view) {
+    if (view.state == Standing::Revoked) return std::nullopt;
+    std::optional<Instant> first, last;
+    for (const CredentialView& one : view.credentials) {
+        const auto& end = one.credential.expires_at;
+        if (is_live(one.state) && end && (!first || *end < *first)) first = end;
+        if (one.state == CredentialState::Expired && (!last || *end > *last)) last = end;
+    }
+    return count_live(view) > 0 ? first : last;
+}
 
 Result<std::pair<std::string, std::string>> parse_label(std::string_view text) {
     const std::size_t equals = text.find('=');
@@ -80,7 +101,7 @@ audit::JsonObject Filter::to_json() const {
 Result<void> Filter::set_state(std::string_view word) {
     if (!is_known_state(word))
         return Error(Code::InvalidRequest, quote(word) + " is not a state",
-                     "states: active, paused, revoked, pending, lapsed, retiring, retired, expired");
+                     fmt::format("states: {}", fmt::join(all_states, ", ")));
     state = std::string(word);
     return {};
 }

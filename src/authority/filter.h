@@ -32,8 +32,8 @@ struct IdentityView {
 };
 
 // The states that a filter knows: of identities, and of their credentials.
-inline constexpr std::string_view all_states[] = {"active",   "paused",  "revoked", "pending",
-                                                  "retiring", "retired", "expired", "lapsed"};
+inline constexpr std::string_view all_states[] = {"active",  "paused",  "revoked", "pending",           "retiring",
+                                                  "retired", "expired", "lapsed",  "no-live-credential"};
 
 // All parts that are given have to hold.
 struct Filter {
@@ -41,9 +41,9 @@ struct Filter {
     std::optional<domain::MachineKind> kind;
     domain::Labels labels;
     // active, paused, revoked: the identity is. pending, lapsed, retiring, retired, expired: it
-    // has a credential that is.
+    // has a credential that is. no-live-credential: it is active, and has none that is live.
     std::string state;
-    std::optional<Duration> expiring;  // a live credential ends within
+    std::optional<Duration> expiring;  // it ends within that time (ends_at()), or has ended
     std::optional<Duration> unused;    // it has live credentials, none used, none younger
 
     bool is_empty() const;
@@ -56,6 +56,16 @@ struct Filter {
 };
 
 // Its credentials are listed as they are found; to know that none was taken away takes Reader::require_complete().
+// How many of its credentials are live; of a revoked identity none is.
+std::size_t count_live(const IdentityView& view);
+
+// Whether it is active, and yet nothing works or can come to work.
+bool lacks_live_credential(const IdentityView& view);
+
+// When it ends, or has ended, if nobody replaces what it has: the first end of its live credentials; if none is live,
+// the last end of those that expired. Nothing: never, or it is revoked.
+std::optional<Instant> ends_at(const IdentityView& view);
+
 // Errors: Unavailable, Corrupt.
 Result<IdentityView> view_of(const store::Reader& reader, const domain::Workspace& workspace,
                              const domain::Identity& identity, Instant now);

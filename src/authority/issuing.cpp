@@ -325,8 +325,8 @@ Error Authority::withdraw(std::span<const IssuedToken> tokens, const std::string
             return events;
         },
         order, plan);
-    // Not Unavailable: that would say that nothing changed, and a pending credential came and went.
-    const Code code = is_final(cause) ? cause.code : Code::Unexpected;
+    // Unavailable: nothing usable came into force, and the command can be repeated.
+    const Code code = is_final(cause) ? cause.code : Code::Unavailable;
     const std::string& name = tokens.front().credential.identity.text();
     return Error(code,
                  fmt::format("{}, and its credential {}: {}", what, withdrawn ? "is revoked" : "lapses in ten minutes",
@@ -375,8 +375,6 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
     if (!parts) return parts.error();
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         const Credential credential = TRY(find_by_token(context.reader, token.reveal_text()));
-        if (credential.workspace != context.workspace->name)
-            return Error(Code::NotFound, "the token's credential is in another workspace");
         plan.about = ref_of(credential);
         const Standings standings = TRY(verify::standings_of(context.reader, credential));
         plan.events = TRY(activation_events(context, ref_of(credential)));
@@ -401,7 +399,7 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
         }
         return {};
     };
-    return run({"activate", "credential.activate"}, order, planner);
+    return run({"activate", "credential.activate", false, Permission::Manage, &token}, order, planner);
 }
 
 }  // namespace marque::authority

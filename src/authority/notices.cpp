@@ -23,8 +23,7 @@ bool is_news(const Credential& credential, const std::optional<Instant>& since, 
 
 }  // namespace
 
-Result<Notices> notices(const store::Reader& reader, const std::optional<Instant>& since, Instant now,
-                        Duration within) {
+Result<Notices> notices(const store::Reader& reader, const Told& told, Instant now, Duration within) {
     Notices found;
     for (const Workspace& workspace : TRY(reader.workspaces(store::Listing::Complete)))
         TRY(for_each_identity(
@@ -34,11 +33,11 @@ Result<Notices> notices(const store::Reader& reader, const std::optional<Instant
                     Notice notice{ref_of(one.credential), identity.environment, identity.contact, {}, {}};
                     const bool is_stopped_in_use =
                         one.refused && one.refused->reason != name_of(Reason::EnvironmentDiffers);
-                    if (is_stopped_in_use && (!since || one.refused->last_at > *since)) {
+                    if (is_stopped_in_use && (!told.revoked_in_use || one.refused->last_at > *told.revoked_in_use)) {
                         notice.refused = one.refused;
                         found.revoked_in_use.push_back(notice);
                     } else if (view.own_state != Standing::Revoked && is_live(one.state) && one.credential.expires_at &&
-                               is_news(one.credential, since, now, within)) {
+                               is_news(one.credential, told.expiring_soon, now, within)) {
                         notice.expires_at = one.credential.expires_at;
                         found.expiring_soon.push_back(std::move(notice));
                     }

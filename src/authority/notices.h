@@ -26,9 +26,14 @@ struct Notices {
     std::vector<Notice> revoked_in_use;
 };
 
-// What became so after `since`, or is so if nobody was told before. An end is told of `within` before, and again a
-// week and a day before it if those are later. Errors: Unavailable, Corrupt.
-Result<Notices> notices(const store::Reader& reader, const std::optional<Instant>& since, Instant now, Duration within);
+// Up to when somebody was told of each; nothing: of nothing yet.
+struct Told {
+    std::optional<Instant> expiring_soon, revoked_in_use;
+};
+
+// What became so after `told`. An end is told of `within` before, and again a week and a day before it if those are
+// later. Errors: Unavailable, Corrupt.
+Result<Notices> notices(const store::Reader& reader, const Told& told, Instant now, Duration within);
 
 audit::JsonArray to_json(const std::vector<Notice>& notices);
 

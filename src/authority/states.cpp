@@ -65,11 +65,8 @@ Result<std::vector<Affected>> find_affected(const store::Reader& reader, const W
                 return one(affected(ref_of(identity), identity.condition, identity.revision, actions.standing, now));
             },
             [&](const ByToken& by) -> Result<std::vector<Affected>> {
-                const Credential credential = TRY(find_by_token(by.token.reveal_text()));
-                if (credential.workspace != workspace.name)
-                    return Error(Code::NotFound, "the token's credential is in another workspace",
-                                 "say which with --workspace");
-                return one(affected(credential, actions.credential, now));
+                // `workspace` is the credential's: make_plan() found it by the token.
+                return one(affected(TRY(find_by_token(by.token.reveal_text())), actions.credential, now));
             },
             [&](const EnvironmentName& name) -> Result<std::vector<Affected>> {
                 const Environment environment = TRY(require_environment(reader, workspace.name, name));
@@ -220,6 +217,11 @@ const char* kind_word(const Target& target) {
                       target);
 }
 
+const Secret* token_of(const Target& target) {
+    const auto* by_token = std::get_if<ByToken>(&target);
+    return by_token == nullptr ? nullptr : &by_token->token;
+}
+
 audit::Json target_json(const Target& target) {
     return std::visit(Overloaded{
                           [](const ByNameOrId& by) -> audit::Json {
@@ -289,7 +291,8 @@ Result<Done> Authority::pause(const Target& target, const std::optional<Ending>&
         set_count(plan, target);
         return {};
     };
-    return run({"pause", fmt::format("{}.pause", kind_word(target))}, order, planner);
+    return run({"pause", fmt::format("{}.pause", kind_word(target)), false, Permission::Manage, token_of(target)},
+               order, planner);
 }
 
 Result<Done> Authority::resume(const Target& target, const Order& order) {
@@ -317,7 +320,8 @@ Result<Done> Authority::resume(const Target& target, const Order& order) {
         set_count(plan, target);
         return {};
     };
-    return run({"resume", fmt::format("{}.resume", kind_word(target))}, order, planner);
+    return run({"resume", fmt::format("{}.resume", kind_word(target)), false, Permission::Manage, token_of(target)},
+               order, planner);
 }
 
 Result<Done> Authority::revoke(const Target& target, const Order& order) {
@@ -340,7 +344,8 @@ Result<Done> Authority::revoke(const Target& target, const Order& order) {
         set_count(plan, target);
         return {};
     };
-    return run({"revoke", fmt::format("{}.revoke", kind_word(target))}, order, planner);
+    return run({"revoke", fmt::format("{}.revoke", kind_word(target)), false, Permission::Manage, token_of(target)},
+               order, planner);
 }
 
 }  // namespace marque::authority

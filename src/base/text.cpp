@@ -22,6 +22,13 @@ bool is_plain(char32_t point) {
     return std::ranges::any_of(plain, [&](Range r) { return r.first <= point && point <= r.last; });
 }
 
+// Of ESC [ DIGITS m at the beginning of `text`; 0: there is none.
+std::size_t length_of_color(std::string_view text) {
+    if (!text.starts_with("\x1b[")) return 0;
+    const std::size_t end = text.find_first_not_of("0123456789", 2);
+    return end != std::string_view::npos && end > 2 && text[end] == 'm' ? end + 1 : 0;
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -44,6 +51,27 @@ std::string escaped(std::string_view text) {
         else
             out += fmt::format("\\u{{{:x}}}", static_cast<std::uint32_t>(point));
         text.remove_prefix(length);
+    }
+    return out;
+}
+
+std::string for_terminal(std::string_view text, Colors colors) {
+    const auto passes = [](char32_t point) {
+        return point == '\n' || point == '\t' || point == 0x2192 || is_plain(point);
+    };
+    std::string out;
+    while (!text.empty()) {
+        const auto [point, length] = decode_utf8(text);
+        if (length > 0 && passes(point)) {
+            out += text.substr(0, length);
+        } else if (const std::size_t color = colors == Colors::Kept ? length_of_color(text) : 0; color > 0) {
+            out += text.substr(0, color);
+            text.remove_prefix(color);
+            continue;
+        } else {
+            out += escaped(text.substr(0, std::max<std::size_t>(length, 1)));
+        }
+        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     return out;
 }

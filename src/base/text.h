@@ -14,6 +14,13 @@ namespace marque {
 // stored text can move a cursor, hide a word or fake a line.
 std::string escaped(std::string_view text);
 
+enum class Colors { Kept, Escaped };
+
+// What is written to a terminal at last: `text` as it is where it is plain, and escaped where a part of it was not
+// escaped before. Unlike `escaped` it keeps line ends, tabs, backslashes and arrows, so that escaping again changes
+// nothing; and colours where they are Kept.
+std::string for_terminal(std::string_view text, Colors colors);
+
 // Whether every line of `text` shows as it is: what `escaped` would leave alone but for ends of lines and backslashes.
 bool is_plain_text(std::string_view text);
 

@@ -97,7 +97,7 @@ std::vector<std::string> row_of(Shell& shell, const View& view) {
 void print_list(Shell& shell, const std::vector<View>& views) {
     Table table({"APPROVAL", "STATE", "SIGNATURES", "ACTION", "ABOUT", "REQUESTER", "GOOD UNTIL"});
     for (const View& view : views) table.add(row_of(shell, view));
-    shell.print(table.text(shell.paint()));
+    shell.print(table);
 }
 
 // One line for each request that is new, or has moved on, since the last look.
@@ -120,6 +120,7 @@ Result<int> watch(Shell& shell) {
                                         view.approval.requester.text(), to_calendar(view.approval.not_after)));
         }
         TRY(shell.finish_output());
+        if (!shell.has_reader()) return 0;
         std::this_thread::sleep_for(between_looks);
     }
 }
@@ -169,7 +170,7 @@ Result<int> run_show(Shell& shell, const Options& options) {
                 print_view(shell, view, text);
             TRY(shell.finish_output());
         }
-        if (!options.watches || !is_open(view.state())) return 0;
+        if (!options.watches || !is_open(view.state()) || !shell.has_reader()) return 0;
         before = now;
         std::this_thread::sleep_for(between_looks);
     }
@@ -177,7 +178,11 @@ Result<int> run_show(Shell& shell, const Options& options) {
 
 Result<int> run_export(Shell& shell, const Options& options) {
     const View view = TRY(view_of(shell, TRY(ApprovalId::parse(options.id))));
-    shell.print(TRY(text_of(view.approval)));
+    const std::string text = TRY(text_of(view.approval));
+    if (shell.is_json())
+        shell.print_json({{"id", view.approval.id.text()}, {"request", text}});
+    else
+        shell.print(text);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "cli/identity_view.h"
 #include "cli/log_progress.h"
 #include "crypto/base64.h"
+#include "domain/span_of_time.h"
 
 namespace marque::cli {
 namespace {
@@ -21,7 +22,7 @@ using authority::Authority;
 constexpr std::size_t page = 500;
 
 struct ListOptions {
-    std::string identity, operator_name, action, since;
+    std::string identity, credential, operator_name, action, approval, outcome, since, until;
     std::uint64_t limit = 50;
 };
 struct TailOptions {
@@ -39,81 +40,164 @@ struct ProveOptions {
 };
 struct NoOptions {};
 
-bool is_wanted(const audit::Entry& entry, const ListOptions& options, const std::optional<Instant>& since) {
-    if (since && entry.at < *since) return false;
-    if (!options.operator_name.empty() &&
-        (entry.actor != options.operator_name || entry.body.at("actor").at("kind") != "operator"))
+// The conditions of `audit list`, understood: names are those of things that there are.
+struct Wanted {
+    std::optional<Instant> since, until;
+    std::optional<domain::IdentityRef> identity;  // of the credential, too
+    std::optional<domain::CredentialId> credential;
+    std::string operator_name, action, approval, outcome;
+
+    bool matches(const audit::Entry& entry) const;
+};
+
+bool Wanted::matches(const audit::Entry& entry) const {
+    if ((since && entry.at < *since) || (until && entry.at > *until)) return false;
+    if (!operator_name.empty() && (entry.actor != operator_name || entry.body.at("actor").at("kind") != "operator"))
         return false;
     // A whole action, or the kind before its dot.
-    return options.action.empty() || entry.action == options.action || entry.action.starts_with(options.action + ".");
+    if (!action.empty() && entry.action != action && !entry.action.starts_with(action + ".")) return false;
+    if (!outcome.empty() && entry.outcome != outcome) return false;
+    if (credential) {
+        const auto* subject = std::get_if<domain::CredentialRef>(&entry.subject);
+        if (subject == nullptr || subject->id != *credential) return false;
+    }
+    if (approval.empty()) return true;
+    const auto* subject = std::get_if<domain::ApprovalRef>(&entry.subject);
+    const auto* redeemed = entry.body.if_contains("approval");
+    return (subject != nullptr && subject->id.text() == approval) ||
+           (redeemed != nullptr && redeemed->is_string() && std::string_view(redeemed->get_string()) == approval);
 }
 
-// How far back `--since` reaches: a date, an instant, or a duration counted back from now.
-Result<std::optional<Instant>> since_of(const std::string& text, Instant now) {
-    if (text.empty()) return std::nullopt;
-    if (const auto duration = domain::parse_duration(text)) return now - *duration;
-    const auto at_midnight = parse_rfc3339(text.size() == 10 ? text + "T00:00:00.000000Z" : text);
-    if (at_midnight) return *at_midnight;
-    return Error(Code::InvalidRequest, quote(text) + " is neither a date nor a duration", "write 2026-11-01 or 7d");
+Result<void> require_action(const std::string& action) {
+    if (action.empty()) return {};
+    std::vector<std::string> known;
+    for (const std::string_view name : audit::known_actions) {
+        known.emplace_back(name);
+        known.emplace_back(name.substr(0, name.find('.')));
+    }
+    if (std::ranges::find(known, action) != known.end()) return {};
+    return Error(Code::InvalidRequest, quote(action) + " is no action, and no kind of actions",
+                 authority::did_you_mean(action, known, "write identity.revoke, or identity for all of that kind"));
+}
+
+// Who may not list operators is not told which there are.
+Result<void> require_operator(const store::Reader& reader, const domain::Operator& viewer, const std::string& name) {
+    if (name.empty() || !authority::holds(viewer, std::nullopt, domain::Permission::View)) return {};
+    std::vector<std::string> names;
+    for (const domain::Operator& one : TRY(reader.operators())) names.push_back(one.name.text());
+    if (std::ranges::find(names, name) != names.end()) return {};
+    return Error(Code::NotFound, "there is no operator " + quote(name),
+                 authority::did_you_mean(name, names, "see marque operator list"));
+}
+
+Result<Wanted> wanted_of(const ListOptions& options, Instant now) {
+    Wanted wanted;
+    if (!options.since.empty()) wanted.since = TRY(domain::parse_moment(options.since, now, domain::DayEdge::Begin));
+    if (!options.until.empty()) wanted.until = TRY(domain::parse_moment(options.until, now, domain::DayEdge::End));
+    if (wanted.since && wanted.until && *wanted.since > *wanted.until)
+        return Error(Code::InvalidRequest, "--since is later than --until", "nothing is between them: exchange them");
+    TRY(require_action(options.action));
+    wanted.operator_name = options.operator_name;
+    wanted.action = options.action;
+    wanted.outcome = options.outcome;
+    if (!options.approval.empty()) wanted.approval = TRY(domain::ApprovalId::parse(options.approval)).text();
+    if (!options.credential.empty()) wanted.credential = TRY(domain::CredentialId::parse(options.credential));
+    return wanted;
 }
 
 void print_entry(Shell& shell, const audit::Entry& entry, Instant now) {
     if (shell.is_json())
-        shell.print(audit::canonical(entry.body) + "\n");
+        shell.print_exact(audit::canonical(entry.body) + "\n");
     else
         shell.print(entry_line(entry, now, shell.paint()) + "\n");
 }
 
-// Newest first, until `limit` are found or the log is through.
-Result<std::vector<audit::Entry>> select(const Authority::Overview& overview, const ListOptions& options,
-                                         const std::optional<domain::IdentityRef>& identity) {
-    const auto since = TRY(since_of(options.since, overview.now));
-    std::vector<audit::Entry> wanted;
-    if (identity) {
-        for (audit::Entry& entry : TRY(decode_all(TRY(overview.reader.entries_of(*identity, options.limit * 20)))))
-            if (is_wanted(entry, options, since) && wanted.size() < options.limit) wanted.push_back(std::move(entry));
-        return wanted;
+// One more than `limit`, if there are more: newest first.
+Result<std::vector<audit::Entry>> select(const store::Reader& reader, const Wanted& wanted, std::size_t limit) {
+    std::vector<audit::Entry> found;
+    const auto add = [&](audit::Entry& entry) {
+        if (found.size() <= limit && wanted.matches(entry)) found.push_back(std::move(entry));
+    };
+    if (wanted.identity) {
+        for (std::size_t most = page;; most *= 4) {
+            auto entries = TRY(decode_all(TRY(reader.entries_of(*wanted.identity, most))));
+            found.clear();
+            const bool are_all = entries.size() < most;
+            for (audit::Entry& entry : entries) add(entry);
+            if (are_all || found.size() > limit) return found;
+        }
     }
-    std::uint64_t end = TRY(overview.reader.head()).frontier.size();
-    while (end > 0 && wanted.size() < options.limit) {
+    std::uint64_t end = TRY(reader.head()).frontier.size();
+    while (end > 0 && found.size() <= limit) {
         const std::uint64_t begin = end > page ? end - page : 0;
-        auto entries = TRY(decode_all(TRY(overview.reader.entries(begin, end - begin))));
-        for (auto entry = entries.rbegin(); entry != entries.rend() && wanted.size() < options.limit; ++entry)
-            if (is_wanted(*entry, options, since)) wanted.push_back(std::move(*entry));
-        if (since && !entries.empty() && entries.front().at < *since) break;
+        auto entries = TRY(decode_all(TRY(reader.entries(begin, end - begin))));
+        const bool is_before = wanted.since && !entries.empty() && entries.front().at < *wanted.since;
+        for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) add(*entry);
+        if (is_before) break;
         end = begin;
     }
-    return wanted;
+    return found;
 }
 
 // An operator of one workspace may see the entries of its identities; the whole log is for
 // those who may see the whole installation.
-Result<int> run_list(Shell& shell, const ListOptions& options) {
+Result<std::vector<audit::Entry>> find_entries(Shell& shell, const ListOptions& options, std::size_t limit) {
     Authority& authority = *TRY(shell.authority());
+    Wanted wanted = TRY(wanted_of(options, shell.now()));
     std::vector<audit::Entry> entries;
-    if (options.identity.empty()) {
+    if (options.identity.empty() && options.credential.empty()) {
         TRY(authority.look_over([&](const Authority::Overview& overview) -> Result<void> {
-            entries = TRY(select(overview, options, std::nullopt));
+            TRY(require_operator(overview.reader, overview.viewer, options.operator_name));
+            if (!options.approval.empty())
+                TRY(authority::find_approval(overview.reader, overview.viewer,
+                                             TRY(domain::ApprovalId::parse(options.approval))));
+            entries = TRY(select(overview.reader, wanted, limit));
             return {};
         }));
-    } else {
-        const auto name = TRY(domain::IdentityName::parse(options.identity));
-        TRY(authority.look(TRY(shell.workspace()), [&](const Authority::Sight& sight) -> Result<void> {
-            TRY(authority::require_identity(sight.reader, sight.workspace.name, name));
-            entries = TRY(select({sight.reader, sight.viewer, sight.now}, options,
-                                 domain::IdentityRef{sight.workspace.name, name}));
-            return {};
-        }));
+        return entries;
     }
+    TRY(authority.look(TRY(shell.workspace()), [&](const Authority::Sight& sight) -> Result<void> {
+        const domain::WorkspaceName& workspace = sight.workspace.name;
+        TRY(require_operator(sight.reader, sight.viewer, options.operator_name));
+        if (!options.approval.empty())
+            TRY(authority::find_approval(sight.reader, sight.viewer, TRY(domain::ApprovalId::parse(options.approval))));
+        if (wanted.credential) {
+            const auto found = TRY(authority::resolve(sight.reader, workspace, options.credential));
+            wanted.identity = domain::IdentityRef{workspace, std::get<domain::Credential>(found).identity};
+        }
+        if (!options.identity.empty()) {
+            const auto name = TRY(domain::IdentityName::parse(options.identity));
+            TRY(authority::require_identity(sight.reader, workspace, name));
+            if (wanted.identity && wanted.identity->name != name)
+                return Error(Code::InvalidRequest,
+                             fmt::format("credential {} is not one of {}", options.credential, name.text()),
+                             "leave out --identity");
+            wanted.identity = domain::IdentityRef{workspace, name};
+        }
+        entries = TRY(select(sight.reader, wanted, limit));
+        return {};
+    }));
+    return entries;
+}
+
+Result<int> run_list(Shell& shell, const ListOptions& options) {
+    auto entries = TRY(find_entries(shell, options, options.limit));
+    const bool is_truncated = entries.size() > options.limit;
+    if (is_truncated) entries.pop_back();
     std::ranges::reverse(entries);
     if (shell.is_json()) {
         audit::JsonArray list;
         for (const audit::Entry& entry : entries) list.emplace_back(entry.body);
-        shell.print_json({{"entries", std::move(list)}});
+        audit::JsonObject object{{"entries", std::move(list)}};
+        if (is_truncated) object["truncated"] = true;
+        shell.print_json(std::move(object));
         return 0;
     }
+    if (!entries.empty()) shell.print(shell.paint().dim(entry_heading()) + "\n");
     for (const audit::Entry& entry : entries) print_entry(shell, entry, shell.now());
     if (entries.empty()) shell.say("no entry meets these conditions");
+    if (is_truncated)
+        shell.say(fmt::format("the newest {} are shown, and there are more: --limit N shows N", entries.size()));
     return 0;
 }
 
@@ -131,6 +215,7 @@ Result<int> run_tail(Shell& shell, const TailOptions& options) {
             return {};
         }));
         TRY(shell.finish_output());
+        if (!shell.has_reader()) return 0;
         if (options.follows) std::this_thread::sleep_for(std::chrono::milliseconds(500));
     } while (options.follows);
     return 0;
@@ -146,7 +231,7 @@ Result<int> run_show(Shell& shell, const ShowOptions& options) {
         const audit::Entry entry = TRY(decode_all(entries)).front();
         // As it is hashed: byte for byte, which is also JSON.
         if (shell.is_json()) {
-            shell.print(entries.front().bytes + "\n");
+            shell.print_exact(entries.front().bytes + "\n");
             return {};
         }
         shell.print(fmt::format("{}  {}\n", shell.paint().bold(fmt::format("entry {}", entry.seq)),
@@ -264,9 +349,9 @@ Result<int> run_export(Shell& shell, const NoOptions&) {
         for (std::uint64_t after = 0;;) {
             const auto entries = TRY(overview.reader.entries(after, page));
             TRY(decode_all(entries));  // what is no entry might be more than one line, or none of JSON
-            for (const store::StoredEntry& entry : entries) shell.print(entry.bytes + "\n");
+            for (const store::StoredEntry& entry : entries) shell.print_exact(entry.bytes + "\n");
             TRY(shell.finish_output());
-            if (entries.size() < page) return {};
+            if (entries.size() < page || !shell.has_reader()) return {};
             after = entries.back().seq;
         }
     }));
@@ -277,11 +362,15 @@ void add_list_command(const Command& audit, Shell& shell, Exit& exit) {
     auto options = std::make_shared<ListOptions>();
     const Command command = audit.add_command("list", "List entries, oldest first");
     command.option("--identity", options->identity, "NAME", "About this identity and its credentials");
+    command.option("--credential", options->credential, "ID", "About this credential");
     command.option("--operator", options->operator_name, "NAME", "By this operator");
     command.option("--action", options->action, "ACTION",
                    "An action, such as identity.revoke, or a kind, such as credential");
-    command.option("--since", options->since, "WHEN", "2026-11-01, or 7d: counted back from now");
-    command.number("--limit", options->limit, 1, 1'000'000, "N", "The newest so many");
+    command.option("--approval", options->approval, "ID", "About this approval, and what it allowed");
+    command.one_of("--outcome", options->outcome, {"done", "refused", "failed"}, "OUTCOME", "done, refused or failed");
+    command.option("--since", options->since, "WHEN", "2026-11-01, an instant, or 7d: counted back from now");
+    command.option("--until", options->until, "WHEN", "The same; of a day, its end");
+    command.number("--limit", options->limit, 1, 1'000'000, "N", "At most so many: the newest");
     on_run(command, shell, exit, options, run_list);
 }
 

@@ -59,6 +59,8 @@ complete -c marque -f -a '(__marque_complete)'
 )";
 
 Result<int> run_completion(Shell& shell, const CLI::App& root, const Options& options) {
+    if (shell.is_json())
+        return Error(Code::InvalidRequest, "completion prints a script, and no JSON", "leave out -o json");
     if (options.shell == "bash") shell.print(bash_script);
     if (options.shell == "zsh") shell.print(zsh_script);
     if (options.shell == "fish") shell.print(fish_script);

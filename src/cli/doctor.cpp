@@ -140,9 +140,10 @@ Result<void> examine_clock(const store::Reader& reader, Instant now, std::uint64
     if (entries.empty()) return {};
     const auto newest = audit::decode(entries.front().bytes);
     if (!newest) return {};  // verify_log has said so
-    examination.add(
-        newest->at <= now + std::chrono::minutes(1), Health::Warning, "the clock is not behind the log",
-        "the clock is behind the log, by which expiry is late: the newest entry is of " + to_calendar(newest->at));
+    examination.add(newest->at <= now + std::chrono::minutes(1), Health::Warning,
+                    "the system clock is not behind the log",
+                    fmt::format("the system clock is behind the log (newest entry: {}); credentials may expire late",
+                                to_calendar(newest->at)));
     return {};
 }
 

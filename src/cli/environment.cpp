@@ -61,7 +61,7 @@ Result<int> run_list(Shell& shell, const Options&) {
                 if (shell.is_json())
                     shell.print_json({{"workspace", sight.workspace.name.text()}, {"environments", std::move(list)}});
                 else
-                    shell.print(table.text(shell.paint()));
+                    shell.print(table);
                 return {};
             }));
     return 0;

@@ -154,7 +154,7 @@ Result<int> run_help(Shell& shell, const CLI::App& root, const Options& options)
         if (next == nullptr) return unknown_command(*command, word);
         command = next;
     }
-    shell.print(help_of(*command));
+    shell.print_page(help_of(*command));
     return 0;
 }
 

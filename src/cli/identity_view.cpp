@@ -75,6 +75,7 @@ audit::JsonObject to_json(const IdentityView& view) {
                              {"labels", std::move(labels)},
                              {"created_at", to_rfc3339(i.created_at)},
                              {"revision", i.revision},
+                             {"live_credentials", authority::count_live(view)},
                              {"credentials", std::move(credentials)}};
     if (view.own_state == Standing::Paused) add_time(object, "paused_until", i.condition.paused_until);
     if (!view.stopped_by.empty()) object["stopped_by"] = view.stopped_by;
@@ -86,15 +87,6 @@ std::optional<LastUse> latest_use(const IdentityView& view) {
     for (const CredentialView& credential : view.credentials)
         if (credential.last_use && (!latest || credential.last_use->at > latest->at)) latest = credential.last_use;
     return latest;
-}
-
-std::optional<Instant> next_expiry(const IdentityView& view) {
-    std::optional<Instant> next;
-    for (const CredentialView& credential : view.credentials) {
-        const auto& expires = credential.credential.expires_at;
-        if (is_live(credential.state) && expires && (!next || *expires < *next)) next = expires;
-    }
-    return next;
 }
 
 std::string use_in_words(const std::optional<LastUse>& use, Instant now) {
@@ -115,6 +107,10 @@ std::string labels_in_words(const Labels& labels) {
     std::string text;
     for (const auto& [key, value] : labels) text += (text.empty() ? "" : ", ") + key + "=" + escaped(value);
     return text;
+}
+
+std::string entry_heading() {
+    return fmt::format("{:>6}  {:<16}  {}", "ENTRY", "WHEN", "WHO  ACTION  ABOUT  OUTCOME, IF NOT DONE  “REASON”");
 }
 
 std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint) {

@@ -11,14 +11,13 @@ audit::JsonObject to_json(const authority::CredentialView& view);
 
 // The latest use of any of its credentials.
 std::optional<domain::LastUse> latest_use(const authority::IdentityView& view);
-// The first end among its live credentials.
-std::optional<Instant> next_expiry(const authority::IdentityView& view);
-
 std::string use_in_words(const std::optional<domain::LastUse>& use, Instant now);
 // "refused 412 times since it was revoked, last from 10.0.0.7, 3 minutes ago"
 std::string refused_in_words(const domain::RefusedUses& refused, Instant now);
 std::string labels_in_words(const domain::Labels& labels);
 
+// The heading over lines of entry_line().
+std::string entry_heading();
 // An entry on one line: when, who, what, outcome, why.
 std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint);
 

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "authority/resolve.h"
-#include "base/overloaded.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
@@ -41,6 +40,8 @@ Result<std::string> state_line(const store::Reader& reader, const authority::Ide
     if (view.own_state != Standing::Active) line += by_whom(TRY(entry_at(reader, identity.revision)), now);
     if (view.own_state == Standing::Paused && identity.condition.paused_until)
         line += ", resumes " + when(identity.condition.paused_until, now);
+    if (authority::lacks_live_credential(view))
+        line += ", with " + paint.warning("no live credential") + ": marque issue makes one";
     if (!view.stopped_by.empty())
         line += fmt::format(", and {} because {} is", paint.state(name_of(view.state)), view.stopped_by);
     return line;
@@ -98,7 +99,8 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
                    when(credential.credential.expires_at, now), use_in_words(credential.last_use, now),
                    has_all ? "all" : credential.credential.scopes.text()});
     }
-    shell.print("\n" + table.text(paint));
+    shell.print("\n");
+    shell.print(table);
     if (view.credentials.size() > most_credentials_shown && !only)
         shell.print(fmt::format("… {} in all; -o json has them\n", view.credentials.size()));
     for (const authority::CredentialView& credential : view.credentials)
@@ -110,23 +112,8 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
     return {};
 }
 
-Result<void> inspect(Shell& shell, const Options& options, const authority::Target& target,
-                     const authority::Authority& authority, const authority::Authority::Sight& sight) {
-    const auto found =
-        TRY(std::visit(Overloaded{
-                           [&](const authority::ByNameOrId& by) {
-                               return authority::resolve(sight.reader, sight.workspace.name, by.text);
-                           },
-                           [&](const authority::ByToken& by) -> Result<authority::Resolved> {
-                               const Credential credential =
-                                   TRY(authority.find_by_token(sight.reader, by.token.reveal_text()));
-                               return TRY(authority::resolve(sight.reader, sight.workspace.name, credential.id.text()));
-                           },
-                           [](const auto&) -> Result<authority::Resolved> {
-                               return Error(Code::InvalidRequest, "cannot be inspected");
-                           },
-                       },
-                       target));
+Result<void> inspect(Shell& shell, const Options& options, const authority::Resolved& found,
+                     const authority::Authority::Sight& sight) {
     std::optional<CredentialId> only;
     if (const auto* credential = std::get_if<Credential>(&found)) only = credential->id;
     const Identity identity =
@@ -148,9 +135,16 @@ Result<void> inspect(Shell& shell, const Options& options, const authority::Targ
 Result<int> run_inspect(Shell& shell, const Options& options) {
     const auto target = TRY(target_of(options.target, options.from_stdin));
     authority::Authority& authority = *TRY(shell.authority());
-    TRY(authority.look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) {
-        return inspect(shell, options, target, authority, sight);
-    }));
+    using Sight = authority::Authority::Sight;
+    if (const auto* by_token = std::get_if<authority::ByToken>(&target))
+        TRY(authority.look_by_token(
+            TRY(shell.workspace()), by_token->token,
+            [&](const Sight& sight, const Credential& found) { return inspect(shell, options, found, sight); }));
+    else
+        TRY(authority.look(TRY(shell.workspace()), [&](const Sight& sight) -> Result<void> {
+            const auto& name = std::get<authority::ByNameOrId>(target).text;
+            return inspect(shell, options, TRY(authority::resolve(sight.reader, sight.workspace.name, name)), sight);
+        }));
     return 0;
 }
 

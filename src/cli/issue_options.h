@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/delivery.h"
 
@@ -42,7 +43,7 @@ inline int report_issued(Shell& shell, const authority::Done& done, const Change
         shell.print_json(
             {{"result", "applied"}, {"revision", done.revision}, {"issued", std::move(issued)}, {"token_path", where}});
     } else {
-        shell.say((done.issued.size() == 1 ? "token written to " : "tokens written to ") + where);
+        shell.say((done.issued.size() == 1 ? "token written to " : "tokens written to ") + quote(where, 200));
     }
     return code;
 }

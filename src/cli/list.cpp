@@ -13,7 +13,8 @@ namespace {
 using namespace domain;
 
 struct Options {
-    std::string state, expiring, unused, environment, kind;
+    std::string state, expiring, unused, environment, kind, sort;
+    std::uint64_t limit = 0;  // 0: all
     std::vector<std::string> labels;
     bool names_only = false;
 };
@@ -29,62 +30,121 @@ Result<authority::Filter> filter_of(const Options& options) {
     return filter;
 }
 
-bool is_live_under(const authority::IdentityView& view, const authority::CredentialView& credential) {
-    return view.state != Standing::Revoked && is_live(credential.state);
+std::string state_cell(const authority::IdentityView& view, const Paint& paint) {
+    if (authority::lacks_live_credential(view)) return paint.state("no live credential");
+    const std::string state = paint.state(name_of(view.state));
+    return view.stopped_by.empty() ? state : state + " (" + view.stopped_by + ")";
 }
 
-std::string credentials_cell(const authority::IdentityView& view) {
-    const auto live = std::ranges::count_if(view.credentials, [&](const auto& c) { return is_live_under(view, c); });
-    return fmt::format("{} of {}", live, view.credentials.size());
+std::string environment_cell(const authority::IdentityView& view) {
+    return view.identity.environment.text() + (view.is_protected ? "*" : "");
+}
+
+std::string end_cell(const authority::IdentityView& view, Instant now) {
+    if (const auto end = authority::ends_at(view)) return in_few_words(*end, now);
+    return authority::count_live(view) > 0 ? "never" : "-";
 }
 
 std::vector<std::string> row_of(const authority::IdentityView& view, Instant now, const Paint& paint) {
-    const auto expiry = next_expiry(view);
-    const bool has_live = std::ranges::any_of(view.credentials, [&](const auto& c) { return is_live_under(view, c); });
-    std::string state = paint.state(name_of(view.state));
-    if (!view.stopped_by.empty()) state += " (" + view.stopped_by + ")";
+    const auto use = latest_use(view);
     return {view.identity.name.text(),
             name_of(view.identity.kind),
-            view.identity.environment.text() + (view.is_protected ? "*" : ""),
-            state,
-            in_words(view.identity.created_at, now),
-            credentials_cell(view),
-            !has_live ? "-"
-            : expiry  ? in_words(*expiry, now)
-                      : "never",
-            use_in_words(latest_use(view), now)};
+            environment_cell(view),
+            state_cell(view, paint),
+            fmt::format("{} of {}", authority::count_live(view), view.credentials.size()),
+            end_cell(view, now),
+            use ? in_few_words(use->at, now) : "never"};
+}
+
+// For --expiring: what whoever is to renew it needs.
+std::vector<std::string> row_of_end(const authority::IdentityView& view, Instant now, const Paint& paint) {
+    const Instant end = *authority::ends_at(view);
+    return {view.identity.name.text(),      environment_cell(view),
+            state_cell(view, paint),        end <= now ? paint.warning(end_cell(view, now)) : end_cell(view, now),
+            to_calendar(end).substr(0, 10), escaped(view.identity.contact)};
+}
+
+// What comes first: the first end, the latest use, the youngest. Who has none of it comes last.
+void sort(std::vector<authority::IdentityView>& views, const std::string& by) {
+    const auto latest_first = [&](const auto& time_of) {
+        std::ranges::stable_sort(views, std::ranges::greater(), time_of);
+    };
+    if (by == "expires")
+        std::ranges::stable_sort(views, {},
+                                 [](const auto& view) { return authority::ends_at(view).value_or(Instant::max()); });
+    else if (by == "used")
+        latest_first([](const auto& view) {
+            const auto use = latest_use(view);
+            return use ? use->at : Instant::min();
+        });
+    else if (by == "created")
+        latest_first([](const auto& view) { return view.identity.created_at; });
+}
+
+Result<std::vector<authority::IdentityView>> select(const authority::Filter& filter,
+                                                    const authority::Authority::Sight& sight) {
+    if (filter.environment)
+        TRY(authority::require_environment(sight.reader, sight.workspace.name, *filter.environment));
+    std::vector<authority::IdentityView> views;
+    TRY(authority::for_each_identity(
+        sight.reader, sight.workspace.name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
+            auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
+            if (filter.matches(view, sight.now)) views.push_back(std::move(view));
+            return true;
+        }));
+    return views;
+}
+
+void print_text(Shell& shell, const Options& options, const std::vector<authority::IdentityView>& views, Instant now) {
+    if (options.names_only) {
+        for (const authority::IdentityView& view : views) shell.print(view.identity.name.text() + "\n");
+        return;
+    }
+    const bool is_about_ends = !options.expiring.empty();
+    Table table(is_about_ends
+                    ? std::vector<std::string>{"NAME", "ENV", "STATE", "EXPIRES", "DATE", "CONTACT"}
+                    : std::vector<std::string>{"NAME", "KIND", "ENV", "STATE", "LIVE", "EXPIRES", "LAST USED"});
+    for (const authority::IdentityView& view : views)
+        table.add(is_about_ends ? row_of_end(view, now, shell.paint()) : row_of(view, now, shell.paint()));
+    shell.print(table);
+}
+
+void print_json(Shell& shell, const Options& options, const std::vector<authority::IdentityView>& views,
+                std::size_t total, const WorkspaceName& workspace) {
+    audit::JsonArray identities;
+    for (const authority::IdentityView& view : views)
+        if (options.names_only)
+            identities.emplace_back(view.identity.name.text());
+        else
+            identities.emplace_back(to_json(view));
+    audit::JsonObject object{{"workspace", workspace.text()}, {"identities", std::move(identities)}};
+    if (total > views.size()) {
+        object["truncated"] = true;
+        object["total"] = total;
+    }
+    shell.print_json(std::move(object));
 }
 
 Result<void> list(Shell& shell, const Options& options, const authority::Filter& filter,
                   const authority::Authority::Sight& sight) {
     if (filter.environment)
         TRY(authority::require_environment(sight.reader, sight.workspace.name, *filter.environment));
-    Table table({"NAME", "KIND", "ENV", "STATE", "CREATED", "LIVE", "EXPIRES", "LAST USED"});
-    audit::JsonArray identities;
-    std::size_t count = 0;
-    TRY(authority::for_each_identity(
-        sight.reader, sight.workspace.name, store::Listing::Complete, [&](const Identity& identity) -> Result<bool> {
-            const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
-            if (!filter.matches(view, sight.now)) return true;
-            ++count;
-            if (options.names_only && !shell.is_json())
-                shell.print(identity.name.text() + "\n");
-            else if (options.names_only)
-                identities.emplace_back(identity.name.text());
-            else if (shell.is_json())
-                identities.emplace_back(to_json(view));
-            else
-                table.add(row_of(view, sight.now, shell.paint()));
-            return true;
-        }));
-    if (options.names_only && !shell.is_json()) return {};
-    if (shell.is_json())
-        shell.print_json({{"workspace", sight.workspace.name.text()}, {"identities", std::move(identities)}});
-    else if (count > 0)
-        shell.print(table.text(shell.paint()));
-    else
+    auto views = TRY(select(filter, sight));
+    sort(views, !options.sort.empty() ? options.sort : options.expiring.empty() ? "name" : "expires");
+    const std::size_t total = views.size();
+    if (options.limit > 0 && total > options.limit)
+        views.erase(views.begin() + static_cast<std::ptrdiff_t>(options.limit), views.end());
+    if (shell.is_json()) {
+        print_json(shell, options, views, total, sight.workspace.name);
+        return {};
+    }
+    if (total > 0)
+        print_text(shell, options, views, sight.now);
+    else if (!options.names_only)
         shell.say(filter.is_empty() ? "nobody yet: marque create NAME --scope … makes the first"
                                     : "nobody meets these conditions");
+    if (total > views.size())
+        shell.say(fmt::format("{} of {} are shown; --limit {} shows all", views.size(), total, total));
     return {};
 }
 
@@ -102,13 +162,17 @@ void add_list(const Command& root, Shell& shell, Exit& exit) {
     auto options = std::make_shared<Options>();
     const Command command = root.add_command("list", "List identities; * marks a protected environment");
     command.option("--state", options->state, "STATE",
-                   "active, paused, revoked, pending, lapsed, retiring, retired or expired");
-    command.option("--expiring", options->expiring, "TIME", "A live credential ends within this time");
+                   "active, paused, revoked, pending, lapsed, retiring, retired, expired or no-live-credential");
+    command.option("--expiring", options->expiring, "TIME",
+                   "It ends within this time, or has ended: its first live credential, or its last; the soonest first");
     command.option("--unused", options->unused, "TIME", "No live credential was used within this time");
     command.repeated("--label", options->labels, "K=V", "Has this label; may be repeated");
     command.option("--env", options->environment, "NAME", "In this environment");
     command.option("--kind", options->kind, "KIND", "agent, service or ci");
     command.flag("--names", options->names_only, "Names alone, one a line");
+    command.one_of("--sort", options->sort, {"name", "expires", "used", "created"}, "ORDER",
+                   "name (the default), expires (the soonest first), used or created (the latest first)");
+    command.number("--limit", options->limit, 1, 1'000'000, "N", "At most so many");
     on_run(command, shell, exit, options, run_list);
 }
 

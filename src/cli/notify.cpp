@@ -15,39 +15,81 @@ struct Options {
     bool is_dry_run = false;
 };
 
-audit::JsonObject document(const char* event, const std::vector<authority::Notice>& notices) {
-    return {{"schema", "marque/1"}, {"event", event}, {"credentials", authority::to_json(notices)}};
+constexpr const char* expiring_soon = "expiring_soon";
+constexpr const char* revoked_in_use = "revoked_in_use";
+
+// One event's news, and whether there is somebody to tell.
+struct News {
+    const char* event;
+    std::vector<authority::Notice> notices;
+    bool has_hook = false;
+
+    audit::JsonObject document() const {
+        return {{"schema", "marque/1"}, {"event", event}, {"credentials", authority::to_json(notices)}};
+    }
+};
+
+std::string hooks_file(Shell& shell) {
+    return quote(shell.store_folder() + "/hooks.toml", 200);
 }
 
-// Whether somebody could be told.
-Result<void> tell(Shell& shell, const Options& options, const char* event,
-                  const std::vector<authority::Notice>& notices) {
-    if (notices.empty()) return {};
-    if (options.is_dry_run) {
-        shell.print(audit::canonical(document(event, notices)) + "\n");
+// Without any hook nobody can be told, and what is not told is not marked as told.
+Result<void> require_a_hook(Shell& shell, const std::vector<News>& all) {
+    for (const News& news : all)
+        if (news.has_hook) return {};
+    return Error(Code::StateRefuses, "no hook is set for expiring_soon or revoked_in_use, so nobody was told",
+                 "set one in " + hooks_file(shell) + " under [hooks]; --dry-run shows what there is to tell");
+}
+
+// Each mark moves only once what is before it is told: what could not be told is told the next time.
+Result<void> tell(Shell& shell, const News& news, Instant now) {
+    const std::string folder = shell.store_folder();
+    if (!news.has_hook) {
+        if (!news.notices.empty())
+            shell.say(fmt::format("{}: credentials: {}; no hook is set for it in {}, so nobody was told", news.event,
+                                  news.notices.size(), hooks_file(shell)));
         return {};
     }
-    const bool is_run =
-        TRY(shell.system().run_hook(shell.store_folder(), event, audit::canonical(document(event, notices))));
-    shell.say(fmt::format("{}: credentials: {}{}", event, notices.size(),
-                          is_run ? "" : "; no hook is set for it in " + escaped(shell.store_folder()) + "/hooks.toml"));
-    return {};
+    if (!news.notices.empty()) {
+        TRY(shell.system().run_hook(folder, news.event, audit::canonical(news.document())));
+        shell.note_change();
+        if (!shell.is_json()) shell.say(fmt::format("{}: credentials: {}", news.event, news.notices.size()));
+    }
+    return shell.system().set_last_notice(folder, news.event, now);
 }
 
 Result<int> run_notify(Shell& shell, const Options& options) {
+    const std::string folder = shell.store_folder();
     const Duration within = TRY(domain::parse_duration(options.within));
-    const auto since = TRY(shell.system().last_notice(shell.store_folder()));
-    authority::Notices notices;
+    System& system = shell.system();
+    authority::Told told;
+    told.expiring_soon = TRY(system.last_notice(folder, expiring_soon));
+    told.revoked_in_use = TRY(system.last_notice(folder, revoked_in_use));
+    std::vector<News> all;
     Instant now;
     TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
         now = overview.now;
-        notices = TRY(authority::notices(overview.reader, since, overview.now, within));
+        auto notices = TRY(authority::notices(overview.reader, told, overview.now, within));
+        all.push_back({expiring_soon, std::move(notices.expiring_soon)});
+        all.push_back({revoked_in_use, std::move(notices.revoked_in_use)});
         return {};
     }));
-    TRY(tell(shell, options, "expiring_soon", notices.expiring_soon));
-    TRY(tell(shell, options, "revoked_in_use", notices.revoked_in_use));
-    // Only now: what could not be told is told the next time.
-    if (!options.is_dry_run) TRY(shell.system().set_last_notice(shell.store_folder(), now));
+    for (News& news : all) news.has_hook = TRY(system.has_hook(folder, news.event));
+    if (!options.is_dry_run) {
+        TRY(require_a_hook(shell, all));
+        for (const News& news : all) TRY(tell(shell, news, now));
+    }
+    if (shell.is_json()) {
+        audit::JsonArray events;
+        for (const News& news : all)
+            events.emplace_back(audit::JsonObject{{"event", news.event},
+                                                  {"credentials", authority::to_json(news.notices)},
+                                                  {"told", news.has_hook && !options.is_dry_run}});
+        shell.print_json({{"events", std::move(events)}});
+    } else if (options.is_dry_run) {
+        for (const News& news : all)
+            if (!news.notices.empty()) shell.print_json(news.document());
+    }
     return 0;
 }
 

@@ -56,7 +56,7 @@ Result<int> run_list(Shell& shell, const Options&) {
         else if (owners.empty())
             shell.say("no owner key is registered: the gate of protected environments stays shut");
         else
-            shell.print(table.text(shell.paint()));
+            shell.print(table);
         if (!shell.is_json() && !owners.empty())
             shell.say(fmt::format(
                 "An approval needs {} of them{}.", policy.quorum,

@@ -255,6 +255,7 @@ void say_awaited(Shell& shell, const Done& done, const ChangeOptions& change) {
 
 int Shell::report(const Done& done, const ChangeOptions& change) {
     const bool is_only_shown = done.progress == Progress::Shown;
+    if (done.progress == Progress::Applied || done.approval) note_change();
     if (is_json() && done.issued.empty()) {
         audit::JsonObject object{{"result", word_for(done.progress)}, {"plan", done.plan.to_json()}};
         if (done.progress == Progress::Applied) object["revision"] = done.revision;

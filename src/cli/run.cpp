@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <new>
+#include <sstream>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -33,6 +34,7 @@ void add_global_options(const Command& root, GlobalOptions& options) {
     root.from_environment("--workspace", "MARQUE_WORKSPACE");
     root.one_of("-o,--output", options.output, {"text", "json"}, "FORM", "Form of the output: text or json");
     root.flag("--no-color", options.no_color, "No colours; so does NO_COLOR");
+    root.flag("--absolute", options.has_absolute_times, "Times as dates (UTC), not as \"3 days ago\"");
     root.app().set_version_flag("--version", std::string("marque ") + version, "Show the version");
 }
 
@@ -117,34 +119,49 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     return Error(Code::InvalidRequest, message, help);
 }
 
+// Whether JSON is asked for, as far as that can be told of words that are not understood as a whole.
+bool wants_json(const std::vector<std::string_view>& words) {
+    for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+        if (words[i] == "-ojson" || words[i] == "--output=json" || words[i] == "-o=json") return true;
+        if ((words[i] == "-o" || words[i] == "--output") && i + 1 < words.size() && words[i + 1] == "json") return true;
+    }
+    return false;
+}
+
 int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const char* const* argv) {
     std::vector<std::string_view> words(argv + 1, argv + argc);
+    const bool is_json = wants_json(words);
     for (const char* variable : {"MARQUE_STORE", "MARQUE_WORKSPACE"})
         if (const char* value = std::getenv(variable)) words.emplace_back(value);
+    const auto refuse = [&](const Error& error) {
+        if (is_json) shell.options.output = "json";
+        shell.set_appearance();
+        shell.say_error(error);
+        return static_cast<int>(Code::InvalidRequest);
+    };
     for (const std::string_view word : words) {
-        if (word.starts_with("--") && word.ends_with("=")) {
-            shell.say_error(Error(Code::InvalidRequest, quote(word) + " has no value"));
-            return static_cast<int>(Code::InvalidRequest);
-        }
-        if (domain::mentions_token(word)) {
-            shell.say_error(Error(Code::InvalidRequest,
-                                  "a token is never given on the command line or in the environment",
-                                  "others on this machine could see it there: treat it as leaked, and end it with "
-                                  "marque revoke --token-stdin"));
-            return static_cast<int>(Code::InvalidRequest);
-        }
+        if (word.starts_with("--") && word.ends_with("="))
+            return refuse(Error(Code::InvalidRequest, quote(word) + " has no value"));
+        if (domain::mentions_token(word))
+            return refuse(Error(Code::InvalidRequest,
+                                "a token is never given on the command line or in the environment",
+                                "others on this machine could see it there: treat it as leaked, and end it with "
+                                "marque revoke --token-stdin"));
     }
-    app.parse_complete_callback([&shell] { shell.set_colors(); });
+    app.parse_complete_callback([&shell] { shell.set_appearance(); });
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {  // --help, --version
-        return app.exit(success);
+        std::ostringstream text;
+        const int code = app.exit(success, text, text);
+        return run_command(shell, [&]() -> Result<int> {
+            shell.print_page(text.str());
+            return code;
+        });
     } catch (const CLI::ParseError& error) {
-        shell.set_colors();
-        if (argc == 1)
-            shell.say(first_steps());
-        else
-            shell.say_error(usage_error(app, error, argc, argv));
+        shell.set_appearance();
+        if (argc > 1) return refuse(usage_error(app, error, argc, argv));
+        shell.say(first_steps());
         return static_cast<int>(Code::InvalidRequest);
     }
     return exit.code;
@@ -153,10 +170,13 @@ int parse_and_run(CLI::App& app, Shell& shell, const Exit& exit, int argc, const
 }  // namespace
 
 void add_change_options(const Command& command, ChangeOptions& change, Reason reason) {
-    command.flag_with_value("--confirm", change.confirm, "[DIGEST|COUNT]",
-                            "Do it; with =DIGEST only if the plan is still that one, with =COUNT only for so many");
+    command.flag_with_value(
+        "--confirm", change.confirm, "[DIGEST|COUNT]",
+        "Apply the plan. --confirm=DIGEST applies it only if it has not changed since it was shown, "
+        "--confirm=COUNT only if it is about so many");
     command.flag("--dry-run", change.is_dry_run, "Show the plan and whether it would be refused; write nothing");
-    command.flag("--no-wait", change.does_not_wait, "Don't wait until every verifier knows of it (PostgreSQL)");
+    command.flag("--no-wait", change.does_not_wait,
+                 "Return at the commit, before every verifier knows of it (PostgreSQL)");
     change.needs_reason = reason == Reason::Required;
     if (reason == Reason::None) return;
     command.option("--reason", change.reason, "TEXT", "Why, for the log",
@@ -168,7 +188,8 @@ void add_approval_option(const Command& command, ChangeOptions& change) {
 }
 
 void add_token_option(const Command& command, bool& from_stdin) {
-    command.flag("--token-stdin", from_stdin, "Find it by its token, read from standard input; not counted as a use");
+    command.flag("--token-stdin", from_stdin,
+                 "Find it, and its workspace, by the token on standard input; this does not count as a use");
 }
 
 Result<authority::Target> target_of(const std::string& text, bool token_from_stdin) {

@@ -24,7 +24,11 @@ Result<int> run_serve(Shell& shell, const Options& options) {
     for (const std::string& address : options.tcp) tcp += (tcp.empty() ? "" : ",") + address;
     set("tcp.listen", tcp);
     if (options.is_check) {
-        shell.print(TRY(shell.system().check_settings(request, shell.store_folder())));
+        const std::string settings = TRY(shell.system().check_settings(request, shell.store_folder()));
+        if (shell.is_json())
+            shell.print_json({{"settings", settings}});
+        else
+            shell.print(settings);
         return 0;
     }
     auto served = shell.system().serve(request, shell.store_folder());

@@ -3,10 +3,15 @@
 // The rules of the command line, kept here and nowhere else:
 //  - data goes to stdout, words to stderr; a token is the only thing `create`, `issue` and
 //    `rotate` ever write to stdout as text
-//  - with -o json, data and plans are one JSON document on stdout with "schema": "marque/1",
-//    and an error is one on stderr
-//  - stored text is escaped before it meets a terminal; colours only on a terminal
+//  - with -o json, data and plans are one JSON document on stdout with "schema": "marque/1"; on
+//    stderr each line is one, with "error" or "note". What goes on (audit tail -f, audit export,
+//    --watch) is a document a line
+//  - text is escaped where it is put into a message; print() and say() escape what that forgot,
+//    and print_json() what is no UTF-8. Colours only on a terminal
 //  - the exit code is the Code of the error, 0 when done, 5 when the plan was only shown
+//  - when the reader of stdout has gone away, the command ends in silence with its own code; when
+//    stdout can't be written for another reason, it fails with 8. A change that was made keeps its
+//    own code in both cases, and says on stderr that its words were lost
 #pragma once
 
 #include <functional>
@@ -26,6 +31,7 @@ struct GlobalOptions {
     std::string output = "text";
     std::string workspace;
     bool no_color = false;
+    bool has_absolute_times = false;
 };
 
 // Options of every command that changes something.
@@ -60,24 +66,36 @@ class Shell {
     const Paint& paint_err() const { return paint_err_; }
     Instant now() { return system_.clock().now(); }
 
-    // To stdout. What can't be written is an error in the end: see `finish_output`.
+    // Writes text for people to stdout. What can't be written is an error in the end: see finish_output().
     void print(std::string_view text);
-    // One document on stdout; adds the schema.
+    // Writes `table` as print() does, cut to the terminal's width if stdout is one.
+    void print(const Table& table);
+    // Writes a page of help; with -o json as {"page": text}.
+    void print_page(const std::string& text);
+    // Writes bytes to stdout as they are: JSON.
+    void print_exact(std::string_view bytes);
+    // Writes one document to stdout; adds the schema.
     void print_json(audit::JsonObject object);
-    // A line to stderr.
+    // Writes a line to stderr; with -o json as {"note": line}.
     void say(std::string_view line);
     // A text to stderr that somebody has to have seen. Errors: Unexpected.
     Result<void> show(std::string_view text);
     void say_error(const Error& error);
-    // Flushes stdout. Errors: Unexpected when not everything could be written.
+    // Flushes stdout. Errors: Unavailable when not everything could be written, unless the reader has gone away.
     Result<void> finish_output();
+    // Returns false once the reader of stdout has gone away: what goes on can stop.
+    bool has_reader() const { return !reader_is_gone_; }
+    // Remembers that the command has changed something, which stays true if its words are lost.
+    void note_change() { has_changed_ = true; }
+    bool has_changed() const { return has_changed_; }
 
     // Called with the part done, 0 to 1: a line on a terminal, once a second has passed.
     std::function<void(double)> progress(const std::string& what);
 
     // After a change: prints the plan or what was done; the exit code.
     int report(const authority::Done& done, const ChangeOptions& change);
-    void set_colors();
+    // Takes colours, JSON and the form of times from the options.
+    void set_appearance();
     // Runs the hook for `event`, if there is one. What goes wrong is said, and changes nothing.
     void tell(const std::string& event, audit::JsonObject object);
 
@@ -85,7 +103,9 @@ class Shell {
     System& system_;
     Paint paint_, paint_err_;
     std::string pending_output_;
-    bool output_failed_ = false;
+    int output_error_ = 0;  // errno of the first write to stdout that failed
+    bool reader_is_gone_ = false;
+    bool has_changed_ = false;
     std::unique_ptr<Secret> root_key_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<authority::Authority> authority_;

@@ -122,8 +122,11 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
         });
     if (!migrated && !is_only_shown(order, migrated.error())) return std::move(migrated).error();
     if (!migrated) return shell.report(done, options.change);
-    shell.say(fmt::format("the store has schema {} now, and had {}", to, status.schema));
-    if (shell.is_json()) shell.print_json({{"result", "applied"}, {"from", status.schema}, {"to", to}});
+    shell.note_change();
+    if (shell.is_json())
+        shell.print_json({{"result", "applied"}, {"from", status.schema}, {"to", to}});
+    else
+        shell.say(fmt::format("the store has schema {} now, and had {}", to, status.schema));
     return 0;
 }
 
@@ -187,10 +190,14 @@ Result<int> run_rotate_key(Shell& shell, const Options& options) {
             return permit_and_confirm(shell, reader, audit::KeyRotated{before, after}, order, done.plan);
         }));
     TRY(shell.system().adopt_next_root_key(folder));
+    shell.note_change();
+    if (shell.is_json()) {
+        shell.print_json({{"result", was_sealed ? "applied" : "already_so"}});
+        return 0;
+    }
     shell.say(was_sealed ? "everything is sealed under the new key, and root.key is that key"
                          : "everything was sealed under the new key already; root.key is that key now");
     shell.say("restart every marque serve; other machines need the new root.key first");
-    if (shell.is_json()) shell.print_json({{"result", was_sealed ? "applied" : "already_so"}});
     return 0;
 }
 
@@ -321,7 +328,7 @@ Result<int> run_backup(Shell& shell, const Options& options) {
     }
     const auto done = TRY(authority.record_backup(path, order));
     const int code = shell.report(done, options.change);
-    if (done.progress == authority::Progress::Applied) say_backed_up(shell, path);
+    if (done.progress == authority::Progress::Applied && !shell.is_json()) say_backed_up(shell, path);
     return code;
 }
 

@@ -50,8 +50,9 @@ class System {
 
     // The folder used without --store and MARQUE_STORE.
     virtual std::string default_store() = 0;
-    virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder,
-                                                             store::SealingKey sealing_key) = 0;
+    // `tell` hears why a change, which stands, could not be remembered (verify/remembering_store.h).
+    virtual Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
+                                                             const std::function<void(const std::string&)>& tell) = 0;
     // Whether a store may be made there. Errors: InvalidRequest, StateRefuses (open to others, or its key is gone).
     virtual Result<void> check_folder(const std::string& folder) = 0;
     // An empty store and its root key; finishes what an interrupted call left. `conninfo`: libpq's connection string;
@@ -85,15 +86,17 @@ class System {
     // the agent. OpenSSH asks for passphrases and touches by itself. Errors: InvalidRequest, NotFound, Unavailable.
     virtual Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                               std::span<const domain::Owner> owners) = 0;
+    // Whether the store in `folder` has a hook for `event`. Errors: those of its file.
+    virtual Result<bool> has_hook(const std::string& folder, const std::string& event) = 0;
     // Runs the hook of the store in `folder` for `event`, with `json` on its standard input; it is stopped after some
     // seconds. False: there is none. Errors: whatever keeps it from being run to its end.
     virtual Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) = 0;
     // What this machine's verifiers knew of the log. Errors: Unavailable, Corrupt.
     virtual Result<std::optional<verify::KnownLog>> known_log(const std::string& folder) = 0;
     virtual Result<void> set_known_log(const std::string& folder, const verify::KnownLog& known) = 0;
-    // Up to when hooks have told of what came to be; none: nobody was told yet. Errors: Unavailable.
-    virtual Result<std::optional<Instant>> last_notice(const std::string& folder) = 0;
-    virtual Result<void> set_last_notice(const std::string& folder, Instant at) = 0;
+    // Up to when the hook for `event` has told of what came to be; none: it told nobody yet. Errors: Unavailable.
+    virtual Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) = 0;
+    virtual Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) = 0;
 };
 
 }  // namespace marque::cli

@@ -65,7 +65,7 @@ Result<int> run_list(Shell& shell, const Options&) {
     else if (list.rows.empty())
         shell.say("no verifier is registered");
     else
-        shell.print(table.text(shell.paint()));
+        shell.print(table);
     return 0;
 }
 

@@ -72,10 +72,10 @@ Result<int> run_verify(Shell& shell, const Options& options) {
     }
     const auto& answer = *asked;
     print_verdict(shell, answer);
-    TRY(shell.finish_output());
     if (!answer.verdict.is_accepted()) return refused;
+    TRY(shell.finish_output());  // a verdict that nobody read is no use
     // The verdict is given; that its use can't be noted does not change it.
-    if (auto noted = authority.record_use(answer.verdict, "command line"); !noted && !shell.is_json())
+    if (auto noted = authority.record_use(answer.verdict, "command line"); !noted)
         shell.say(shell.paint_err().warning("Note: ") + "this use could not be noted: " + noted.error().message);
     return 0;
 }

@@ -59,7 +59,7 @@ Result<int> run_list(Shell& shell, const Options&) {
         if (shell.is_json())
             shell.print_json({{"workspaces", std::move(list)}});
         else
-            shell.print(table.text(shell.paint()));
+            shell.print(table);
         return {};
     }));
     return 0;

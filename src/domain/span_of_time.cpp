@@ -23,12 +23,18 @@ Error not_a_duration(std::string_view text) {
                  "write it like 90d, 2h30m or 45s");
 }
 
-// The last microsecond of the day 2027-01-31.
-std::optional<Instant> end_of_day(std::string_view text) {
+// The first or last microsecond of the day 2027-01-31.
+std::optional<Instant> edge_of_day(std::string_view text, DayEdge edge) {
     if (text.size() != 10) return std::nullopt;
     const auto midnight = parse_rfc3339(std::string(text) + "T00:00:00.000000Z");
     if (!midnight) return std::nullopt;
-    return *midnight + days(1) - Duration(1);
+    return edge == DayEdge::Begin ? *midnight : *midnight + days(1) - Duration(1);
+}
+
+// With or without the fraction of a second.
+Result<Instant> parse_instant(std::string_view text) {
+    const bool is_whole = text.size() == 20 && text.ends_with('Z');
+    return parse_rfc3339(is_whole ? std::string(text.substr(0, 19)) + ".000000Z" : std::string(text));
 }
 
 }  // namespace
@@ -70,10 +76,18 @@ std::string to_text(Duration duration) {
     return text.empty() ? "0s" : text;
 }
 
+Result<Instant> parse_moment(std::string_view text, Instant now, DayEdge edge) {
+    if (const auto day = edge_of_day(text, edge)) return *day;
+    if (const auto instant = parse_instant(text)) return *instant;
+    if (const auto duration = parse_duration(text)) return now - *duration;
+    return Error(Code::InvalidRequest, fmt::format("{} is neither a date nor a duration", quote(text)),
+                 "write it like 2026-11-01, 2026-11-01T12:00:00Z or 7d");
+}
+
 Result<Ending> Ending::parse(std::string_view text) {
     if (text == "never") return never();
-    if (const auto day_end = end_of_day(text)) return at(*day_end);
-    if (const auto instant = parse_rfc3339(text)) return at(*instant);
+    if (const auto day_end = edge_of_day(text, DayEdge::End)) return at(*day_end);
+    if (const auto instant = parse_instant(text)) return at(*instant);
     if (auto duration = parse_duration(text))
         return after(*duration);
     else if (text.find_first_not_of("0123456789wdhms") == std::string_view::npos)

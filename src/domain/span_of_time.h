@@ -2,7 +2,7 @@
 //
 //     90d   2h30m   45s   1w2d        a duration: w d h m s, largest first, each once
 //     2027-01-31                      a date: the end of that day, UTC
-//     2027-01-31T12:00:00.000000Z     an instant
+//     2027-01-31T12:00:00.000000Z     an instant; the fraction may be left out
 //     never
 #pragma once
 
@@ -23,6 +23,13 @@ Result<Duration> parse_duration(std::string_view text);
 
 // "90d", "2h30m": what parse_duration reads back, to the second.
 std::string to_text(Duration duration);
+
+// Of a day that was given without a time.
+enum class DayEdge { Begin, End };
+
+// A moment for looking back: a date (its begin or end, UTC), an instant, or a duration counted back from `now`.
+// Errors: InvalidRequest.
+Result<Instant> parse_moment(std::string_view text, Instant now, DayEdge edge);
 
 // When something ends, as it was asked for: a plan shows and digests this form, which does
 // not change with the clock.

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 
-constexpr std::size_t most_output = 64 * 1024;
+constexpr std::size_t most_output = 64 * 1024, buffer_size = 4096;
 
 class Pipe {
  public:
@@ -79,11 +80,16 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
     return result;
 }
 
-// The child's conversation: its input goes in, its output comes out, until it closes both or the time is up.
+// The child's conversation: its input goes in, its output comes out, until it ends, closes both or the time is up. A
+// child of its own that it leaves behind may hold the pipes open, and is not waited for.
 class Talk {
  public:
-    Talk(const Subprocess& what, Pipe& input, Pipe& output, Pipe& errors)
-        : rest_(what.input), input_(input), output_(output), errors_(errors) {
+    Talk(const Subprocess& what, pid_t child, Pipe& input, Pipe& output, Pipe& errors)
+        : ended_(static_cast<int>(::syscall(SYS_pidfd_open, child, 0))),
+          rest_(what.input),
+          input_(input),
+          output_(output),
+          errors_(errors) {
         ::fcntl(input_.writer(), F_SETFL, O_NONBLOCK);
     }
 
@@ -91,21 +97,27 @@ class Talk {
     bool run(Ended& ended, steady::time_point end) {
         while (output_.reader() >= 0 || errors_.reader() >= 0) {
             if (rest_.empty()) input_.close(1);
-            pollfd waiting[] = {
-                {output_.reader(), POLLIN, 0}, {errors_.reader(), POLLIN, 0}, {input_.writer(), POLLOUT, 0}};
+            pollfd waiting[] = {{output_.reader(), POLLIN, 0},
+                                {errors_.reader(), POLLIN, 0},
+                                {input_.writer(), POLLOUT, 0},
+                                {ended_.fd(), POLLIN, 0}};
             const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - steady::now()).count();
             if (left <= 0) return false;
-            if (::poll(waiting, 3, static_cast<int>(std::min<long>(left, 1000))) < 0) continue;
+            if (::poll(waiting, 4, static_cast<int>(std::min<long>(left, 1000))) < 0) continue;
             if (waiting[0].revents != 0) take(output_, ended.output);
             if (waiting[1].revents != 0) take(errors_, ended.errors);
             if (waiting[2].revents != 0) give();
+            // What it wrote is read, but no more than that: whom it left behind may go on writing.
+            const bool is_read = waiting[0].revents == 0 && waiting[1].revents == 0;
+            if (waiting[3].revents != 0 && (is_read || ++looks_at_the_rest_ > 2 * most_output / buffer_size))
+                return true;
         }
         return true;
     }
 
  private:
     void take(Pipe& from, std::string& into) {
-        char buffer[4096];
+        char buffer[buffer_size];
         const ssize_t got = ::read(from.reader(), buffer, sizeof buffer);
         if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
         if (got <= 0) return from.close(0);
@@ -120,6 +132,8 @@ class Talk {
             rest_.remove_prefix(static_cast<std::size_t>(written));
     }
 
+    std::size_t looks_at_the_rest_ = 0;
+    const File ended_;  // readable when the child has ended
     std::string_view rest_;
     Pipe &input_, &output_, &errors_;
 };
@@ -177,7 +191,7 @@ Result<Ended> run(const Subprocess& what) {
     Ended ended;
     const auto end = steady::now() + what.longest;
     int status = 0;
-    if (!Talk(what, input, output, errors).run(ended, end) || !wait_for(child, status, end)) {
+    if (!Talk(what, child, input, output, errors).run(ended, end) || !wait_for(child, status, end)) {
         ended.is_out_of_time = true;
         ::kill(what.is_interactive ? child : -child, SIGKILL);
         while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

@@ -37,7 +37,8 @@ constexpr KnownFile known_files[] = {{"root.key", Kind::Secret},
                                      {"marque.db-journal", Kind::Database},
                                      {"marque.db.moved", Kind::Database},
                                      {"hooks.toml", Kind::Aside},
-                                     {"notified", Kind::Aside}};
+                                     {"notified.expiring_soon", Kind::Aside},
+                                     {"notified.revoked_in_use", Kind::Aside}};
 
 std::string run_as(uid_t owner) {
     return fmt::format("run marque as that account: sudo -u '#{}' marque …", owner);

@@ -95,8 +95,8 @@ Result<bool> run_hook(const std::string& folder, const std::string& event, const
     return true;
 }
 
-Result<std::optional<Instant>> last_notice(const std::string& folder) {
-    const std::string path = folder + "/notified";
+Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) {
+    const std::string path = folder + "/notified." + event;
     const auto line = TRY(read_line_if_there(path, {512, ReadRules::Origin::Own, 022}));
     if (!line) return std::nullopt;
     const auto at = parse_rfc3339(*line);
@@ -104,8 +104,8 @@ Result<std::optional<Instant>> last_notice(const std::string& folder) {
     return *at;
 }
 
-Result<void> set_last_notice(const std::string& folder, Instant at) {
-    return replace_file(folder + "/notified", bytes_of(to_rfc3339(at) + "\n"), FileOwner::FolderOwner);
+Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) {
+    return replace_file(folder + "/notified." + event, bytes_of(to_rfc3339(at) + "\n"), FileOwner::FolderOwner);
 }
 
 }  // namespace marque

@@ -25,8 +25,8 @@ Result<std::string> hook_for(const std::string& folder, const std::string& event
 // time or ended with anything but 0.
 Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json);
 
-// STORE/notified: up to when `marque notify` has told. Errors: StateRefuses, Unavailable; Corrupt.
-Result<std::optional<Instant>> last_notice(const std::string& folder);
-Result<void> set_last_notice(const std::string& folder, Instant at);
+// STORE/notified.EVENT: up to when `marque notify` has told of `event`. Errors: StateRefuses, Unavailable; Corrupt.
+Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event);
+Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at);
 
 }  // namespace marque

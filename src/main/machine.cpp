@@ -201,12 +201,8 @@ std::string Machine::default_store() {
     return is_ours || (::geteuid() == 0 && is_there(installed_store)) ? installed_store : own;
 }
 
-Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key) {
-    const auto tell = [](const std::string& why) {
-        const std::string note = fmt::format(
-            "Note: what this machine's verifiers know of the log was not brought forward: {}\n", escaped(why));
-        if (::write(STDERR_FILENO, note.data(), note.size()) < 0) return;  // nobody is left to be told
-    };
+Result<std::unique_ptr<store::Store>> Machine::open_store(const std::string& folder, store::SealingKey sealing_key,
+                                                          const std::function<void(const std::string&)>& tell) {
     return installation::open_store(folder, std::move(sealing_key), store::sqlite::default_longest_wait, tell);
 }
 
@@ -322,6 +318,10 @@ Result<std::string> Machine::sign_as_owner(std::string_view text, const std::str
     return sign_with_ssh_key(text, key, owners);
 }
 
+Result<bool> Machine::has_hook(const std::string& folder, const std::string& event) {
+    return !TRY(hook_for(folder, event)).empty();
+}
+
 Result<bool> Machine::run_hook(const std::string& folder, const std::string& event, const std::string& json) {
     return marque::run_hook(folder, event, json);
 }
@@ -334,12 +334,12 @@ Result<void> Machine::set_known_log(const std::string& folder, const verify::Kno
     return installation::KnownLogFile(folder).remember(known);
 }
 
-Result<std::optional<Instant>> Machine::last_notice(const std::string& folder) {
-    return marque::last_notice(folder);
+Result<std::optional<Instant>> Machine::last_notice(const std::string& folder, const std::string& event) {
+    return marque::last_notice(folder, event);
 }
 
-Result<void> Machine::set_last_notice(const std::string& folder, Instant at) {
-    return marque::set_last_notice(folder, at);
+Result<void> Machine::set_last_notice(const std::string& folder, const std::string& event, Instant at) {
+    return marque::set_last_notice(folder, event, at);
 }
 
 void harden_process() {

@@ -19,7 +19,8 @@ class Machine final : public cli::System {
     std::string login_name(std::uint32_t uid) override;
     Result<std::uint32_t> uid_of(const std::string& login_name) override;
     std::string default_store() override;
-    Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key) override;
+    Result<std::unique_ptr<store::Store>> open_store(const std::string& folder, store::SealingKey sealing_key,
+                                                     const std::function<void(const std::string&)>& tell) override;
     Result<void> check_folder(const std::string& folder) override;
     Result<void> create_store(const std::string& folder, const std::string& conninfo) override;
     Result<std::unique_ptr<store::Maintenance>> open_maintenance(const std::string& folder,
@@ -38,11 +39,12 @@ class Machine final : public cli::System {
     const authority::OwnerSignatures& owner_signatures() override { return signatures_; }
     Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                       std::span<const domain::Owner> owners) override;
+    Result<bool> has_hook(const std::string& folder, const std::string& event) override;
     Result<bool> run_hook(const std::string& folder, const std::string& event, const std::string& json) override;
     Result<std::optional<verify::KnownLog>> known_log(const std::string& folder) override;
     Result<void> set_known_log(const std::string& folder, const verify::KnownLog& known) override;
-    Result<std::optional<Instant>> last_notice(const std::string& folder) override;
-    Result<void> set_last_notice(const std::string& folder, Instant at) override;
+    Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) override;
+    Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) override;
 
  private:
     const Clock& clock_;

@@ -22,9 +22,10 @@ some_log() {
 @test "audit list: oldest first, with who, what, to whom and why" {
     some_log
     answers 0 audit list
-    equal "${#lines[@]}" 12
-    [[ "${lines[0]}" =~ ^\ +1\ \ .*\ ops\ \ installation\.create\ \ installation$ ]]
-    has "${lines[9]}" "ops  identity.pause  identity codex  “looks odd”"
+    equal "${#lines[@]}" 13
+    [[ "${lines[0]}" =~ ^\ ENTRY\ \ WHEN\ +WHO\ \ ACTION\ \ ABOUT ]]
+    [[ "${lines[1]}" =~ ^\ +1\ \ .*\ ops\ \ installation\.create\ \ installation$ ]]
+    has "${lines[10]}" "ops  identity.pause  identity codex  “looks odd”"
 }
 
 @test "audit list: --limit keeps the newest" {
@@ -43,13 +44,11 @@ some_log() {
     equal "$(jq -c '[.entries[].target.name]' <<< "$output")" '["codex","pilot"]'
     answers 0 audit list --action credential -o json
     equal "$(jq -c '[.entries[].action] | unique' <<< "$output")" '["credential.activate","credential.issue"]'
-    answers 0 audit list --operator nobody
-    equal "$output" ""
-    has "$stderr" "no entry meets these conditions"
     answers 0 audit list --since 1h -o json
     equal "$(jq '.entries | length' <<< "$output")" 15
     answers 0 audit list --since 2999-01-01
     equal "$output" ""
+    has "$stderr" "no entry meets these conditions"
     answers 0 audit list --identity codex --action identity.pause -o json
     equal "$(jq '.entries | length' <<< "$output")" 1
     answers 2 audit list --since yesterday
@@ -62,10 +61,54 @@ some_log() {
     has "$stderr" "did you mean codex?"
 }
 
-@test "audit list: an action of which there is none is said so, and is no error" {
+@test "audit list: names of what there isn't are errors, with what was meant" {
     some_log
-    answers 0 audit list --action identity.rename
-    equal "$output" ""
+    answers 2 audit list --action identity.rename
+    has "$stderr" "'identity.rename' is no action"
+    answers 2 audit list --action identity.revoked
+    has "$stderr" "did you mean identity.revoke?"
+    answers 7 audit list --operator opps
+    has "$stderr" "did you mean ops?"
+    answers 7 audit list --credential 0123456789ab
+    answers 7 audit list --approval 00000000
+    answers 2 audit list --approval codex
+    answers 2 audit list --outcome undone
+    # Every action that the log can have is one that may be asked for.
+    while IFS= read -r action; do answers 0 audit list --action "$action"; done < <("$MARQUE" audit export | jq -r .action | sort -u)
+    "$MARQUE" inspect codex -o json > /dev/null
+}
+
+@test "audit list: --limit says what it cut" {
+    some_log
+    answers 0 audit list --limit 2
+    has "$stderr" "the newest 2 are shown, and there are more: --limit N shows N"
+    answers 0 audit list --limit 2 -o json
+    equal "$(json .truncated)" true
+    answers 0 audit list --identity codex --limit 2 --action identity
+    has "$stderr" "there are more"
+    answers 0 audit list --limit 12
+    equal "$stderr" ""
+    equal "$("$MARQUE" audit list --limit 12 -o json | jq .truncated)" null
+}
+
+@test "audit list: --since and --until take dates, instants and durations; --outcome, --credential" {
+    needs_clock
+    at 2026-11-01T12:00:00.000000Z
+    init_store
+    at 2026-11-02T12:00:00.000000Z
+    create codex
+    at 2026-11-03T12:00:00.000000Z
+    create kimi
+    seqs() { "$MARQUE" audit list "$@" -o json | jq -r '[.entries[].seq | tostring] | join(" ")'; }
+    equal "$(seqs --since 2026-11-02 --until 2026-11-02)" "6 7 8"
+    equal "$(seqs --since 2026-11-02T12:00:00Z --until 1d)" "6 7 8"
+    equal "$(seqs --since 2026-11-02T12:00:00.000001Z)" "9 10 11"
+    answers 2 audit list --since 2026-11-03 --until 2026-11-02
+    equal "$(seqs --credential "$(credential_of codex)")" "7 8"
+    answers 3 create codex --scope card:view --confirm
+    equal "$(seqs --outcome refused)" "12"
+    answers 0 audit list --outcome refused --absolute
+    has "${lines[1]}" "2026-11-03 12:00:00 UTC"
 }
 
 @test "audit tail: the newest so many" {

@@ -635,8 +635,8 @@ teardown() {
         code=0
         # shellcheck disable=SC2086
         "$MARQUE" $command > /dev/full 2> "$WORK/words" || code=$?
-        equal "$code" 1
-        has "$(cat "$WORK/words")" "standard output could not be written to"
+        equal "$code" 8
+        has "$(cat "$WORK/words")" "standard output could not be written to: No space left on device"
     done
 }
 

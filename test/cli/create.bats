@@ -129,7 +129,7 @@ load helpers
     init_store
     answers 0 create codex --scope card:edit --token-file "$WORK/token" --confirm
     equal "$output" ""
-    has "$stderr" "token written to $WORK/token"
+    has "$stderr" "token written to '$WORK/token'"
     equal "$(stat -c '%a %s' "$WORK/token")" "600 72"
     accepted "$WORK/token"
     equal "$(find "$WORK" -maxdepth 1 -name '.*marque*' | wc -l)" 0
@@ -192,7 +192,7 @@ load helpers
     init_store
     code=0
     "$MARQUE" create codex --scope card:edit --confirm > /dev/full 2> "$WORK/words" || code=$?
-    equal "$code" 1
+    equal "$code" 8
     has "$(cat "$WORK/words")" "cannot write to standard output"
     lacks "$(cat "$WORK/words")" mrq_
     equal "$("$MARQUE" inspect codex -o json | jq -r '.credentials[].state')" revoked
@@ -209,7 +209,7 @@ load helpers
     code=0
     "$MARQUE" create codex --scope card:edit --confirm >&9 2> /dev/null || code=$?
     exec 9>&-
-    equal "$code" 1
+    equal "$code" 8
     equal "$("$MARQUE" inspect codex -o json | jq -r '.credentials[].state')" revoked
 }
 
@@ -225,7 +225,7 @@ pilot env=staging
 ROSTER
     answers 0 create --from "$WORK/roster" --token-dir "$WORK/tokens" --scope board:view --confirm=3
     equal "$output" ""
-    has "$stderr" "tokens written to $WORK/tokens"
+    has "$stderr" "tokens written to '$WORK/tokens'"
     equal "$(find "$WORK/tokens" -type f -printf "%f\n" | sort | paste -sd' ')" "ci-runner codex pilot"
     equal "$(stat -c %a "$WORK"/tokens/* | sort -u)" 600
     for name in codex ci-runner pilot; do accepted "$WORK/tokens/$name"; done

@@ -60,7 +60,7 @@ load helpers
     init_store
     at 2026-11-23T20:00:00.000000Z
     answers 0 doctor
-    has "$output" "warning  the clock is behind the log"
+    has "$output" "warning  the system clock is behind the log (newest entry: 2026-11-23 20:43:00 UTC); credentials may expire late"
 }
 
 @test "doctor --backup: what is none, is another's, or is not the store's past" {

@@ -23,7 +23,7 @@ load helpers
     create codex --expires 7d
     answers 0 inspect codex -o json
     equal "$(json 'keys | join(" ")')" \
-        "contact created_at credentials environment events identity kind labels own_state protected revision schema scopes state workspace"
+        "contact created_at credentials environment events identity kind labels live_credentials own_state protected revision schema scopes state workspace"
     equal "$(json '.credentials[0] | keys | join(" ")')" "created_at credential expires_at own_state revision scopes state"
     accepted "$WORK/codex.token"
     answers 0 inspect codex -o json

@@ -106,7 +106,7 @@ load helpers
     create codex
     code=0
     "$MARQUE" issue codex --confirm > /dev/full 2> /dev/null || code=$?
-    equal "$code" 1
+    equal "$code" 8
     equal "$("$MARQUE" inspect codex -o json | jq -c '[.credentials[].state] | sort')" '["active","revoked"]'
     accepted "$WORK/codex.token"
 }

@@ -18,8 +18,8 @@ three() {
     three
     leaves_store_alone 0 list
     equal "${#lines[@]}" 4
-    [[ "${lines[0]}" =~ ^NAME\ +KIND\ +ENV\ +STATE\ +CREATED\ +LIVE\ +EXPIRES\ +LAST\ USED ]]
-    [[ "${lines[2]}" =~ ^a2\ +service\ +staging\ +active\ +.*\ 1\ of\ 1\ .*never\ used ]]
+    [[ "${lines[0]}" =~ ^NAME\ +KIND\ +ENV\ +STATE\ +LIVE\ +EXPIRES\ +LAST\ USED$ ]]
+    [[ "${lines[2]}" =~ ^a2\ +service\ +staging\ +active\ +1\ of\ 1\ +in\ 90d\ +never$ ]]
 }
 
 @test "list: nobody yet: nothing on stdout, a word on stderr, exit 0" {
@@ -69,7 +69,7 @@ three() {
     equal "$(json 'keys | join(" ")')" "identities schema workspace"
     equal "$(json '.identities | length')" 3
     equal "$(json '.identities[0] | keys | join(" ")')" \
-        "contact created_at credentials environment identity kind labels own_state protected revision scopes state workspace"
+        "contact created_at credentials environment identity kind labels live_credentials own_state protected revision scopes state workspace"
 }
 
 @test "list: conditions that make no sense are 2" {
@@ -95,19 +95,76 @@ three() {
     [ "$status" -eq 2 ] || json . > /dev/null
 }
 
-@test "list: --expiring finds who ends within that time, and not who has ended" {
+@test "list: --expiring finds who ends within that time or has ended, the soonest first, with date and contact" {
     needs_clock
     at 2026-11-01T00:00:00.000000Z
     init_store
-    create short --expires 10d
+    create short --expires 10d --contact bob
     create long --expires 90d
     create ever --expires never
+    create twice --expires 5d
+    equal "$(names --expiring 14d)" "twice short"
+    equal "$(names --expiring 4d)" ""
+    equal "$(names --expiring 100d)" "twice short long"
+    equal "$(names --expiring 100d --sort name)" "long short twice"
+    "$MARQUE" issue twice --expires 60d --confirm > /dev/null 2>&1
+    at 2026-11-12T00:00:00.000000Z
     equal "$(names --expiring 14d)" short
-    equal "$(names --expiring 9d)" ""
-    equal "$(names --expiring 100d)" "long short"
-    at 2026-11-11T00:00:00.000000Z
-    equal "$(names --expiring 14d)" ""
-    equal "$(names --state expired)" short
+    answers 0 list --expiring 49d
+    [[ "${lines[0]}" =~ ^NAME\ +ENV\ +STATE\ +EXPIRES\ +DATE\ +CONTACT$ ]]
+    [[ "${lines[1]}" =~ ^short\ +dev\ +no\ live\ credential\ +1d\ ago\ +2026-11-11\ +bob$ ]]
+    [[ "${lines[2]}" =~ ^twice\ +dev\ +active\ +in\ 49d\ +2026-12-31 ]]
+    equal "$(names --state expired)" "short twice"
+    equal "$(names --state no-live-credential)" short
+    equal "$(names --state active)" "ever long short twice"
+    equal "$("$MARQUE" list --state no-live-credential -o json | jq -c '.identities[0] | [.state, .live_credentials]')" \
+        '["active",0]'
+    has "$("$MARQUE" inspect short)" "active, with no live credential: marque issue makes one"
+}
+
+@test "list: --sort and --limit; what was cut is said, on stderr and in JSON" {
+    needs_clock
+    at 2026-11-01T00:00:00.000000Z
+    init_store
+    create b1 --expires 30d
+    at 2026-11-02T00:00:00.000000Z
+    create a2 --expires 10d
+    create c3 --expires never
+    accepted "$WORK/c3.token"
+    at 2026-11-03T00:00:00.000000Z
+    accepted "$WORK/b1.token"
+    equal "$(names --sort used)" "b1 c3 a2"
+    equal "$(names --sort created)" "a2 c3 b1"
+    equal "$(names --sort expires)" "a2 b1 c3"
+    answers 0 list --limit 2 --names
+    equal "$output" $'a2\nb1'
+    equal "$stderr" "2 of 3 are shown; --limit 3 shows all"
+    answers 0 list --limit 2 -o json
+    equal "$(json '[.truncated, .total, (.identities | length)]')" "[true,3,2]"
+    answers 0 list --limit 3
+    equal "$stderr" ""
+    answers 0 --absolute list
+    [[ "${lines[1]}" =~ 2026-11-12\ 00:00:00\ UTC\ +never$ ]]
+    answers 2 list --sort size
+}
+
+@test "list: fits in 80 columns, and is cut on a terminal alone" {
+    init_store
+    create patchwarden12 --env production --expires 90d || create patchwarden12
+    local long
+    long=$(printf 'n%.0s' {1..63})
+    "$MARQUE" revoke --reason r --confirm "$(credential_of patchwarden12)" 2> /dev/null
+    answers 0 list
+    [ "${#lines[1]}" -le 80 ]
+    has "$output" "no live credential"
+    create "$long"
+    answers 0 list
+    has "$output" "$long"
+    local shown
+    shown=$(TERM=xterm script -qec "stty cols 80; '$MARQUE' list" /dev/null < /dev/null | tr -d '\r')
+    lacks "$shown" "$long"
+    has "$shown" "nnn…  "
+    while IFS= read -r line; do [ "${#line}" -le 80 ]; done <<< "$shown"
 }
 
 @test "list: --unused finds who was not used for so long, and not who is younger than that" {

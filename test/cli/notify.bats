@@ -69,14 +69,49 @@ told() {
     [ ! -e "$WORK/expiring_soon" ]
     answers 0 notify --within 5d
     equal "$(told expiring_soon)" ""
-    [ "$(stat -c %a "$MARQUE_STORE/notified")" = 600 ]
+    [ "$(stat -c %a "$MARQUE_STORE/notified.expiring_soon")" = 600 ]
 }
 
-@test "notify: without a hook it says so; a memory of it that makes no sense is 10" {
+@test "notify: without a hook nobody is told, it says so with 3, and nothing counts as told" {
     init_store
     create soon --expires 10d
+    leaves_store_alone 3 notify
+    has "$stderr" "no hook is set for expiring_soon or revoked_in_use, so nobody was told"
+    has "$stderr" "'$MARQUE_STORE/hooks.toml'"
+    printf '[hooks]\nrevoked_in_use = "/bin/true"\n' > "$MARQUE_STORE/hooks.toml"
     answers 0 notify
-    has "$stderr" "no hook is set for it in $MARQUE_STORE/hooks.toml"
-    echo nonsense > "$MARQUE_STORE/notified"
+    has "$stderr" "expiring_soon: credentials: 1; no hook is set for it"
+    hooks
+    answers 0 notify
+    equal "$(told expiring_soon)" soon
+    echo nonsense > "$MARQUE_STORE/notified.expiring_soon"
     answers 10 notify
+}
+
+@test "notify: a hook that leaves a child behind is told once, and not waited for" {
+    init_store
+    create soon --expires 10d
+    # The child holds the hook's output open until the test ends.
+    printf '#!/bin/sh\necho told >> "%s/told"\n(read -r word < "%s/fifo") &\n' "$WORK" "$WORK" > "$WORK/hook"
+    mkfifo "$WORK/fifo"
+    chmod 755 "$WORK/hook"
+    printf '[hooks]\nexpiring_soon = "%s"\n' "$WORK/hook" > "$MARQUE_STORE/hooks.toml"
+    run timeout 9 "$MARQUE" notify
+    local code=$status
+    answers 0 notify
+    echo end > "$WORK/fifo"
+    equal "$code" 0
+    equal "$(cat "$WORK/told")" told
+}
+
+@test "notify: -o json is one document, of both events" {
+    init_store
+    hooks
+    create soon --expires 10d
+    answers 0 notify --dry-run -o json
+    equal "$(json '[.events[] | [.event, (.credentials | length), .told]]')" \
+        '[["expiring_soon",1,false],["revoked_in_use",0,false]]'
+    answers 0 notify -o json
+    equal "$(json '[.events[].told]')" "[true,true]"
+    equal "$stderr" ""
 }

@@ -82,7 +82,7 @@ load helpers
     create codex
     code=0
     "$MARQUE" rotate codex --compromised --confirm > /dev/full 2> /dev/null || code=$?
-    equal "$code" 1
+    equal "$code" 8
     accepted "$WORK/codex.token"
     equal "$(state_of_credential "$(credential_in "$WORK/codex.token")")" active
     equal "$("$MARQUE" inspect codex -o json | jq -c '[.credentials[].state] | sort')" '["active","revoked"]'

@@ -57,6 +57,31 @@ load helpers
     python3 "$BATS_TEST_DIRNAME/every_command.py" options
 }
 
+@test "usage: -o json, of every command: one document or none, JSON on stderr, the code; and when nobody reads it" {
+    python3 "$BATS_TEST_DIRNAME/every_command.py" json
+}
+
+@test "usage: what goes on ends in silence when its reader has gone; -o json holds for usage errors, too" {
+    init_store
+    create codex
+    for command in "list" "audit export" "audit list" "audit tail" "--help" "help list" "completion man"; do
+        # shellcheck disable=SC2086
+        run --separate-stderr bash -o pipefail -c '"$MARQUE" "$@" | head -c 1 > /dev/null' -- $command
+        equal "$command: $status: $stderr" "$command: 0: "
+    done
+    answers 2 lisst -o json
+    equal "$(jq -r .error.hint <<< "$stderr")" "did you mean list?"
+}
+
+@test "usage: a path in a message is escaped, of success too" {
+    init_store
+    answers 0 create codex --scope card:view --token-file "$WORK/"$'a\e[31mb' --confirm
+    lacks "$stderr" $'\e'
+    has "$stderr" "a\\u{1b}[31mb'"
+    answers 0 create kimi --scope card:view --token-file "$WORK/"$'\xff' --confirm -o json
+    equal "$(json .token_path)" "$WORK/\\xff"
+}
+
 @test "usage: of two values none is taken: --confirm, a setting, a label, a word of a roster" {
     init_store
     create codex --label team=a

@@ -174,7 +174,8 @@ revision_line() {
     serve web-1
     pg_dump -Fc "$CONNINFO" > "$WORK/older"
     answers 0 revoke codex --reason r --confirm
-    pg_restore --clean -d "$CONNINFO" "$WORK/older"
+    # In one step: a verifier that looks while tables are missing forgets its row, and the restored one stays.
+    pg_restore --clean --single-transaction -d "$CONNINFO" "$WORK/older"
     until_true "grep -q 'the log went back' '$WORK/web-1.log'"
     equal "$(status_at web-1 "$WORK/codex.token")" 503
     curl -s --unix-socket "$WORK/web-1.sock" http://m/metrics | grep -q '^marque_log_verifies 0$'

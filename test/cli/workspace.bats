@@ -92,3 +92,42 @@ load helpers
         has "$stderr" "did you mean default?"
     done
 }
+
+@test "workspace: a token alone finds the one that its credential is in, for everything that takes --token-stdin" {
+    init_store
+    "$MARQUE" workspace add other --confirm 2> /dev/null
+    create codex -w other
+    answers 0 inspect --token-stdin -o json < "$WORK/codex.token"
+    equal "$(json .workspace)" other
+    answers 0 pause --token-stdin --reason r --confirm < "$WORK/codex.token"
+    answers 0 resume --token-stdin --confirm < "$WORK/codex.token"
+    answers 0 activate --token-stdin --confirm < "$WORK/codex.token"
+    for command in inspect "revoke --reason r"; do
+        # shellcheck disable=SC2086
+        answers 7 $command --token-stdin -w default < "$WORK/codex.token"
+        has "$stderr" "the token's credential is in workspace other, not in default"
+    done
+    accepted "$WORK/codex.token"
+    answers 0 revoke --token-stdin --reason leaked --confirm < "$WORK/codex.token"
+    refused "$WORK/codex.token"
+}
+
+@test "workspace: a token does not say which one it is to who may not see it; the refusal is in the log" {
+    needs_users
+    init_store
+    "$MARQUE" workspace add secret --confirm 2> /dev/null
+    "$MARQUE" operator add helper --user 12345 -w default --confirm 2> /dev/null
+    create codex -w secret
+    give_store_to 12345
+    for command in inspect "revoke --reason r --confirm"; do
+        # shellcheck disable=SC2086
+        user_gets 12345 4 $command --token-stdin < "$WORK/codex.token"
+        has "$stderr" "in the workspace of the token's credential"
+        lacks "$stderr" secret
+        # shellcheck disable=SC2086
+        user_gets 12345 7 $command --token-stdin -w default < "$WORK/codex.token"
+        lacks "$stderr" secret
+    done
+    equal "$("$MARQUE" audit list --outcome refused -o json | jq -c '[.entries[] | [.action, .target.workspace]]')" \
+        '[["workspace.view","secret"],["credential.revoke","secret"]]'
+}

@@ -133,7 +133,8 @@ Result<audit::Process> Installation::caller() {
     return process;
 }
 
-Result<std::unique_ptr<store::Store>> Installation::open_store(const std::string&, store::SealingKey) {
+Result<std::unique_ptr<store::Store>> Installation::open_store(const std::string&, store::SealingKey,
+                                                               const std::function<void(const std::string&)>&) {
     if (!is_made) return Error(Code::Unavailable, "there is no store");
     static FaultPlan none(StoreFault::None, 0, {});
     return std::make_unique<FailingStore>(store, plan_ == nullptr ? none : *plan_);

@@ -87,7 +87,8 @@ class Installation final : public cli::System {
     std::string login_name(std::uint32_t) override { return "ops"; }
     Result<std::uint32_t> uid_of(const std::string&) override { return 2000; }
     std::string default_store() override { return "here"; }
-    Result<std::unique_ptr<store::Store>> open_store(const std::string&, store::SealingKey) override;
+    Result<std::unique_ptr<store::Store>> open_store(const std::string&, store::SealingKey,
+                                                     const std::function<void(const std::string&)>&) override;
     Result<void> check_folder(const std::string&) override { return {}; }
     Result<void> create_store(const std::string&, const std::string&) override;
     Result<Secret> read_root_key(const std::string&) override;
@@ -95,6 +96,7 @@ class Installation final : public cli::System {
     const authority::OwnerSignatures& owner_signatures() override { return signatures; }
     Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                       std::span<const domain::Owner> owners) override;
+    Result<bool> has_hook(const std::string&, const std::string&) override { return false; }
     Result<bool> run_hook(const std::string&, const std::string&, const std::string&) override { return false; }
 
     // What no command of these tests asks for.
@@ -110,8 +112,8 @@ class Installation final : public cli::System {
     Result<void> serve(const cli::ServeRequest&, const std::string&) override;
     Result<std::optional<verify::KnownLog>> known_log(const std::string&) override { return std::nullopt; }
     Result<void> set_known_log(const std::string&, const verify::KnownLog&) override { return {}; }
-    Result<std::optional<Instant>> last_notice(const std::string&) override { return std::nullopt; }
-    Result<void> set_last_notice(const std::string&, Instant) override { return {}; }
+    Result<std::optional<Instant>> last_notice(const std::string&, const std::string&) override { return std::nullopt; }
+    Result<void> set_last_notice(const std::string&, const std::string&, Instant) override { return {}; }
 
  private:
     Secret root_key_;

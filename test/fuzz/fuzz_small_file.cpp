@@ -30,7 +30,8 @@ const std::string& folder() {
         return name;
     }();
     static const auto remove = [] {
-        for (const char* file : {"root.key", "known_log", "postgresql.conninfo", "hooks.toml", "notified"})
+        for (const char* file :
+             {"root.key", "known_log", "postgresql.conninfo", "hooks.toml", "notified.expiring_soon"})
             ::unlink((folder() + "/" + file).c_str());
         ::rmdir(folder().c_str());
     };
@@ -108,8 +109,8 @@ void check_hooks(std::string_view text) {
 }
 
 void check_notice(std::string_view text) {
-    put("notified", text);
-    const auto at = last_notice(folder());
+    put("notified.expiring_soon", text);
+    const auto at = last_notice(folder(), "expiring_soon");
     if (at)
         CHECK(*at && line_in(text) == to_rfc3339(**at));
     else

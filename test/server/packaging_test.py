@@ -89,7 +89,7 @@ class Units(StoreTest):
         command = unit("marque-notify.service")["Service"]["ExecStart"][0].split()
         self.assertEqual(command[1:], ["notify", "--store", "/var/lib/marque/store"])
         self.marque("notify")
-        self.assertTrue((self.store / "notified").exists())
+        self.assertTrue((self.store / "notified.expiring_soon").exists())
 
     @needs("systemd-sysusers")
     def test_the_account_can_be_made(self):
