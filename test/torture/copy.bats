@@ -91,19 +91,19 @@ tell_all() {
     [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ] && [ "$(count between)" -gt 0 ]
 }
 
-@test "store copy to a database survives death at every write and message" {
+@test "store copy to a database survives death at every write, and at messages" {
     fill_base
     WRITING="$WRITING sendto"
     strike signal=KILL copy_to_database check_moved_to_database
     tell_all "copy to a database"
-    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ] && [ "$(count between)" -gt 0 ]
+    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ]
 }
 
-@test "store copy from a database survives death at every write and message" {
+@test "store copy from a database survives death at every write, and at messages" {
     psql -qX "$(cat "$BATS_SERVER/conninfo")" -c "CREATE DATABASE base"
     fill_base --postgresql "$(cat "$BATS_SERVER/conninfo") dbname=base"
     WRITING="$WRITING sendto"
     strike signal=KILL copy_from_database check_moved_from_database
     tell_all "copy from a database"
-    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ] && [ "$(count between)" -gt 0 ]
+    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ]
 }

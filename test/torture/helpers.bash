@@ -52,6 +52,8 @@ complain() { echo "$POINT: $*" >> "$WORK/complaints"; }
 # each time in a fresh copy of $WORK/base at $D (the store is $D/store), with INJECTION at that
 # call; then CHECK. strace counts each kind of call by itself, so each kind is gone through by
 # itself, N = 1, 2, 3… until OPERATE ends unharmed. As many at a time as there are processors.
+# Messages to a database are many: one of eight is struck, from a random one on, so that every run strikes others.
+# MARQUE_EVERY_MESSAGE=1 strikes all.
 # In OPERATE, "${STRIKE[@]}" stands before the binary. After it: $CODE, its exit code.
 # How many strikes there were: $STRIKES. With ONWARDS=+, every later call of the kind is struck too.
 ONWARDS=
@@ -101,11 +103,13 @@ kinds_of_calls() {
 strike_share() {
     set +eE
     trap - DEBUG ERR
-    local injection=$1 operate=$2 check=$3 kinds=$4 share=$5 shares=$6 kind n
+    local injection=$1 operate=$2 check=$3 kinds=$4 share=$5 shares=$6 kind n stride
     D="$WORK/struck$share"
     start_replay
     for kind in $kinds; do
-        for ((n = share; ; n += shares)); do
+        stride=1
+        [ "$kind" != sendto ] || [ -n "${MARQUE_EVERY_MESSAGE:-}" ] || stride=8
+        for ((n = share + shares * (RANDOM % stride); ; n += shares * stride)); do
             fresh_copy
             STRIKE=(strace -f -qq -o "$D/trace" -e "trace=$kind" -e "inject=$kind:$injection:when=$n$ONWARDS")
             CODE=0
