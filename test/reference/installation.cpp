@@ -141,6 +141,7 @@ Outcome outcome_of(const Result<Done>& done) {
                 outcome.exit = Exit::NotFound;
                 break;
             case Code::Unavailable:
+            case Code::OutcomeUnknown:
                 if (outcome.words.contains(", and its credential ")) outcome.exit = Exit::Undelivered;
                 break;
             default:
