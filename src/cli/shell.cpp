@@ -20,7 +20,7 @@ Shell::Shell(System& system) : system_(system) {}
 
 namespace {
 
-// Strings that are no UTF-8, such as paths, escaped: nobody could read the document otherwise.
+// Escapes strings that are not UTF-8, such as paths: a parser would refuse the document otherwise.
 void make_utf8(audit::Json& json) {
     if (auto* text = json.if_string(); text != nullptr && !is_utf8(*text)) *text = escaped(*text);
     if (auto* array = json.if_array())

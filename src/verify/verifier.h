@@ -113,12 +113,12 @@ class Verifier {
     // Errors: Unavailable, Corrupt and all else that a store says: then nobody is accepted.
     Result<Session> session();
 
-    // Returns how much of the log this knows. Errors: why no verdicts are given, unless it is because of rows that
-    // somebody wrote to, which is to be told.
+    // Returns how much of the log this verifier knows. Errors: why it gives no verdicts. Tampered rows are not an
+    // error here, because a writer has to record them in the log.
     Result<audit::Frontier> known() const;
-    // Checks that what `reader` reads is this installation, and that its log continues `known`. For whoever is about to
-    // write: a change in another store would be undone when the right one is back. `known` is asked for before a
-    // snapshot of a log that may grow meanwhile. Errors: why not.
+    // Checks that `reader` reads this installation, and that its log continues `known`. To be called before a write: a
+    // change in another store would be lost when the right one is back. Call known() before the snapshot begins if
+    // others can append to the log meanwhile. Errors: why not.
     Result<void> recognise(const store::Reader& reader, const audit::Frontier& known) const;
 
     // One turn of what keeps verdicts coming, by one thread, again and again. With leases: renews when it is time, and

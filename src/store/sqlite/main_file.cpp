@@ -63,7 +63,7 @@ Result<void> MainFile::compare(sqlite3* handle, SealingKey& key) {
         return written_over(path_, "it is not in WAL mode, as a backup is not");
     if (bytes.size() == header_bytes) return {};
     // Read while a checkpoint writes, or after one that was killed, the pages can be of different times: SQLite calls
-    // that malformed. Whoever has the database open reads the rest from the write-ahead log, and sees real damage.
+    // that malformed. A connection reads the newer pages from the write-ahead log, and sees real damage.
     const auto head = head_in(bytes, key.get());
     if (!head) return {};
     const std::uint64_t size = head->frontier.size();
