@@ -226,8 +226,8 @@ class Authority {
     };
     Result<void> look(const std::optional<domain::WorkspaceName>& workspace,
                       const std::function<Result<void>(const Sight&)>& view);
-    // Looks at the workspace in which `token`'s credential is; `workspace`, if given, has to be that one. Errors: those
-    // of look; InvalidRequest or NotFound when the token is no credential's here.
+    // Looks at the workspace that holds the credential of `token`. If `workspace` is given, it has to be that one.
+    // Errors: those of look; InvalidRequest if `token` is not a token; NotFound if this store does not know it.
     Result<void> look_by_token(const std::optional<domain::WorkspaceName>& workspace, const Secret& token,
                                const std::function<Result<void>(const Sight&, const domain::Credential&)>& view);
     // The same over the whole installation: needs the permission in all workspaces.
@@ -319,8 +319,8 @@ class Authority {
     const Secret& hashing_key() const;
     Result<domain::Workspace> choose_workspace(const store::Reader& reader, const domain::Operator& who,
                                                const std::optional<domain::WorkspaceName>& name) const;
-    // The workspace of the token's credential. Errors: PermissionDenied when `who` does not hold `permission` there;
-    // NotFound when it is not the workspace `given`. Neither names a workspace that `who` may not view.
+    // Returns the workspace of the token's credential. Errors: PermissionDenied if `who` does not hold `permission`
+    // there; NotFound if it is not the workspace `given`. Neither error names a workspace that `who` may not view.
     Result<domain::Workspace> workspace_of_token(const store::Reader& reader, const domain::Operator& who,
                                                  const domain::Credential& credential,
                                                  const std::optional<domain::WorkspaceName>& given,

@@ -56,14 +56,14 @@ struct Filter {
 };
 
 // Its credentials are listed as they are found; to know that none was taken away takes Reader::require_complete().
-// How many of its credentials are live; of a revoked identity none is.
+// Returns how many of the identity's credentials are live. A revoked identity has none.
 std::size_t count_live(const IdentityView& view);
 
-// Whether it is active, and yet nothing works or can come to work.
+// Returns true if the identity is active, but has no credential that works or can still come into force.
 bool lacks_live_credential(const IdentityView& view);
 
-// When it ends, or has ended, if nobody replaces what it has: the first end of its live credentials; if none is live,
-// the last end of those that expired. Nothing: never, or it is revoked.
+// Returns when the identity stops working unless a credential is replaced: the first expiry of its live credentials or,
+// if none is live, the last expiry that has passed. Returns nothing if it never expires, or is revoked.
 std::optional<Instant> ends_at(const IdentityView& view);
 
 // Errors: Unavailable, Corrupt.

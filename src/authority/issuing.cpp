@@ -325,8 +325,9 @@ Error Authority::withdraw(std::span<const IssuedToken> tokens, const std::string
             return events;
         },
         order, plan);
-    // Unavailable: nothing usable came into force, and the command can be repeated.
-    const Code code = is_final(cause) ? cause.code : Code::Unavailable;
+    // Unavailable: nothing usable is left, and the command can be repeated. Where the credential could not be revoked,
+    // a token that was delivered can still be brought into force.
+    const Code code = is_final(cause) ? cause.code : withdrawn ? Code::Unavailable : Code::OutcomeUnknown;
     const std::string& name = tokens.front().credential.identity.text();
     return Error(code,
                  fmt::format("{}, and its credential {}: {}", what, withdrawn ? "is revoked" : "lapses in ten minutes",

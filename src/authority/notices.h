@@ -26,13 +26,13 @@ struct Notices {
     std::vector<Notice> revoked_in_use;
 };
 
-// Up to when somebody was told of each; nothing: of nothing yet.
+// The time up to which the hook for each event was told. Nothing: the hook was never run.
 struct Told {
     std::optional<Instant> expiring_soon, revoked_in_use;
 };
 
-// What became so after `told`. An end is told of `within` before, and again a week and a day before it if those are
-// later. Errors: Unavailable, Corrupt.
+// Returns the notices that are due after `told`. An expiry is due `within` before it comes, and again a week and a day
+// before it, where those are later. Errors: Unavailable, Corrupt.
 Result<Notices> notices(const store::Reader& reader, const Told& told, Instant now, Duration within);
 
 audit::JsonArray to_json(const std::vector<Notice>& notices);

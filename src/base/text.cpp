@@ -22,7 +22,7 @@ bool is_plain(char32_t point) {
     return std::ranges::any_of(plain, [&](Range r) { return r.first <= point && point <= r.last; });
 }
 
-// Of ESC [ DIGITS m at the beginning of `text`; 0: there is none.
+// Returns the length of a colour code, ESC [ DIGITS m, at the beginning of `text`; 0 if it does not begin with one.
 std::size_t length_of_color(std::string_view text) {
     if (!text.starts_with("\x1b[")) return 0;
     const std::size_t end = text.find_first_not_of("0123456789", 2);

@@ -16,9 +16,8 @@ std::string escaped(std::string_view text);
 
 enum class Colors { Kept, Escaped };
 
-// What is written to a terminal at last: `text` as it is where it is plain, and escaped where a part of it was not
-// escaped before. Unlike `escaped` it keeps line ends, tabs, backslashes and arrows, so that escaping again changes
-// nothing; and colours where they are Kept.
+// Escapes in `text` whatever a terminal would obey. Unlike escaped(), it keeps line ends, tabs, backslashes and arrows,
+// so text that is already escaped does not change; colour codes stay if they are Kept.
 std::string for_terminal(std::string_view text, Colors colors);
 
 // Whether every line of `text` shows as it is: what `escaped` would leave alone but for ends of lines and backslashes.

@@ -80,7 +80,7 @@ Result<void> require_action(const std::string& action) {
                  authority::did_you_mean(action, known, "write identity.revoke, or identity for all of that kind"));
 }
 
-// Who may not list operators is not told which there are.
+// Says that an operator does not exist only to a viewer who may list all operators.
 Result<void> require_operator(const store::Reader& reader, const domain::Operator& viewer, const std::string& name) {
     if (name.empty() || !authority::holds(viewer, std::nullopt, domain::Permission::View)) return {};
     std::vector<std::string> names;

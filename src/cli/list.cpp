@@ -56,7 +56,7 @@ std::vector<std::string> row_of(const authority::IdentityView& view, Instant now
             use ? in_few_words(use->at, now) : "never"};
 }
 
-// For --expiring: what whoever is to renew it needs.
+// Returns the row for --expiring, with the contact to ask for a renewal.
 std::vector<std::string> row_of_end(const authority::IdentityView& view, Instant now, const Paint& paint) {
     const Instant end = *authority::ends_at(view);
     return {view.identity.name.text(),      environment_cell(view),
@@ -64,7 +64,7 @@ std::vector<std::string> row_of_end(const authority::IdentityView& view, Instant
             to_calendar(end).substr(0, 10), escaped(view.identity.contact)};
 }
 
-// What comes first: the first end, the latest use, the youngest. Who has none of it comes last.
+// Sorts by the first expiry, the latest use, or the newest. An identity without an expiry or a use comes last.
 void sort(std::vector<authority::IdentityView>& views, const std::string& by) {
     const auto latest_first = [&](const auto& time_of) {
         std::ranges::stable_sort(views, std::ranges::greater(), time_of);

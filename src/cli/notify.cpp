@@ -18,7 +18,7 @@ struct Options {
 constexpr const char* expiring_soon = "expiring_soon";
 constexpr const char* revoked_in_use = "revoked_in_use";
 
-// One event's news, and whether there is somebody to tell.
+// The notices of one event, and whether it has a hook.
 struct News {
     const char* event;
     std::vector<authority::Notice> notices;
@@ -33,7 +33,7 @@ std::string hooks_file(Shell& shell) {
     return quote(shell.store_folder() + "/hooks.toml", 200);
 }
 
-// Without any hook nobody can be told, and what is not told is not marked as told.
+// Refuses to go on if no event has a hook. Otherwise notices would be marked as told although no hook ran.
 Result<void> require_a_hook(Shell& shell, const std::vector<News>& all) {
     for (const News& news : all)
         if (news.has_hook) return {};

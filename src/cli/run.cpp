@@ -119,7 +119,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     return Error(Code::InvalidRequest, message, help);
 }
 
-// Whether JSON is asked for, as far as that can be told of words that are not understood as a whole.
+// Returns true if the words ask for JSON. For usage errors: then the options were not parsed.
 bool wants_json(const std::vector<std::string_view>& words) {
     for (std::size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
         if (words[i] == "-ojson" || words[i] == "--output=json" || words[i] == "-o=json") return true;

@@ -20,7 +20,7 @@ Shell::Shell(System& system) : system_(system) {}
 
 namespace {
 
-// Strings that are no UTF-8, such as paths, escaped: nobody could read the document otherwise.
+// Escapes strings that are not UTF-8, such as paths: a parser would refuse the document otherwise.
 void make_utf8(audit::Json& json) {
     if (auto* text = json.if_string(); text != nullptr && !is_utf8(*text)) *text = escaped(*text);
     if (auto* array = json.if_array())
@@ -201,7 +201,7 @@ void Shell::tell(const std::string& event, audit::JsonObject object) {
 std::function<void(double)> Shell::progress(const std::string& what) {
     using steady = std::chrono::steady_clock;
     const bool is_terminal = ::isatty(STDERR_FILENO) == 1 && !is_json();
-    return [this, what, is_terminal, begin = steady::now(), last = steady::now(), shown = false](double part) mutable {
+    return [what, is_terminal, begin = steady::now(), last = steady::now(), shown = false](double part) mutable {
         const auto now = steady::now();
         const bool is_done = part >= 1.0;
         if (!is_terminal || now - begin < std::chrono::seconds(1)) return;

@@ -4,10 +4,10 @@
 //  - data goes to stdout, words to stderr; a token is the only thing `create`, `issue` and
 //    `rotate` ever write to stdout as text
 //  - with -o json, data and plans are one JSON document on stdout with "schema": "marque/1"; on
-//    stderr each line is one, with "error" or "note". What goes on (audit tail -f, audit export,
-//    --watch) is a document a line
-//  - text is escaped where it is put into a message; print() and say() escape what that forgot,
-//    and print_json() what is no UTF-8. Colours only on a terminal
+//    stderr each line is a JSON document, with "error" or "note". Commands that print without end
+//    (audit tail -f, audit export, --watch) print one document a line
+//  - text is escaped where it is put into a message; print() and say() escape whatever was
+//    forgotten there, and print_json() strings that are not UTF-8. Colours only on a terminal
 //  - the exit code is the Code of the error, 0 when done, 5 when the plan was only shown
 //  - when the reader of stdout has gone away, the command ends in silence with its own code; when
 //    stdout can't be written for another reason, it fails with 8. A change that was made keeps its

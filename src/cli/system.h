@@ -86,7 +86,7 @@ class System {
     // the agent. OpenSSH asks for passphrases and touches by itself. Errors: InvalidRequest, NotFound, Unavailable.
     virtual Result<std::string> sign_as_owner(std::string_view text, const std::string& key,
                                               std::span<const domain::Owner> owners) = 0;
-    // Whether the store in `folder` has a hook for `event`. Errors: those of its file.
+    // Returns true if the store in `folder` has a hook for `event`. Errors: those of reading hooks.toml.
     virtual Result<bool> has_hook(const std::string& folder, const std::string& event) = 0;
     // Runs the hook of the store in `folder` for `event`, with `json` on its standard input; it is stopped after some
     // seconds. False: there is none. Errors: whatever keeps it from being run to its end.
@@ -94,7 +94,7 @@ class System {
     // What this machine's verifiers knew of the log. Errors: Unavailable, Corrupt.
     virtual Result<std::optional<verify::KnownLog>> known_log(const std::string& folder) = 0;
     virtual Result<void> set_known_log(const std::string& folder, const verify::KnownLog& known) = 0;
-    // Up to when the hook for `event` has told of what came to be; none: it told nobody yet. Errors: Unavailable.
+    // Returns the time up to which the hook for `event` was told; nothing if it never ran. Errors: Unavailable.
     virtual Result<std::optional<Instant>> last_notice(const std::string& folder, const std::string& event) = 0;
     virtual Result<void> set_last_notice(const std::string& folder, const std::string& event, Instant at) = 0;
 };

@@ -44,13 +44,13 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-// From then on times are shown as dates: 2027-02-20 20:43:00 UTC. For --absolute.
+// Makes all later calls show times as dates, such as 2027-02-20 20:43:00 UTC. For --absolute.
 void show_absolute_times();
 
 // "3 minutes ago", "in 89 days", "now"; or a date.
 std::string in_words(Instant instant, Instant now);
 
-// For a narrow column: "3m ago", "in 89d", "now"; or a date.
+// Returns a short form for a narrow column: "3m ago", "in 89d", "now"; or a date.
 std::string in_few_words(Instant instant, Instant now);
 
 // "in 89 days (2027-02-20 20:43:00 UTC)", or `none` when there is no instant.

@@ -24,7 +24,7 @@ Result<Duration> parse_duration(std::string_view text);
 // "90d", "2h30m": what parse_duration reads back, to the second.
 std::string to_text(Duration duration);
 
-// Of a day that was given without a time.
+// Which end of a day to take when a date is given without a time.
 enum class DayEdge { Begin, End };
 
 // A moment for looking back: a date (its begin or end, UTC), an instant, or a duration counted back from `now`.

@@ -13,6 +13,7 @@
 #include "base/new_file.h"
 #include "base/small_file.h"
 #include "base/text.h"
+#include "installation/open.h"
 #include "installation/subprocess.h"
 #include "installation/trusted_folder.h"
 
@@ -128,9 +129,12 @@ std::optional<KeySource> key_source_of(const std::string& folder) {
 Result<Secret> read_root_key(const std::string& folder) {
     TRY(installation::require_trusted(folder));
     const auto source = key_source_of(folder);
+    if (!source && !exists(installation::database_in(folder)) && !exists(installation::conninfo_file_in(folder)))
+        return Error(Code::Unavailable, "there is no store in " + quote(folder, 200),
+                     "make one with marque init, or say where it is with --store or MARQUE_STORE");
     if (!source)
         return Error(Code::Unavailable, "there is no root key at " + quote(key_file_in(folder), 200),
-                     "make a store with marque init, or say where it is with --store or MARQUE_STORE");
+                     "put it back from where it is kept: without it no token can be checked");
     switch (source->kind) {
         case KeySource::Kind::File:
             return read_key_file(source->path, others);

@@ -107,7 +107,7 @@ class Talk {
             if (waiting[0].revents != 0) take(output_, ended.output);
             if (waiting[1].revents != 0) take(errors_, ended.errors);
             if (waiting[2].revents != 0) give();
-            // What it wrote is read, but no more than that: whom it left behind may go on writing.
+            // The child has ended. Its output is read, but not that of processes it left running: they may never end.
             const bool is_read = waiting[0].revents == 0 && waiting[1].revents == 0;
             if (waiting[3].revents != 0 && (is_read || ++looks_at_the_rest_ > 2 * most_output / buffer_size))
                 return true;

@@ -20,13 +20,14 @@ class KnownStore final : public store::ForwardingStore {
 
     Result<domain::Revision> change(const store::Decide& decide) override {
         return inner_.change([&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
-            TRY(verifier_.recognise(reader));
+            TRY(verifier_.recognise(reader, TRY(verifier_.known())));  // nobody else writes meanwhile
             return decide(reader);
         });
     }
-    // Telemetry: checked before, not within.
+    // Telemetry: checked before, not within. Others write meanwhile, so what is known is asked for before the snapshot.
     Result<void> record_uses(std::span<const store::Use> uses, std::span<const store::RefusedUse> refused) override {
-        TRY(inner_.read([&](const store::Reader& reader) { return verifier_.recognise(reader); }));
+        const auto known = TRY(verifier_.known());
+        TRY(inner_.read([&](const store::Reader& reader) { return verifier_.recognise(reader, known); }));
         return inner_.record_uses(uses, refused);
     }
 

@@ -113,10 +113,13 @@ class Verifier {
     // Errors: Unavailable, Corrupt and all else that a store says: then nobody is accepted.
     Result<Session> session();
 
-    // Whether what `reader` reads is the installation whose log this knows, or one that continues it, and verdicts are
-    // given at all, or are not because of rows that somebody wrote to, which is to be told. For whoever is about to
-    // write: a change in another store would be undone when the right one is back. Errors: why not.
-    Result<void> recognise(const store::Reader& reader) const;
+    // Returns how much of the log this verifier knows. Errors: why it gives no verdicts. Tampered rows are not an
+    // error here, because a writer has to record them in the log.
+    Result<audit::Frontier> known() const;
+    // Checks that `reader` reads this installation, and that its log continues `known`. To be called before a write: a
+    // change in another store would be lost when the right one is back. Call known() before the snapshot begins if
+    // others can append to the log meanwhile. Errors: why not.
+    Result<void> recognise(const store::Reader& reader, const audit::Frontier& known) const;
 
     // One turn of what keeps verdicts coming, by one thread, again and again. With leases: renews when it is time, and
     // follows the log when there was word of it. Without: looks whether the store's files are well, and tries again

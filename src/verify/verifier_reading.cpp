@@ -41,14 +41,19 @@ Error another_server() {
 
 }  // namespace
 
-Result<void> Verifier::recognise(const store::Reader& reader) const {
+Result<audit::Frontier> Verifier::known() const {
     const std::shared_lock lock = lock_for_reading();
     if (refusal_ && refusal_->tampered.empty()) return *refusal_;
     if (!frontier_) return Error(Code::Unavailable, "the store was not read yet");
+    return *frontier_;
+}
+
+Result<void> Verifier::recognise(const store::Reader& reader, const audit::Frontier& known) const {
+    const std::shared_lock lock = lock_for_reading();
     if (auto same = check_installation(reader); !same && same.error().tampered.empty()) return same;
     const store::StoredHead head = TRY(reader.head());
     TRY(store::check_head(head, sealing_key_));
-    TRY(follow_log(reader, head, *frontier_));
+    TRY(follow_log(reader, head, known));
     return {};
 }
 

@@ -100,13 +100,13 @@ some_log() {
     at 2026-11-03T12:00:00.000000Z
     create kimi
     seqs() { "$MARQUE" audit list "$@" -o json | jq -r '[.entries[].seq | tostring] | join(" ")'; }
-    equal "$(seqs --since 2026-11-02 --until 2026-11-02)" "6 7 8"
-    equal "$(seqs --since 2026-11-02T12:00:00Z --until 1d)" "6 7 8"
-    equal "$(seqs --since 2026-11-02T12:00:00.000001Z)" "9 10 11"
+    equal "$(seqs --since 2026-11-02 --until 2026-11-02)" "7 8 9"
+    equal "$(seqs --since 2026-11-02T12:00:00Z --until 1d)" "7 8 9"
+    equal "$(seqs --since 2026-11-02T12:00:00.000001Z)" "10 11 12"
     answers 2 audit list --since 2026-11-03 --until 2026-11-02
-    equal "$(seqs --credential "$(credential_of codex)")" "7 8"
+    equal "$(seqs --credential "$(credential_of codex)")" "8 9"
     answers 3 create codex --scope card:view --confirm
-    equal "$(seqs --outcome refused)" "12"
+    equal "$(seqs --outcome refused)" "13"
     answers 0 audit list --outcome refused --absolute
     has "${lines[1]}" "2026-11-03 12:00:00 UTC"
 }

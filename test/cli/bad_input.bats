@@ -368,6 +368,9 @@ load helpers
     mv "$MARQUE_STORE/root.key" "$WORK/kept"
     leaves_store_alone 8 list
     has "$stderr" "there is no root key at"
+    lacks "$stderr" "marque init"
+    answers 8 list --store "$WORK/nowhere"
+    has "$stderr" "there is no store in '$WORK/nowhere'"
     run --separate-stderr "$MARQUE" verify < "$WORK/codex.token"
     equal "$status" 8
     mv "$WORK/kept" "$MARQUE_STORE/root.key"

@@ -238,7 +238,7 @@ def check_json():
                     check_row(installation, path, number, *row)
                 except AssertionError as error:
                     wrong.append(str(error))
-        sys.exit("\n".join(wrong))
+        sys.exit("\n".join(wrong) or 0)
 
 
 {"options": check_options, "json": check_json}[sys.argv[1]]()

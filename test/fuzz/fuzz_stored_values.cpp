@@ -275,7 +275,7 @@ Result<void> read_all(store::Store& store) {
             });
     });
     TRY(ops.look_over([&](const auto& overview) -> Result<void> {
-        const auto found = TRY(authority::notices(overview.reader, std::nullopt, the_clock.now(), 24h));
+        const auto found = TRY(authority::notices(overview.reader, {}, the_clock.now(), 24h));
         print(authority::to_json(found.expiring_soon));
         print(authority::to_json(found.revoked_in_use));
         return {};

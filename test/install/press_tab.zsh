@@ -2,8 +2,9 @@
 # of its own, which looks for completions in FOLDER too. Waits for ever if nothing is completed.
 zmodload zsh/zpty
 zpty shell env TERM=dumb zsh -f -i
-# The quotes within `ready` keep the terminal's echo of this line from being taken for its output.
-zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; PS1=; print rea''dy"
+# The prompt says that keys are read one by one. The quotes within it keep the terminal's echo of this line from being
+# taken for it.
+zpty -w shell "fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; PS1=rea''dy"
 zpty -r -m shell said '*ready*'
 zpty -w -n shell "$2"$'\t'
 zpty -r -m shell said "*$2?* "

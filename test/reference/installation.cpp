@@ -140,8 +140,9 @@ Outcome outcome_of(const Result<Done>& done) {
             case Code::NotFound:
                 outcome.exit = Exit::NotFound;
                 break;
-            case Code::Unexpected:
-                outcome.exit = Exit::Undelivered;
+            case Code::Unavailable:
+            case Code::OutcomeUnknown:
+                if (outcome.words.contains(", and its credential ")) outcome.exit = Exit::Undelivered;
                 break;
             default:
                 break;

@@ -106,7 +106,7 @@ const std::pair<const std::string, Model::Operator>* Model::operator_of(std::uin
     return nullptr;
 }
 
-// Who asks, and in which workspace: the one that is said, or the only one that they see.
+// Who asks, and in which workspace: that of the token, the one that is said, or the only one that they see.
 Model::Refusal Model::authorise(const Command& command, bool is_wide, const std::string& permission,
                                 Draft& draft) const {
     const auto* who = operator_of(command.uid);
@@ -114,6 +114,15 @@ Model::Refusal Model::authorise(const Command& command, bool is_wide, const std:
     draft.who = who->first;
     if (is_wide) return holds(who->second, "", permission) ? Refusal() : Exit::PermissionDenied;
     draft.workspace = command.workspace;
+    if (command.kind == Command::Kind::Activate || command.target == Command::Target::Token) {
+        if (!command.workspace.empty() && !holds(who->second, command.workspace, permission))
+            return Exit::PermissionDenied;
+        const auto found = credentials.find(command.name);
+        if (found == credentials.end()) return Exit::NotFound;
+        draft.workspace = found->second.workspace;
+        if (!command.workspace.empty() && command.workspace != draft.workspace) return Exit::NotFound;
+        return holds(who->second, draft.workspace, permission) ? Refusal() : Exit::PermissionDenied;
+    }
     if (!command.workspace.empty()) {
         if (!holds(who->second, command.workspace, permission)) return Exit::PermissionDenied;
         return workspaces.contains(command.workspace) ? Refusal() : Exit::NotFound;

@@ -67,7 +67,7 @@ class RevocationTest(harness.StoreTest):
             operator.join()
         for operator in self.operators:
             if operator.error:
-                raise operator.error
+                raise AssertionError(f"{title}: the server's log: {self.server.log[-5:]}") from operator.error
         connection = self.some_connections()[0]
         for at in range(0, len(self.changes.tokens), 50):
             ask(connection, self.changes.tokens[at:at + 50], self.choose, self.changes)
@@ -94,7 +94,7 @@ class RevocationTest(harness.StoreTest):
             pass  # on a slow machine, however long that takes
         counts = self.finish("healthy")
         self.assertGreaterEqual(sum(self.changes.counts.values()), 1000)
-        self.assertEqual(counts[UNAVAILABLE], 0, "a healthy server says 503 to nobody")
+        self.assertEqual(counts[UNAVAILABLE], 0, f"a healthy server says 503 to nobody; it said: {self.server.log[:20]}")
 
     def test_stopped_and_continued(self):
         """Asked while it is stopped, about what was taken away while it is stopped."""

@@ -21,8 +21,8 @@ class MainFile {
  public:
     explicit MainFile(std::string path) : path_(std::move(path)) {}
 
-    // Reads the file again, through the open connection `handle`, and compares it with the last look. A checkpoint that
-    // is half written can look wrong, so only two wrong looks in a row are an error. Errors: Corrupt.
+    // Reads the file again, through the open connection `handle`, and compares it with the last look. Only two wrong
+    // looks in a row are an error; what can't be read as a database tells nothing. Errors: Corrupt.
     Result<void> look(sqlite3* handle, SealingKey& key);
     // Returns true if the last look found something wrong, so that another look is due.
     bool is_in_doubt() const { return is_in_doubt_; }
@@ -32,7 +32,6 @@ class MainFile {
 
     std::string path_;
     std::uint64_t size_ = 0;  // of the log in the file, as it was last seen
-    bool was_read_ = false;   // a new store's file is empty before its first checkpoint
     bool is_in_doubt_ = false;
 };
 
