@@ -63,6 +63,7 @@ class SqliteBackend final : public Backend {
         const std::string kept = folder_ / "kept.db";
         EXPECT_TRUE(ensure_private_file(kept));
         sqlite3_limit(database.handle(), SQLITE_LIMIT_ATTACHED, 1);
+        sqlite3_db_config(database.handle(), SQLITE_DBCONFIG_DEFENSIVE, 0, nullptr);  // an attacker's tool is not
         EXPECT_TRUE(database.execute(("ATTACH '" + kept + "' AS kept").c_str()));
         EXPECT_TRUE(database.execute(sql.c_str())) << sql;
         return true;
