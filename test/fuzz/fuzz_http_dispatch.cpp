@@ -232,7 +232,7 @@ void check_written(const Answer& answer) {
         "Retry-After",         "WWW-Authenticate",     "X-Marque-Identity",
         "X-Marque-Workspace",  "X-Marque-Environment", "X-Marque-Scopes",
         "X-Marque-Credential", "X-Marque-Revision"};
-    static const std::set<std::string, std::less<>> methods = {"", "GET", "POST", "GET, POST"};
+    static const std::set<std::string, std::less<>> methods = {"", "GET, HEAD", "POST", "GET, HEAD, POST"};
     CHECK(methods.contains(std::string(response[http::field::allow])));
     for (const auto& field : response) CHECK(names.contains(std::string(field.name_string())));
 }
