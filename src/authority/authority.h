@@ -245,10 +245,6 @@ class Authority {
     // The same for what is not of one workspace, for whoever may see any: `view` has to ask `holds`.
     Result<void> look_around(const std::function<Result<void>(const Overview&)>& view);
 
-    // Finds the credential whose token this is. The hash of the whole token is compared, so an id alone finds nothing.
-    // It does not count as a use. Errors: InvalidRequest when it is not a token; NotFound.
-    Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
-
  private:
     // What a planner may use; the transaction's snapshot.
     struct Context {
@@ -256,6 +252,7 @@ class Authority {
         domain::Operator requester;
         std::optional<domain::Workspace> workspace;
         Instant now;
+        std::optional<domain::Credential> credential = {};  // of Intent::token
     };
     // What a change is, before it is known whether it can be.
     struct Intent {
@@ -319,6 +316,9 @@ class Authority {
     const Secret& hashing_key() const;
     Result<domain::Workspace> choose_workspace(const store::Reader& reader, const domain::Operator& who,
                                                const std::optional<domain::WorkspaceName>& name) const;
+    // Finds the credential whose token this is. The hash of the whole token is compared, so an id alone finds nothing.
+    // It does not count as a use. Errors: InvalidRequest when it is not a token; NotFound.
+    Result<domain::Credential> find_by_token(const store::Reader& reader, std::string_view token) const;
     // Returns the workspace of the token's credential. Errors: PermissionDenied if `who` does not hold `permission`
     // there; NotFound if it is not the workspace `given`. Neither error names a workspace that `who` may not view.
     Result<domain::Workspace> workspace_of_token(const store::Reader& reader, const domain::Operator& who,

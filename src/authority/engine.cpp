@@ -230,9 +230,10 @@ Result<void> Authority::make_plan(const store::Reader& reader, const Intent& int
     plan.requester = context.requester.name.text();
     if (!intent.is_installation_wide) {
         if (intent.token != nullptr) {
-            const Credential credential = TRY(find_by_token(reader, intent.token->reveal_text()));
-            plan.about = ref_of(credential);  // of a refusal, too
-            context.workspace = TRY(workspace_of_token(reader, who, credential, order.workspace, intent.permission));
+            context.credential = TRY(find_by_token(reader, intent.token->reveal_text()));
+            plan.about = ref_of(*context.credential);  // of a refusal, too
+            context.workspace =
+                TRY(workspace_of_token(reader, who, *context.credential, order.workspace, intent.permission));
         } else {
             context.workspace = TRY(choose_workspace(reader, who, order.workspace));
         }

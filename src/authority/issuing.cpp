@@ -375,7 +375,7 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
     const auto parts = parse_token(token.reveal_text());
     if (!parts) return parts.error();
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
-        const Credential credential = TRY(find_by_token(context.reader, token.reveal_text()));
+        const Credential& credential = *context.credential;
         plan.about = ref_of(credential);
         const Standings standings = TRY(verify::standings_of(context.reader, credential));
         plan.events = TRY(activation_events(context, ref_of(credential)));

@@ -54,7 +54,7 @@ std::vector<Affected> one(Affected thing) {
 
 Result<std::vector<Affected>> find_affected(const store::Reader& reader, const Workspace& workspace,
                                             const Target& target, const Actions& actions, Instant now,
-                                            const std::function<Result<Credential>(std::string_view)>& find_by_token) {
+                                            const std::optional<Credential>& of_token) {
     return std::visit(
         Overloaded{
             [&](const ByNameOrId& by) -> Result<std::vector<Affected>> {
@@ -64,9 +64,8 @@ Result<std::vector<Affected>> find_affected(const store::Reader& reader, const W
                 const auto& identity = std::get<Identity>(found);
                 return one(affected(ref_of(identity), identity.condition, identity.revision, actions.standing, now));
             },
-            [&](const ByToken& by) -> Result<std::vector<Affected>> {
-                // `workspace` is the credential's: make_plan() found it by the token.
-                return one(affected(TRY(find_by_token(by.token.reveal_text())), actions.credential, now));
+            [&](const ByToken&) -> Result<std::vector<Affected>> {
+                return one(affected(*of_token, actions.credential, now));
             },
             [&](const EnvironmentName& name) -> Result<std::vector<Affected>> {
                 const Environment environment = TRY(require_environment(reader, workspace.name, name));
@@ -274,10 +273,9 @@ Result<Done> Authority::pause(const Target& target, const std::optional<Ending>&
         plan.request["target"] = target_json(target);
         plan.request["until"] = until ? until->text() : "resumed";
         const auto end = until ? TRY(until->resolve(context.now)) : std::nullopt;
-        const auto by_token = [&](std::string_view token) { return find_by_token(context.reader, token); };
         for (const Affected& thing :
              TRY(find_affected(context.reader, *context.workspace, target,
-                               {CredentialAction::Pause, StandingAction::Pause}, context.now, by_token))) {
+                               {CredentialAction::Pause, StandingAction::Pause}, context.now, context.credential))) {
             plan.about = thing.subject;
             if (thing.rule.ruling == Ruling::Refused) return refused(thing);
             if (thing.is_paused && !TRY(lengthens_pause(thing.paused_until, end))) {
@@ -298,10 +296,9 @@ Result<Done> Authority::pause(const Target& target, const std::optional<Ending>&
 Result<Done> Authority::resume(const Target& target, const Order& order) {
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         plan.request["target"] = target_json(target);
-        const auto by_token = [&](std::string_view token) { return find_by_token(context.reader, token); };
         for (const Affected& thing :
              TRY(find_affected(context.reader, *context.workspace, target,
-                               {CredentialAction::Resume, StandingAction::Resume}, context.now, by_token))) {
+                               {CredentialAction::Resume, StandingAction::Resume}, context.now, context.credential))) {
             plan.about = thing.subject;
             if (thing.rule.ruling == Ruling::Refused) return refused(thing);
             if (thing.rule.ruling == Ruling::AlreadySo) {
@@ -327,10 +324,9 @@ Result<Done> Authority::resume(const Target& target, const Order& order) {
 Result<Done> Authority::revoke(const Target& target, const Order& order) {
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         plan.request["target"] = target_json(target);
-        const auto by_token = [&](std::string_view token) { return find_by_token(context.reader, token); };
         for (const Affected& thing :
              TRY(find_affected(context.reader, *context.workspace, target,
-                               {CredentialAction::Revoke, StandingAction::Revoke}, context.now, by_token))) {
+                               {CredentialAction::Revoke, StandingAction::Revoke}, context.now, context.credential))) {
             plan.about = thing.subject;
             if (thing.rule.ruling == Ruling::Refused) return refused(thing);
             if (thing.rule.ruling == Ruling::AlreadySo) {

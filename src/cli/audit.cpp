@@ -45,7 +45,8 @@ struct Wanted {
     std::optional<Instant> since, until;
     std::optional<domain::IdentityRef> identity;  // of the credential, too
     std::optional<domain::CredentialId> credential;
-    std::string operator_name, action, approval, outcome;
+    std::optional<domain::ApprovalId> approval;
+    std::string operator_name, action, outcome;
 
     bool matches(const audit::Entry& entry) const;
 };
@@ -61,11 +62,12 @@ bool Wanted::matches(const audit::Entry& entry) const {
         const auto* subject = std::get_if<domain::CredentialRef>(&entry.subject);
         if (subject == nullptr || subject->id != *credential) return false;
     }
-    if (approval.empty()) return true;
+    if (!approval) return true;
     const auto* subject = std::get_if<domain::ApprovalRef>(&entry.subject);
     const auto* redeemed = entry.body.if_contains("approval");
-    return (subject != nullptr && subject->id.text() == approval) ||
-           (redeemed != nullptr && redeemed->is_string() && std::string_view(redeemed->get_string()) == approval);
+    return (subject != nullptr && subject->id == *approval) ||
+           (redeemed != nullptr && redeemed->is_string() &&
+            std::string_view(redeemed->get_string()) == approval->text());
 }
 
 Result<void> require_action(const std::string& action) {
@@ -90,6 +92,12 @@ Result<void> require_operator(const store::Reader& reader, const domain::Operato
                  authority::did_you_mean(name, names, "see marque operator list"));
 }
 
+Result<void> require_named(const store::Reader& reader, const domain::Operator& viewer, const Wanted& wanted) {
+    TRY(require_operator(reader, viewer, wanted.operator_name));
+    if (wanted.approval) TRY(authority::find_approval(reader, viewer, *wanted.approval));
+    return {};
+}
+
 Result<Wanted> wanted_of(const ListOptions& options, Instant now) {
     Wanted wanted;
     if (!options.since.empty()) wanted.since = TRY(domain::parse_moment(options.since, now, domain::DayEdge::Begin));
@@ -100,7 +108,7 @@ Result<Wanted> wanted_of(const ListOptions& options, Instant now) {
     wanted.operator_name = options.operator_name;
     wanted.action = options.action;
     wanted.outcome = options.outcome;
-    if (!options.approval.empty()) wanted.approval = TRY(domain::ApprovalId::parse(options.approval)).text();
+    if (!options.approval.empty()) wanted.approval = TRY(domain::ApprovalId::parse(options.approval));
     if (!options.credential.empty()) wanted.credential = TRY(domain::CredentialId::parse(options.credential));
     return wanted;
 }
@@ -147,10 +155,7 @@ Result<std::vector<audit::Entry>> find_entries(Shell& shell, const ListOptions& 
     std::vector<audit::Entry> entries;
     if (options.identity.empty() && options.credential.empty()) {
         TRY(authority.look_over([&](const Authority::Overview& overview) -> Result<void> {
-            TRY(require_operator(overview.reader, overview.viewer, options.operator_name));
-            if (!options.approval.empty())
-                TRY(authority::find_approval(overview.reader, overview.viewer,
-                                             TRY(domain::ApprovalId::parse(options.approval))));
+            TRY(require_named(overview.reader, overview.viewer, wanted));
             entries = TRY(select(overview.reader, wanted, limit));
             return {};
         }));
@@ -158,9 +163,7 @@ Result<std::vector<audit::Entry>> find_entries(Shell& shell, const ListOptions& 
     }
     TRY(authority.look(TRY(shell.workspace()), [&](const Authority::Sight& sight) -> Result<void> {
         const domain::WorkspaceName& workspace = sight.workspace.name;
-        TRY(require_operator(sight.reader, sight.viewer, options.operator_name));
-        if (!options.approval.empty())
-            TRY(authority::find_approval(sight.reader, sight.viewer, TRY(domain::ApprovalId::parse(options.approval))));
+        TRY(require_named(sight.reader, sight.viewer, wanted));
         if (wanted.credential) {
             const auto found = TRY(authority::resolve(sight.reader, workspace, options.credential));
             wanted.identity = domain::IdentityRef{workspace, std::get<domain::Credential>(found).identity};

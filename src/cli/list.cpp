@@ -127,8 +127,6 @@ void print_json(Shell& shell, const Options& options, const std::vector<authorit
 
 Result<void> list(Shell& shell, const Options& options, const authority::Filter& filter,
                   const authority::Authority::Sight& sight) {
-    if (filter.environment)
-        TRY(authority::require_environment(sight.reader, sight.workspace.name, *filter.environment));
     auto views = TRY(select(filter, sight));
     sort(views, !options.sort.empty() ? options.sort : options.expiring.empty() ? "name" : "expires");
     const std::size_t total = views.size();
