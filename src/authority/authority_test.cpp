@@ -82,6 +82,13 @@ TEST_F(Invariant3, AnUndeliveredCredentialIsRevokedAtOnceAndSaysSo) {
     EXPECT_EQ(last_entry().outcome, "failed");
 }
 
+TEST_F(Invariant3, WhereItCanNotBeRevokedTheOutcomeIsUnknown) {
+    delivery.fails = true;
+    delivery.meanwhile = [&](auto) { store.rows.operators.clear(); };
+    EXPECT_EQ(create("codex").error().code, Code::OutcomeUnknown) << "its token may be there, and can be activated";
+    EXPECT_EQ(store.rows.credentials.begin()->second.stored, CredentialStanding::Pending);
+}
+
 TEST_F(Invariant3, WhatWasDeliveredBeforeACrashWorksAfterOneCommand) {
     struct Crash {};
     std::string token;

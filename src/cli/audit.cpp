@@ -196,7 +196,7 @@ Result<int> run_list(Shell& shell, const ListOptions& options) {
         shell.print_json(std::move(object));
         return 0;
     }
-    if (!entries.empty()) shell.print(shell.paint().dim(entry_heading()) + "\n");
+    if (!entries.empty()) shell.print(shell.paint().dim(entry_heading(shell.now())) + "\n");
     for (const audit::Entry& entry : entries) print_entry(shell, entry, shell.now());
     if (entries.empty()) shell.say("no entry meets these conditions");
     if (is_truncated)

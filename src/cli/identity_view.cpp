@@ -109,8 +109,10 @@ std::string labels_in_words(const Labels& labels) {
     return text;
 }
 
-std::string entry_heading() {
-    return fmt::format("{:>6}  {:<16}  {}", "ENTRY", "WHEN", "WHO  ACTION  ABOUT  OUTCOME, IF NOT DONE  “REASON”");
+std::string entry_heading(Instant now) {
+    const std::size_t width = std::max<std::size_t>(16, in_words(now, now).size());  // a date is longer
+    return fmt::format("{:>6}  {:<{}}  {}", "ENTRY", "WHEN", width,
+                       "WHO  ACTION  ABOUT  OUTCOME, IF NOT DONE  “REASON”");
 }
 
 std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint) {

@@ -16,8 +16,8 @@ std::string use_in_words(const std::optional<domain::LastUse>& use, Instant now)
 std::string refused_in_words(const domain::RefusedUses& refused, Instant now);
 std::string labels_in_words(const domain::Labels& labels);
 
-// The heading over lines of entry_line().
-std::string entry_heading();
+// Returns the heading over lines of entry_line().
+std::string entry_heading(Instant now);
 // An entry on one line: when, who, what, outcome, why.
 std::string entry_line(const audit::Entry& entry, Instant now, const Paint& paint);
 

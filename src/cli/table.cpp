@@ -79,7 +79,7 @@ std::string distance_in_words(Instant instant, Instant now, const Amount& amount
     if (is_past && distance < seconds(5)) return "just now";
     for (const Step& step : steps) {
         if (distance < step.length || (step.length == days(365) && distance < 2 * step.length)) continue;
-        // What is past is counted in whole units; what is to come to the nearest: 90d are "in 90 days".
+        // Past time is counted in whole units, and future time is rounded: 90d are "in 90 days".
         const auto count = is_past ? distance / step.length : (distance + step.length / 2) / step.length;
         return is_past ? amount(count, step) + " ago" : "in " + amount(count, step);
     }

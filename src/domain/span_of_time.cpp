@@ -31,7 +31,7 @@ std::optional<Instant> edge_of_day(std::string_view text, DayEdge edge) {
     return edge == DayEdge::Begin ? *midnight : *midnight + days(1) - Duration(1);
 }
 
-// With or without the fraction of a second.
+// Parses an instant with or without a fraction of a second.
 Result<Instant> parse_instant(std::string_view text) {
     const bool is_whole = text.size() == 20 && text.ends_with('Z');
     return parse_rfc3339(is_whole ? std::string(text.substr(0, 19)) + ".000000Z" : std::string(text));

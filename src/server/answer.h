@@ -15,8 +15,8 @@ struct Answer {
     std::string body;
     const char* content_type = nullptr;
     bool close = false;
-    // For the log. The reason of the refusal and, if the caller had the right secret, whose credential it is and what
-    // was demanded.
+    // What the log is told: the reason of the refusal and, if the caller had the right secret, whose credential it is
+    // and what was demanded.
     std::string_view reason;
     audit::JsonObject whose;
 

@@ -374,8 +374,8 @@ class Trial {
         if (outcome_ && !*is_done) fail("what was acknowledged is lost");
         if (outcome_ && grown != *steps_.rbegin())
             fail(fmt::format("acknowledged, and {} entries of {}", grown, *steps_.rbegin()));
-        const bool is_undelivered = !outcome_ && outcome_.error().message.contains(", and its credential ");
-        if (!outcome_ && outcome_.error().code == Code::Unavailable && grown != 0 && !is_undelivered)
+        const bool is_taken_back = !outcome_ && outcome_.error().message.contains(", and its credential is revoked");
+        if (!outcome_ && outcome_.error().code == Code::Unavailable && grown != 0 && !is_taken_back)
             fail(fmt::format("it says that nothing changed, and there are {} entries more", grown));
         if (!steps_.contains(grown)) fail(fmt::format("{} entries more: half of a commit", grown));
     }

@@ -478,8 +478,8 @@ class Trial {
         }
         if (ran_.code == unknown) return;
         if (ran_.code == 0) fail("it says that it is done, and it did something else");
-        const bool is_undelivered = ran_.words.contains(", and its credential ");
-        if (ran_.code == unavailable && has_grown && !is_undelivered)
+        const bool is_taken_back = ran_.words.contains(", and its credential is revoked");
+        if (ran_.code == unavailable && has_grown && !is_taken_back)
             fail("it says that nothing changed, and the log grew");
         if (operation_.name.starts_with("verify")) return;
         if (operation_.is_done(bench_) && !was_done()) fail("it says that it failed, and it is done");

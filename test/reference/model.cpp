@@ -106,7 +106,7 @@ const std::pair<const std::string, Model::Operator>* Model::operator_of(std::uin
     return nullptr;
 }
 
-// Who asks, and in which workspace: that of the token, the one that is said, or the only one that they see.
+// Finds the operator who asks, and the workspace: that of the token, the given one, or the only one that they see.
 Model::Refusal Model::authorise(const Command& command, bool is_wide, const std::string& permission,
                                 Draft& draft) const {
     const auto* who = operator_of(command.uid);

@@ -1,5 +1,5 @@
 # A disk that fails: each call that writes or syncs fails, with the error it would have.
-# What was said must be true afterwards: 0 is done, 8 is that nothing works which did not, 9 is either.
+# The exit code must be true afterwards: 0 means done, 8 that no new token works, 9 that either can be.
 
 load ../cli/helpers
 load helpers

@@ -302,7 +302,7 @@ look_into_held() { # look_into_held NAME
     prepare
     pattern="$(cat /proc/sys/kernel/core_pattern)"
     if [ "$UID" -eq 0 ]; then
-        # Not nobody: that uid is what the kernel shows for many, and is refused.
+        # The account `nobody` will not do: the kernel shows its uid for many accounts, and marque refuses it.
         user="$(id -u daemon)" || skip "there is no user daemon to be"
         as=(setpriv --reuid "$user" --regid "$user" --clear-groups --)
         chmod -R a+rX "$WORK"

@@ -4,7 +4,7 @@
 // A backup, or another older copy, that is written over the file in place changes neither its inode nor the wal-index,
 // so no connection notices: pages come from the cache and from the log for as long as they are there. But only
 // checkpoints write to the file, and they only move its log forward and leave its header in WAL mode; a backup's header
-// says that there is no WAL. Of a file above 32 MiB only the header is read.
+// names another mode. Of a file above 32 MiB only the header is read.
 #pragma once
 
 #include <sqlite3.h>

@@ -30,7 +30,7 @@ class MainFileTest : public testing::Test {
         CHECK(main_file.look(database->handle(), key).has_value() && !main_file.is_in_doubt());
     }
 
-    // Writes over a byte of the file itself, as whoever writes around SQLite does.
+    // Writes over a byte of the file, around SQLite.
     void put(long at, int byte) {
         std::FILE* const file = std::fopen(path.c_str(), "r+b");
         CHECK(file != nullptr && std::fseek(file, at, SEEK_SET) == 0 && std::fputc(byte, file) == byte);
