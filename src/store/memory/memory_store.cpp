@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "audit/effect.h"
 #include "base/overloaded.h"
 #include "store/append.h"
 
@@ -146,211 +146,114 @@ class MemoryReader final : public Reader {
     const Rows& rows_;
 };
 
-Error moved(const Subject& subject) {
-    return Error(Code::StateRefuses, describe(subject) + " changed meanwhile", "look at it and try again");
+template <class Map, class Key>
+std::optional<audit::Record> record_in(const Map& map, const Key& key) {
+    const auto found = map.find(key);
+    if (found == map.end()) return std::nullopt;
+    return audit::Record(found->second);
 }
 
-// The rows' guards, the same as in the SQL of the other backends.
-class Apply {
+template <class Map, class Key>
+void put_into(Map& map, const Key& key, std::optional<audit::Record> record) {
+    if (record)
+        map.insert_or_assign(key, std::get<typename Map::mapped_type>(std::move(*record)));
+    else
+        map.erase(key);
+}
+
+// Records in the tables by their names. Permissions and signatures lie within the records that they belong to.
+class Records {
  public:
-    Apply(Tables& rows, Revision revision) : rows_(rows), revision_(revision) {}
+    explicit Records(Tables& tables) : tables_(tables) {}
 
-    Result<void> operator()(const audit::InstallationCreated& e) {
-        if (rows_.installation) return moved(InstallationRef{});
-        rows_.installation = e.installation;
-        return {};
-    }
-    Result<void> operator()(const audit::WorkspaceAdded& e) {
-        return add(rows_.workspaces, e.workspace.name, e.workspace);
-    }
-    Result<void> operator()(const audit::EnvironmentAdded& e) {
-        return add(rows_.environments, std::pair(e.environment.workspace, e.environment.name), e.environment);
-    }
-    Result<void> operator()(const audit::IdentityCreated& e) {
-        return add(rows_.identities, std::pair(e.identity.workspace, e.identity.name), e.identity);
-    }
-    Result<void> operator()(const audit::CredentialIssued& e) {
-        return add(rows_.credentials, e.credential.id, e.credential);
-    }
-    Result<void> operator()(const audit::CredentialActivated& e) {
-        return set(e.credential, {CredentialStanding::Pending}, CredentialStanding::Active);
-    }
-    Result<void> operator()(const audit::CredentialRetiring& e) {
-        using enum CredentialStanding;
-        Credential* credential = find_credential(e.credential);
-        if (credential == nullptr) return moved(e.credential);
-        const bool may_start = credential->stored == Active || credential->stored == Paused;
-        const bool may_shorten = credential->stored == Retiring && *credential->retire_at > e.at;
-        if (!may_start && !may_shorten) return moved(e.credential);
-        credential->stored = Retiring;
-        credential->retire_at = e.at;
-        credential->paused_until.reset();
-        credential->revision = revision_;
-        return {};
-    }
-    Result<void> operator()(const audit::CredentialUndelivered& e) {
-        return set(e.credential, {CredentialStanding::Pending}, CredentialStanding::Revoked);
-    }
-    Result<void> operator()(const audit::Paused& e) {
-        using enum CredentialStanding;
-        if (const auto* ref = std::get_if<CredentialRef>(&e.subject))
-            return set(*ref, {Active, Paused}, Paused, e.until);
-        return set(e.subject, {Standing::Active, Standing::Paused}, {Standing::Paused, e.until});
-    }
-    Result<void> operator()(const audit::Resumed& e) {
-        using enum CredentialStanding;
-        if (const auto* ref = std::get_if<CredentialRef>(&e.subject)) return set(*ref, {Paused}, Active);
-        return set(e.subject, {Standing::Paused}, {Standing::Active, {}});
-    }
-    Result<void> operator()(const audit::Revoked& e) {
-        using enum CredentialStanding;
-        if (const auto* ref = std::get_if<CredentialRef>(&e.subject))
-            return set(*ref, {Pending, Active, Paused, Retiring}, Revoked);
-        return set(e.subject, {Standing::Active, Standing::Paused}, {Standing::Revoked, {}});
-    }
-    Result<void> operator()(const audit::OperatorAdded& e) {
-        for (const auto& [name, other] : rows_.operators)
-            if (other.uid == e.operator_.uid && !other.is_removed) return moved(OperatorRef{e.operator_.name});
-        return add(rows_.operators, e.operator_.name, e.operator_);
-    }
-    Result<void> operator()(const audit::OperatorRemoved& e) {
-        Operator* operator_ = find_operator(e.name);
-        if (operator_ == nullptr) return moved(OperatorRef{e.name});
-        operator_->is_removed = true;
-        return {};
-    }
-    Result<void> operator()(const audit::OperatorReassigned& e) {
-        Operator* operator_ = find_operator(e.name);
-        if (operator_ == nullptr || operator_->uid != e.before) return moved(OperatorRef{e.name});
-        for (const auto& [name, other] : rows_.operators)
-            if (other.uid == e.after && !other.is_removed) return moved(OperatorRef{e.name});
-        operator_->uid = e.after;
-        return {};
-    }
-    Result<void> operator()(const audit::PermissionGranted& e) {
-        Operator* operator_ = find_operator(e.name);
-        if (operator_ == nullptr || std::ranges::count(operator_->grants, e.grant) != 0)
-            return moved(OperatorRef{e.name});
-        operator_->grants.push_back(e.grant);
-        std::ranges::sort(operator_->grants);
-        return {};
-    }
-    Result<void> operator()(const audit::PermissionWithdrawn& e) {
-        Operator* operator_ = find_operator(e.name);
-        if (operator_ == nullptr || std::erase(operator_->grants, e.grant) == 0) return moved(OperatorRef{e.name});
-        return {};
-    }
-    Result<void> operator()(const audit::OwnerAdded& e) {
-        if (rows_.installation) rows_.installation->owners_revision = revision_;
-        return add(rows_.owners, e.owner.fingerprint, e.owner);
-    }
-    Result<void> operator()(const audit::OwnerRemoved& e) {
-        if (rows_.installation) rows_.installation->owners_revision = revision_;
-        if (rows_.owners.erase(e.owner.fingerprint) == 0) return moved(OwnerRef{e.owner.fingerprint});
-        return {};
-    }
-    Result<void> operator()(const audit::ApprovalPolicyChanged& e) {
-        if (!rows_.installation || rows_.installation->policy != e.before) return moved(InstallationRef{});
-        rows_.installation->policy = e.after;
-        rows_.installation->owners_revision = revision_;
-        return {};
-    }
-    Result<void> operator()(const audit::ProtectionChanged& e) {
-        const auto found = rows_.environments.find(std::pair(e.environment.workspace, e.environment.name));
-        if (found == rows_.environments.end() || found->second.protection == e.after) return moved(e.environment);
-        found->second.protection = e.after;
-        found->second.revision = revision_;
-        return {};
-    }
-    Result<void> operator()(const audit::ApprovalRequested& e) {
-        return add(rows_.approvals, e.approval.id, e.approval);
-    }
-    Result<void> operator()(const audit::ApprovalSigned& e) {
-        TRY(decide(e.id, ApprovalStanding::Open));
-        auto& signatures = rows_.approvals.find(e.id)->second.signatures;
-        signatures.push_back(e.signature);
-        signatures.back().revision = revision_;
-        return {};
-    }
-    Result<void> operator()(const audit::ApprovalDenied& e) { return decide(e.id, ApprovalStanding::Denied); }
-    Result<void> operator()(const audit::ApprovalWithdrawn& e) { return decide(e.id, ApprovalStanding::Withdrawn); }
-    Result<void> operator()(const audit::ApprovalRedeemed& e) { return decide(e.id, ApprovalStanding::Redeemed); }
-    Result<void> operator()(const audit::CredentialRefused& e) {
-        Rows::Refused& refused = rows_.refused_uses[e.credential.id];
-        refused.untold -= std::min(refused.untold, e.count);
-        refused.told_at = e.told_at;
-        return {};
-    }
-    Result<void> operator()(const audit::StoreMigrated&) { return {}; }
-    Result<void> operator()(const audit::StoreBackedUp&) { return {}; }
-    Result<void> operator()(const audit::StoreCopied&) { return {}; }
-    Result<void> operator()(const audit::KeyRotated&) { return {}; }
-    Result<void> operator()(const audit::LogAccepted&) { return {}; }
-    Result<void> operator()(const audit::VerifierRemoved&) { return {}; }
-    Result<void> operator()(const audit::Refused&) { return {}; }
-
- private:
-    template <class Map, class Key, class Value>
-    Result<void> add(Map& map, const Key& key, Value value) {
-        value.revision = revision_;
-        if (!map.emplace(key, std::move(value)).second)
-            return Error(Code::StateRefuses, "the name is taken meanwhile", "look at it and try again");
-        return {};
-    }
-
-    Result<void> decide(const ApprovalId& id, ApprovalStanding to) {
-        const auto found = rows_.approvals.find(id);
-        if (found == rows_.approvals.end() || found->second.stored != ApprovalStanding::Open)
-            return moved(ApprovalRef{id});
-        found->second.stored = to;
-        found->second.revision = revision_;
-        return {};
-    }
-
-    Credential* find_credential(const CredentialRef& ref) {
-        const auto found = rows_.credentials.find(ref.id);
-        return found == rows_.credentials.end() ? nullptr : &found->second;
-    }
-
-    Operator* find_operator(const OperatorName& name) {
-        const auto found = rows_.operators.find(name);
-        if (found == rows_.operators.end() || found->second.is_removed) return nullptr;
-        found->second.revision = revision_;
-        return &found->second;
-    }
-
-    Result<void> set(const CredentialRef& ref, std::initializer_list<CredentialStanding> from, CredentialStanding to,
-                     std::optional<Instant> until = {}) {
-        Credential* credential = find_credential(ref);
-        if (credential == nullptr || std::ranges::find(from, credential->stored) == from.end()) return moved(ref);
-        credential->stored = to;
-        credential->paused_until = until;
-        credential->revision = revision_;
-        return {};
-    }
-
-    Result<void> set(const Subject& subject, std::initializer_list<Standing> from, const Condition& to) {
-        const auto in = [&](auto& map, const auto& key) -> Result<void> {
-            const auto found = map.find(key);
-            if (found == map.end() || std::ranges::find(from, found->second.condition.stored) == from.end())
-                return moved(subject);
-            found->second.condition = to;
-            found->second.revision = revision_;
-            return {};
-        };
+    std::optional<audit::Record> find(const audit::RecordName& name) const {
+        using Found = std::optional<audit::Record>;
         return std::visit(
             Overloaded{
-                [&](const WorkspaceRef& r) { return in(rows_.workspaces, r.name); },
-                [&](const EnvironmentRef& r) { return in(rows_.environments, std::pair(r.workspace, r.name)); },
-                [&](const IdentityRef& r) { return in(rows_.identities, std::pair(r.workspace, r.name)); },
-                [](const auto&) -> Result<void> { CHECK_UNREACHABLE(); },
+                [&](const InstallationRef&) -> Found {
+                    return tables_.installation ? Found(*tables_.installation) : Found();
+                },
+                [&](const WorkspaceRef& r) { return record_in(tables_.workspaces, r.name); },
+                [&](const EnvironmentRef& r) {
+                    return record_in(tables_.environments, std::pair(r.workspace, r.name));
+                },
+                [&](const IdentityRef& r) { return record_in(tables_.identities, std::pair(r.workspace, r.name)); },
+                [&](const CredentialId& id) { return record_in(tables_.credentials, id); },
+                [&](const OperatorRef& r) { return record_in(tables_.operators, r.name); },
+                [&](const audit::PermissionRef& r) -> Found {
+                    const auto holder = tables_.operators.find(r.holder);
+                    if (holder == tables_.operators.end() || std::ranges::count(holder->second.grants, r.grant) == 0)
+                        return std::nullopt;
+                    return audit::HeldPermission{r.holder, r.grant};
+                },
+                [&](const OwnerRef& r) { return record_in(tables_.owners, r.fingerprint); },
+                [&](const ApprovalRef& r) { return record_in(tables_.approvals, r.id); },
+                // A revision is of one signature alone, and that is new.
+                [](const audit::SignatureRef&) -> Found { return std::nullopt; },
             },
-            subject);
+            name);
     }
 
-    Tables& rows_;
-    Revision revision_;
+    void put(const audit::RecordName& name, std::optional<audit::Record> record) {
+        std::visit(Overloaded{
+                       [&](const InstallationRef&) {
+                           if (record) tables_.installation = std::get<Installation>(*record);
+                       },
+                       [&](const WorkspaceRef& r) { put_into(tables_.workspaces, r.name, std::move(record)); },
+                       [&](const EnvironmentRef& r) {
+                           put_into(tables_.environments, std::pair(r.workspace, r.name), std::move(record));
+                       },
+                       [&](const IdentityRef& r) {
+                           put_into(tables_.identities, std::pair(r.workspace, r.name), std::move(record));
+                       },
+                       [&](const CredentialId& id) { put_into(tables_.credentials, id, std::move(record)); },
+                       [&](const OperatorRef& r) { put_into(tables_.operators, r.name, std::move(record)); },
+                       [&](const audit::PermissionRef& r) {
+                           auto& grants = tables_.operators.at(r.holder).grants;
+                           std::erase(grants, r.grant);
+                           if (record) grants.push_back(r.grant);
+                           std::ranges::sort(grants);
+                       },
+                       [&](const OwnerRef& r) { put_into(tables_.owners, r.fingerprint, std::move(record)); },
+                       [&](const ApprovalRef& r) { put_into(tables_.approvals, r.id, std::move(record)); },
+                       [&](const audit::SignatureRef& r) {
+                           auto& given = std::get<audit::GivenSignature>(*record);
+                           tables_.approvals.at(r.approval)
+                               .signatures.push_back(
+                                   {std::move(given.fingerprint), std::move(given.text), given.at, r.revision});
+                       },
+                   },
+                   name);
+    }
+
+ private:
+    Tables& tables_;
 };
+
+// Two operators never have one uid: what a database keeps by an index.
+Result<void> require_own_uid(const Tables& tables, const std::optional<audit::Record>& record) {
+    const auto* const one = record ? std::get_if<Operator>(&*record) : nullptr;
+    if (one == nullptr || one->is_removed) return {};
+    for (const auto& [name, other] : tables.operators)
+        if (other.uid == one->uid && !other.is_removed && name != one->name)
+            return Error(Code::StateRefuses, "another operator has that uid meanwhile", "look at it and try again");
+    return {};
+}
+
+Result<void> apply(Tables& tables, const audit::Event& event, Revision revision) {
+    Records records(tables);
+    for (const audit::Effect& effect : audit::effects_of(event, revision)) {
+        auto after = TRY(effect.apply(records.find(effect.name)));
+        TRY(require_own_uid(tables, after));
+        records.put(effect.name, std::move(after));
+    }
+    if (const auto* const told = std::get_if<audit::CredentialRefused>(&event)) {
+        Tables::Refused& refused = tables.refused_uses[told->credential.id];
+        refused.untold -= std::min(refused.untold, told->count);
+        refused.told_at = told->told_at;
+    }
+    return {};
+}
 
 // So that adding `more` does not fail; by doubling, as adding would.
 template <class T>
@@ -369,8 +272,7 @@ Result<Revision> MemoryStore::change(const Decide& decide) {
     if (drafts.empty()) return rows.head.frontier.size();
     Tables next = rows;  // without the log, which only grows
     Appended appended = TRY(append(rows.head, drafts, sealing_key_));
-    for (std::size_t i = 0; i < drafts.size(); ++i)
-        TRY(std::visit(Apply(next, appended.entries[i].seq), drafts[i].event));
+    for (std::size_t i = 0; i < drafts.size(); ++i) TRY(apply(next, drafts[i].event, appended.entries[i].seq));
     std::vector<std::optional<IdentityRef>> subjects;
     for (const audit::Draft& draft : drafts) subjects.push_back(audit::identity_of(audit::subject_of(draft.event)));
     make_room(rows.subjects, subjects.size());

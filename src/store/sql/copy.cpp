@@ -1,41 +1,38 @@
 #include "store/sql/copy.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <string>
 #include <variant>
 
 #include "base/overloaded.h"
 #include "base/text.h"
+#include "store/sql/sealed_table.h"
 
 namespace marque::store::sql {
 namespace {
 
-constexpr Table all_tables[] = {
-    {"installation", "\"only\"", "id", "\"only\", created_at, quorum, has_sole_owner, owners_revision", ""},
-    {"log_head", "\"only\"", "", "\"only\", size", "frontier, seal, row_root"},
-    {"entry", "seq", "bytes, workspace, identity", "seq", "seal"},
-    {"workspace", "name", "name, state", "paused_until, created_at, revision", ""},
-    {"environment", "workspace, name", "workspace, name, state",
-     "is_protected, max_lifetime_us, paused_until, created_at, revision", ""},
-    {"identity", "workspace, name", "workspace, name, environment, kind, scopes, contact, labels, state",
-     "paused_until, created_at, revision", ""},
-    {"credential", "id", "id, workspace, identity, scopes, state, replaces, old_credential",
-     "created_at, expires_at, paused_until, retire_at, overlap_us, revision", "hash"},
-    {"operator", "name", "name", "uid, is_removed, created_at, revision", ""},
-    // The last of its key is one of two words, which every collation puts in one order.
-    {"permission", "operator, workspace, permission", "operator, workspace, permission", "revision", ""},
-    {"owner", "fingerprint", "fingerprint, public_key, comment, operator", "revision", ""},
-    {"approval", "id", "id, nonce, text, plan, action, about, workspace, requester, state",
-     "requested_at, not_after, revision", ""},
-    {"approval_signature", "approval, revision", "approval, fingerprint, signature", "revision, at", ""},
-    {"row_seal", "bucket, place", "place", "bucket", "seal"},
-    {"row_tree", "node", "", "node", "children"},
-    {"last_use", "credential", "credential, source", "at, count", ""},
-    {"refused_use", "credential", "credential, reason, source", "since, at, count, untold, told_at", ""},
-    // After the tables whose writing it counts where triggers do.
-    {"row_write", "\"only\"", "", "\"only\", count, by_event", ""},
-};
+// The columns of a sealed table, by what they hold.
+Table table_of(SealedKind kind) {
+    const SealedTable& sealed = sealed_table(kind);
+    Table table{sealed.name,
+                fmt::format("{}", fmt::join(std::span(sealed.columns).first(sealed.key_columns), ", ")),
+                {},
+                {},
+                {}};
+    const auto add = [](std::string& to, const std::string& column) { to += (to.empty() ? "" : ", ") + column; };
+    if (sealed.key_columns == 0) {
+        table.key = "\"only\"";
+        add(table.numbers, table.key);
+    }
+    for (std::size_t i = 0; i < sealed.columns.size(); ++i)
+        add(sealed.types[i] == 't'   ? table.texts
+            : sealed.types[i] == 'n' ? table.numbers
+                                     : table.bytes,
+            sealed.columns[i]);
+    return table;
+}
 
 // So many rows in one statement: more gain nothing.
 constexpr int rows_at_a_time = 100;
@@ -46,7 +43,7 @@ using Value = std::variant<std::monostate, std::string, std::int64_t, Bytes>;
 
 // A table, and the statements about it: kept for ever, as prepared ones are known by their text's address.
 struct Shape {
-    const char* name;
+    std::string name;
     std::vector<Kind> kinds;
     std::string count, select, clear, insert_one, insert_some;
 };
@@ -62,8 +59,8 @@ Shape shape_of(const Table& table) {
     std::string columns;
     for (const auto& [names, kind] : {std::pair(table.texts, Kind::Text), std::pair(table.numbers, Kind::Number),
                                       std::pair(table.bytes, Kind::Bytes)}) {
-        if (*names == '\0') continue;
-        columns += (columns.empty() ? "" : ", ") + std::string(names);
+        if (names.empty()) continue;
+        columns += (columns.empty() ? "" : ", ") + names;
         shape.kinds.insert(shape.kinds.end(), split(names, ',').size(), kind);
     }
     const std::string row = "(" + repeated("?", shape.kinds.size()) + ")";
@@ -79,7 +76,7 @@ Shape shape_of(const Table& table) {
 const std::vector<Shape>& shapes() {
     static const auto all = [] {
         std::vector<Shape> made;
-        for (const Table& table : all_tables) made.push_back(shape_of(table));
+        for (const Table& table : tables()) made.push_back(shape_of(table));
         return made;
     }();
     return all;
@@ -196,7 +193,22 @@ Result<Tally> copy_table(Connection& from, Connection& to, const Shape& shape, M
 }  // namespace
 
 std::span<const Table> tables() {
-    return all_tables;
+    static const auto all = [] {
+        std::vector<Table> made{{"log_head", "\"only\"", "", "\"only\", size", "frontier, seal, row_root"},
+                                {"entry", "seq", "bytes, workspace, identity", "seq", "seal"}};
+        // In an order that foreign keys allow.
+        for (const SealedTable& sealed : sealed_tables()) made.push_back(table_of(sealed.kind));
+        for (Table& other : std::vector<Table>{
+                 {"row_seal", "bucket, place", "place", "bucket", "seal"},
+                 {"row_tree", "node", "", "node", "children"},
+                 {"last_use", "credential", "credential, source", "at, count", ""},
+                 {"refused_use", "credential", "credential, reason, source", "since, at, count, untold, told_at", ""},
+                 // After the tables whose writing it counts where triggers do.
+                 {"row_write", "\"only\"", "", "\"only\", count, by_event", ""}})
+            made.push_back(std::move(other));
+        return made;
+    }();
+    return all;
 }
 
 Result<Tallies> copy_rows(Connection& from, Connection& to, const Progress& progress) {

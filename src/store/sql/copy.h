@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,11 +18,9 @@ namespace marque::store::sql {
 
 // A table's columns, by what they hold; names are separated by ", ".
 struct Table {
-    const char* name;
-    const char* key;  // unique, and some of the columns
-    const char* texts;
-    const char* numbers;
-    const char* bytes;
+    std::string name;
+    std::string key;  // unique, and some of the columns
+    std::string texts, numbers, bytes;
 };
 
 // What belongs to an installation, in an order in which it can be written. Not among them: the schema's version, and

@@ -59,102 +59,94 @@ Result<void> SqlReader::require(Listing listing) const {
 }
 
 // A condition and what is read need not see the same value, when somebody has put something else in a table's place.
-template <class Decode>
-auto SqlReader::all(SealedKind kind, Statement statement, Decode decode, std::initializer_list<Asked> asked) const {
-    return all_rows(std::move(statement), [&](const Statement& row) -> std::invoke_result_t<Decode, const Statement&> {
-        TRY(check(kind, row));
+template <class R>
+Result<std::vector<R>> SqlReader::all(Statement statement, std::initializer_list<Asked> asked) const {
+    return all_rows(std::move(statement), [&](const Statement& row) -> Result<R> {
+        TRY(check(kind_of<R>(), row));
         if (checks_ != nullptr)
             for (const auto& [column, text] : asked)
-                if (row.view(column) != text) return not_what_was_asked_for(kind);
-        return decode(row);
+                if (row.view(column) != text) return not_what_was_asked_for(kind_of<R>());
+        return record_from<R>(row);
     });
 }
 
-template <class Decode>
-auto SqlReader::one(const Place& place, Decode decode) const {
-    using Found = Result<std::optional<typename std::invoke_result_t<Decode, const Statement&>::value_type>>;
-    const auto find = [&]() -> Found {
-        Statement statement = TRY(connection_.prepare(place.table->select_one.c_str()));
-        for (const std::string& key : place.keys) statement.bind(key);
-        auto found = TRY(one_row(std::move(statement), [&](const Statement& row) {
-            using Decoded = std::invoke_result_t<Decode, const Statement&>;
-            return [&]() -> Decoded {
-                TRY(check(place.table->kind, row));
-                if (checks_ != nullptr && place_of(*place.table, row) != place)
-                    return not_what_was_asked_for(place.table->kind);
-                return decode(row);
-            }();
-        }));
-        if (!found && checks_ != nullptr) TRY(checks_->check_absent(place));
-        return found;
-    };
-    return find();
+template <class R>
+Result<std::optional<R>> SqlReader::one(const audit::RecordName& name) const {
+    const Place place = place_of(name);
+    Statement statement = TRY(connection_.prepare(place.table->select_one.c_str()));
+    for (const std::string& key : place.keys) statement.bind(key);
+    auto found = TRY(one_row(std::move(statement), [&](const Statement& row) -> Result<R> {
+        TRY(check(place.table->kind, row));
+        if (checks_ != nullptr && place_of(*place.table, row) != place)
+            return not_what_was_asked_for(place.table->kind);
+        return record_from<R>(row);
+    }));
+    if (!found && checks_ != nullptr) TRY(checks_->check_absent(place));
+    return found;
 }
 
 Result<std::optional<Installation>> SqlReader::installation() const {
-    return one(place(SealedKind::Installation, {}), installation_from);
+    return one<Installation>(InstallationRef{});
 }
 
 Result<std::optional<Workspace>> SqlReader::workspace(const WorkspaceName& name) const {
-    return one(place(SealedKind::Workspace, {name.text()}), workspace_from);
+    return one<Workspace>(WorkspaceRef{name});
 }
 
 Result<std::vector<Workspace>> SqlReader::workspaces(Listing listing) const {
     TRY(require(listing));
-    return all(SealedKind::Workspace,
-               TRY(connection_.prepare("SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace ORDER BY name")),
-               workspace_from);
+    return all<Workspace>(TRY(connection_.prepare(sealed_table(SealedKind::Workspace).select_all.c_str())));
 }
 
 Result<std::optional<Environment>> SqlReader::environment(const WorkspaceName& workspace,
                                                           const EnvironmentName& name) const {
-    return one(place(SealedKind::Environment, {workspace.text(), name.text()}), environment_from);
+    return one<Environment>(EnvironmentRef{workspace, name});
 }
 
 Result<std::vector<Environment>> SqlReader::environments(const WorkspaceName& workspace, Listing listing) const {
     TRY(require(listing));
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_ENVIRONMENT_COLUMNS
-                                                  " FROM environment WHERE workspace = ? ORDER BY name"));
+    static const std::string sql = select(SealedKind::Environment, "WHERE workspace = ? ORDER BY name");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(workspace.text());
-    return all(SealedKind::Environment, std::move(statement), environment_from, {{0, workspace.text()}});
+    return all<Environment>(std::move(statement), {{column<Environment>("workspace"), workspace.text()}});
 }
 
 Result<std::optional<Identity>> SqlReader::identity(const WorkspaceName& workspace, const IdentityName& name) const {
-    return one(place(SealedKind::Identity, {workspace.text(), name.text()}), identity_from);
+    return one<Identity>(IdentityRef{workspace, name});
 }
 
 Result<std::vector<Identity>> SqlReader::identities(const WorkspaceName& workspace,
                                                     const std::optional<IdentityName>& after, std::size_t limit,
                                                     Listing listing) const {
     TRY(require(listing));
-    Statement statement = TRY(connection_.prepare(
-        "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?"));
+    static const std::string sql =
+        select(SealedKind::Identity, "WHERE workspace = ? AND name > ? ORDER BY name LIMIT ?");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(workspace.text()).bind(after ? after->text() : "").bind(std::uint64_t{limit});
     // The caller asks for the next page after the last name. Names in the wrong order would make it ask for ever.
     std::optional<IdentityName> last = after;
-    const auto next_identity = [&](const Statement& row) -> Result<Identity> {
-        Identity identity = TRY(identity_from(row));
+    auto page = TRY(all<Identity>(std::move(statement), {{column<Identity>("workspace"), workspace.text()}}));
+    for (const Identity& identity : page) {
         if (last && identity.name <= *last)
             return tampered("identity", "identities came in another order than asked for");
         last = identity.name;
-        return identity;
-    };
-    return all(SealedKind::Identity, std::move(statement), next_identity, {{0, workspace.text()}});
+    }
+    return page;
 }
 
 Result<std::optional<Credential>> SqlReader::credential(const CredentialId& id) const {
-    return one(place(SealedKind::Credential, {id.string()}), credential_from);
+    return one<Credential>(id);
 }
 
 Result<std::vector<Credential>> SqlReader::credentials(const WorkspaceName& workspace, const IdentityName& identity,
                                                        Listing listing) const {
     TRY(require(listing));
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_CREDENTIAL_COLUMNS
-                                                  " FROM credential WHERE workspace = ? AND identity = ?"
-                                                  " ORDER BY created_at, id"));
+    static const std::string sql =
+        select(SealedKind::Credential, "WHERE workspace = ? AND identity = ? ORDER BY created_at, id");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(workspace.text()).bind(identity.text());
-    return all(SealedKind::Credential, std::move(statement), credential_from,
-               {{1, workspace.text()}, {2, identity.text()}});
+    return all<Credential>(std::move(statement), {{column<Credential>("workspace"), workspace.text()},
+                                                  {column<Credential>("identity"), identity.text()}});
 }
 
 Result<std::optional<LastUse>> SqlReader::last_use(const CredentialId& id) const {
@@ -192,26 +184,29 @@ Result<std::vector<RefusedUse>> SqlReader::untold_refused_uses(Instant before, s
 Result<void> SqlReader::visit_all(const Visitor& visitor) const {
     std::optional<RowSeals::Whole> whole;
     if (checks_ != nullptr) whole.emplace(*checks_);
-    const auto walk = [&](SealedKind kind, const char* sql, const auto& visit) -> Result<void> {
-        Statement row = TRY(connection_.prepare_streaming(sql));
+    const auto walk = [&](SealedKind kind, const auto& visit) -> Result<void> {
+        const SealedTable& table = sealed_table(kind);
+        Statement row = TRY(connection_.prepare_streaming(table.scan.c_str()));
         while (TRY(row.step())) {
-            if (whole) TRY(whole->add(sealed_table(kind), row));
+            if (whole) TRY(whole->add(table, row));
             TRY(visit(row));
         }
         return {};
     };
     const auto walk_all = [&]() -> Result<void> {
-        TRY(walk(SealedKind::Workspace, "SELECT " MARQUE_WORKSPACE_COLUMNS " FROM workspace",
-                 [&](const Statement& row) -> Result<void> { return visitor.workspace(TRY(workspace_from(row))); }));
-        TRY(walk(
-            SealedKind::Environment, "SELECT " MARQUE_ENVIRONMENT_COLUMNS " FROM environment",
-            [&](const Statement& row) -> Result<void> { return visitor.environment(TRY(environment_from(row))); }));
-        TRY(walk(SealedKind::Identity, "SELECT " MARQUE_IDENTITY_COLUMNS " FROM identity",
-                 [&](const Statement& row) -> Result<void> {
-                     const Condition condition = TRY(condition_from(row, 7));
-                     return visitor.identity({row.view(0), row.view(1), row.view(2), row.view(4), condition});
-                 }));
-        TRY(walk(SealedKind::Credential, "SELECT " MARQUE_CREDENTIAL_COLUMNS " FROM credential",
+        TRY(walk(SealedKind::Workspace, [&](const Statement& row) -> Result<void> {
+            return visitor.workspace(TRY(record_from<Workspace>(row)));
+        }));
+        TRY(walk(SealedKind::Environment, [&](const Statement& row) -> Result<void> {
+            return visitor.environment(TRY(record_from<Environment>(row)));
+        }));
+        TRY(walk(SealedKind::Identity, [&](const Statement& row) -> Result<void> {
+            constexpr auto at = [](std::string_view name) consteval { return column<Identity>(name); };
+            const Condition condition = TRY(condition_from(row, at("state")));
+            return visitor.identity({row.view(at("workspace")), row.view(at("name")), row.view(at("environment")),
+                                     row.view(at("scopes")), condition});
+        }));
+        TRY(walk(SealedKind::Credential,
                  [&](const Statement& row) -> Result<void> { return visitor.credential(TRY(facts_from(row))); }));
         if (whole)
             TRY(whole->finish(
@@ -231,10 +226,12 @@ Result<std::vector<std::string>> SqlReader::examine_rows() const {
 }
 
 Result<void> SqlReader::add_grants(Operator& operator_) const {
-    Statement statement =
-        TRY(connection_.prepare("SELECT " MARQUE_PERMISSION_COLUMNS " FROM permission WHERE operator = ?"));
+    static const std::string sql = select(SealedKind::Permission, "WHERE operator = ?");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(operator_.name.text());
-    operator_.grants = TRY(all(SealedKind::Permission, std::move(statement), grant_from, {{0, operator_.name.text()}}));
+    for (audit::HeldPermission& held : TRY(all<audit::HeldPermission>(
+             std::move(statement), {{column<audit::HeldPermission>("operator"), operator_.name.text()}})))
+        operator_.grants.push_back(std::move(held.grant));
     std::ranges::sort(operator_.grants);
     return {};
 }
@@ -247,19 +244,19 @@ Result<std::optional<Operator>> SqlReader::with_grants(Result<std::optional<Oper
 
 // Of nobody, when the row was taken away: whoever they were may do nothing.
 Result<std::optional<Operator>> SqlReader::operator_with_uid(std::uint32_t uid) const {
-    Statement statement =
-        TRY(connection_.prepare("SELECT " MARQUE_OPERATOR_COLUMNS " FROM operator WHERE uid = ? AND is_removed = 0"));
+    static const std::string sql = select(SealedKind::Operator, "WHERE uid = ? AND is_removed = 0");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(uid);
     return with_grants(one_row(std::move(statement), [&](const Statement& row) -> Result<Operator> {
         TRY(check(SealedKind::Operator, row));
-        const Operator found = TRY(operator_from(row));
+        const Operator found = TRY(record_from<Operator>(row));
         if (found.uid != uid || found.is_removed) return not_what_was_asked_for(SealedKind::Operator);
         return found;
     }));
 }
 
 Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& name) const {
-    return with_grants(one(place(SealedKind::Operator, {name.text()}), operator_from));
+    return with_grants(one<Operator>(OperatorRef{name}));
 }
 
 // The installation's seal covers the seals of all operators, so checking its row shows that none is missing. It does
@@ -267,37 +264,36 @@ Result<std::optional<Operator>> SqlReader::operator_named(const OperatorName& na
 Result<std::vector<Operator>> SqlReader::operators() const {
     TRY(installation());
     auto operators =
-        TRY(all(SealedKind::Operator, TRY(connection_.prepare(sealed_table(SealedKind::Operator).select_all.c_str())),
-                operator_from));
+        TRY(all<Operator>(TRY(connection_.prepare(sealed_table(SealedKind::Operator).select_all.c_str()))));
     for (Operator& operator_ : operators) TRY(add_grants(operator_));
     return operators;
 }
 
 Result<std::vector<Owner>> SqlReader::owners() const {
     TRY(installation());
-    auto owners = TRY(all(SealedKind::Owner,
-                          TRY(connection_.prepare(sealed_table(SealedKind::Owner).select_all.c_str())), owner_from));
+    auto owners = TRY(all<Owner>(TRY(connection_.prepare(sealed_table(SealedKind::Owner).select_all.c_str()))));
     std::ranges::sort(owners, {}, &Owner::revision);
     return owners;
 }
 
 Result<void> SqlReader::add_signatures(Approval& approval) const {
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_SIGNATURE_COLUMNS
-                                                  " FROM approval_signature WHERE approval = ? ORDER BY revision"));
+    static const std::string sql = select(SealedKind::ApprovalSignature, "WHERE approval = ? ORDER BY revision");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(approval.id.text());
-    approval.signatures =
-        TRY(all(SealedKind::ApprovalSignature, std::move(statement), signature_from, {{0, approval.id.text()}}));
+    for (audit::GivenSignature& given : TRY(all<audit::GivenSignature>(
+             std::move(statement), {{column<audit::GivenSignature>("approval"), approval.id.text()}})))
+        approval.signatures.push_back({std::move(given.fingerprint), std::move(given.text), given.at, given.revision});
     return {};
 }
 
 Result<std::vector<Approval>> SqlReader::with_signatures(Statement statement) const {
-    auto approvals = TRY(all(SealedKind::Approval, std::move(statement), approval_from));
+    auto approvals = TRY(all<Approval>(std::move(statement)));
     for (Approval& approval : approvals) TRY(add_signatures(approval));
     return approvals;
 }
 
 Result<std::optional<Approval>> SqlReader::approval(const ApprovalId& id) const {
-    auto approval = TRY(one(place(SealedKind::Approval, {id.string()}), approval_from));
+    auto approval = TRY(one<Approval>(ApprovalRef{id}));
     if (approval) TRY(add_signatures(*approval));
     return approval;
 }
@@ -305,10 +301,10 @@ Result<std::optional<Approval>> SqlReader::approval(const ApprovalId& id) const 
 Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>& open_at, std::size_t limit,
                                                    Listing listing) const {
     TRY(require(listing));
-    Statement statement = TRY(connection_.prepare(
-        open_at ? "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval WHERE state = 'open' AND not_after > ?2"
-                  " ORDER BY requested_at DESC, id LIMIT ?1"
-                : "SELECT " MARQUE_APPROVAL_COLUMNS " FROM approval ORDER BY requested_at DESC, id LIMIT ?1"));
+    static const std::string open =
+        select(SealedKind::Approval, "WHERE state = 'open' AND not_after > ?2 ORDER BY requested_at DESC, id LIMIT ?1");
+    static const std::string any = select(SealedKind::Approval, "ORDER BY requested_at DESC, id LIMIT ?1");
+    Statement statement = TRY(connection_.prepare((open_at ? open : any).c_str()));
     statement.bind(std::uint64_t{limit});
     if (open_at) statement.bind(*open_at);
     return with_signatures(std::move(statement));
@@ -316,9 +312,9 @@ Result<std::vector<Approval>> SqlReader::approvals(const std::optional<Instant>&
 
 Result<std::vector<Approval>> SqlReader::approvals_of(const OperatorName& requester, Instant after) const {
     TRY(require_complete());
-    Statement statement = TRY(connection_.prepare("SELECT " MARQUE_APPROVAL_COLUMNS
-                                                  " FROM approval WHERE requester = ? AND requested_at > ?"
-                                                  " ORDER BY requested_at DESC, id"));
+    static const std::string sql =
+        select(SealedKind::Approval, "WHERE requester = ? AND requested_at > ? ORDER BY requested_at DESC, id");
+    Statement statement = TRY(connection_.prepare(sql.c_str()));
     statement.bind(requester.text()).bind(after);
     return with_signatures(std::move(statement));
 }

@@ -73,10 +73,12 @@ class SqlReader final : public Reader {
         int column;
         std::string_view text;
     };
-    template <class Decode>
-    auto all(SealedKind kind, Statement statement, Decode decode, std::initializer_list<Asked> asked = {}) const;
-    template <class Decode>
-    auto one(const Place& place, Decode decode) const;
+    // A condition and what is read need not see the same value, when somebody has put something else in a table's
+    // place: so what was asked for is compared with what came.
+    template <class R>
+    Result<std::vector<R>> all(Statement statement, std::initializer_list<Asked> asked = {}) const;
+    template <class R>
+    Result<std::optional<R>> one(const audit::RecordName& name) const;
     Result<void> check(SealedKind kind, const Statement& row) const;
     Result<void> require(Listing listing) const;
     Result<void> add_grants(domain::Operator& operator_) const;

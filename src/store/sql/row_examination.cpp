@@ -11,10 +11,10 @@ namespace {
 
 using audit::RowSeal;
 
-// Of tables that have one, it is the last column.
+// The revision of a row, or the largest number where it has none or is never written again.
 std::uint64_t revision_of(const SealedTable& table, const Statement& row) {
-    if (table.kind == SealedKind::Installation || table.kind == SealedKind::ApprovalSignature) return ~std::uint64_t{0};
-    return row.count(static_cast<int>(std::string_view(table.types).size()) - 1);
+    if (table.revision_column < 0 || table.kind == SealedKind::ApprovalSignature) return ~std::uint64_t{0};
+    return row.count(table.revision_column);
 }
 
 // A row that is what its seal says, in a bucket that is not what the tree says.

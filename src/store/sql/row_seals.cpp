@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "store/append.h"
 #include "store/sql/reader.h"
+#include "store/sql/rows.h"
 
 namespace marque::store::sql {
 namespace {
@@ -17,6 +18,10 @@ using audit::RowSeal;
 
 // The installation's row speaks for these too.
 constexpr SealedKind counted_kinds[] = {SealedKind::Operator, SealedKind::Owner};
+
+bool is_counted(SealedKind kind) {
+    return std::ranges::find(counted_kinds, kind) != std::end(counted_kinds);
+}
 
 bool equal(const RowSeal& a, const RowSeal& b) {
     return a == b;  // no secret: both are of rows that whoever asks can read, and one is stored beside them
@@ -93,8 +98,8 @@ Result<RowSeal> RowSeals::seal_of(const SealedTable& table, std::string_view pla
     return sealer()(whole);
 }
 
-RowSeal RowSeals::seal_of(const Place& place, const Row& row, std::string_view theirs) {
-    canonical_row(canonical_, *place.table, place.text(), row);
+RowSeal RowSeals::seal_of(const Place& place, const audit::Record& record, std::string_view theirs) {
+    canonical_row(canonical_, *place.table, place.text(), row_of(record));
     canonical_.insert(canonical_.end(), theirs.begin(), theirs.end());
     return sealer()(canonical_);
 }
@@ -227,9 +232,8 @@ Result<RowSeals::Current> RowSeals::current(const Place& place) {
     if (place_of(*place.table, statement) != place)
         return tampered(place.text(), named(place) + " was asked for, and another came");
     Current found;
-    found.row = TRY(row_of(*place.table, statement));
-    const bool counts = place.table->kind == SealedKind::Installation;
-    found.seal = seal_of(place, *found.row, counts ? TRY(counted()) : std::string());
+    found.seal = TRY(seal_of(*place.table, place.text(), statement));
+    found.record = TRY(record_from(place.table->kind, statement));
     return found;
 }
 
@@ -252,20 +256,19 @@ Result<void> RowSeals::check_as_it_is(const Place& place) {
 Result<void> RowSeals::before_writing(const Place& place) {
     if (written_.contains(place)) return {};
     Current found = TRY(checked(place, ", so it is not written again"));
-    written_.emplace(place, std::move(found.row));
+    written_.emplace(place, std::move(found.record));
     return {};
 }
 
-Result<void> RowSeals::before(const audit::Event& event, domain::Revision revision) {
-    for (const Place& place : places_of(event, revision)) TRY(before_writing(place));
-    return {};
+Result<std::optional<audit::Record>> RowSeals::record(const Place& place) {
+    // The installation's row speaks for these, and is compared with them before they change.
+    if (is_counted(place.table->kind)) TRY(before_writing(sql::place(SealedKind::Installation, {})));
+    TRY(before_writing(place));
+    return written_.at(place);
 }
 
-void RowSeals::after(const audit::Event& event, domain::Revision revision) {
-    for (const Place& place : places_of(event, revision)) {
-        std::optional<Row>& row = written_.at(place);
-        row = sql::after(event, revision, place, std::move(row));
-    }
+void RowSeals::put(const Place& place, std::optional<audit::Record> record) {
+    written_.at(place) = std::move(record);
 }
 
 Result<void> RowSeals::write_seal(Bucket bucket, const std::string& place, const std::optional<RowSeal>& seal) {
@@ -317,23 +320,23 @@ Result<audit::Digest> RowSeals::seal() {
     // Those that the installation's row speaks for before that row.
     std::map<std::string, std::optional<RowSeal>> sealed;
     const Place* installation = nullptr;
-    for (const auto& [place, row] : written_) {
+    for (const auto& [place, record] : written_) {
         if (place.table->kind == SealedKind::Installation) {
             installation = &place;
             continue;
         }
         const std::string text = place.text();
         std::optional<RowSeal>& seal = sealed[text];
-        if (row) seal = seal_of(place, *row, {});
-        if (std::ranges::find(counted_kinds, place.table->kind) == std::end(counted_kinds)) continue;
+        if (record) seal = seal_of(place, *record, {});
+        if (!is_counted(place.table->kind)) continue;
         if (seal)
             counted_[text] = *seal;
         else
             counted_.erase(text);
     }
     if (installation != nullptr)
-        if (const auto& row = written_.at(*installation))
-            sealed[installation->text()] = seal_of(*installation, *row, joined(counted_));
+        if (const auto& record = written_.at(*installation))
+            sealed[installation->text()] = seal_of(*installation, *record, joined(counted_));
     written_.clear();
     std::set<Bucket> changed;
     for (const auto& [place, seal] : sealed) {
@@ -390,28 +393,28 @@ Result<std::vector<RowSeals::Sealed>> RowSeals::seals_under(SealingKey& other) {
     audit::RowSet mine;
     std::vector<Sealed> rows;
     std::map<std::string, RowSeal> my_counted, their_counted;
-    std::optional<std::pair<Place, Row>> installation;
+    std::optional<std::pair<Place, audit::Record>> installation;
     TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& statement) -> Result<void> {
         const Place place = place_of(table, statement);
-        Row row = TRY(row_of(table, statement));
+        audit::Record record = TRY(record_from(table.kind, statement));
         if (table.kind == SealedKind::Installation) {
-            installation.emplace(place, std::move(row));
+            installation.emplace(place, std::move(record));
             return {};
         }
         const std::string text = place.text();
-        const RowSeal my_seal = seal_of(place, row, {}), their_seal = another.seal_of(place, row, {});
+        const RowSeal my_seal = seal_of(place, record, {}), their_seal = another.seal_of(place, record, {});
         mine.add(text, my_seal);
         rows.push_back({text, their_seal});
-        if (std::ranges::find(counted_kinds, table.kind) != std::end(counted_kinds)) {
+        if (is_counted(table.kind)) {
             my_counted[text] = my_seal;
             their_counted[text] = their_seal;
         }
         return {};
     }));
     if (installation) {
-        const auto& [place, row] = *installation;
-        mine.add(place.text(), seal_of(place, row, joined(my_counted)));
-        rows.push_back({place.text(), another.seal_of(place, row, joined(their_counted))});
+        const auto& [place, record] = *installation;
+        mine.add(place.text(), seal_of(place, record, joined(my_counted)));
+        rows.push_back({place.text(), another.seal_of(place, record, joined(their_counted))});
     }
     if (mine.root() == TRY(root())) return rows;
     return tampered("store", "the rows are not those that the log's head is sealed over");

@@ -19,7 +19,7 @@
 
 #include "audit/seal.h"
 #include "store/sealing_key.h"
-#include "store/sql/sealed_event.h"
+#include "store/sql/sealed_table.h"
 #include "store/store.h"
 
 namespace marque::store::sql {
@@ -41,11 +41,13 @@ class RowSeals {
     // with them is said when a row is checked.
     Result<void> fetch(const std::set<audit::Bucket>& buckets);
 
-    // Before `event` is applied as entry `revision`: the rows that it writes are what they were.
-    Result<void> before(const audit::Event& event, domain::Revision revision);
-    // When it is applied: what they have to be now (sealed_event.h).
-    void after(const audit::Event& event, domain::Revision revision);
-    // Seals that. The root.
+    // Returns the record of that name as the change has made it so far; none when there is no such record. The first
+    // time, the row is read and has to be as its seal says, because what is sealed next is made of it. Call it before
+    // anything is written to the row.
+    Result<std::optional<audit::Record>> record(const Place& place);
+    // Notes what the record is after an event, or that it is removed. `place` was given to record() before.
+    void put(const Place& place, std::optional<audit::Record> record);
+    // Seals what was put. Returns the new root.
     Result<audit::Digest> seal();
     // Seals every row there is, whatever it says: for a store whose rows had no seals.
     Result<audit::Digest> seal_everything();
@@ -90,7 +92,7 @@ class RowSeals {
     Result<bool> is_sound();
     audit::RowSealer& sealer();
     Result<audit::RowSeal> seal_of(const SealedTable& table, std::string_view place, const Statement& row);
-    audit::RowSeal seal_of(const Place& place, const Row& row, std::string_view counted);
+    audit::RowSeal seal_of(const Place& place, const audit::Record& record, std::string_view counted);
     Result<std::string> counted();
     Result<audit::Digest> root();
     using Stored = std::map<std::uint32_t, audit::Children>;  // nodes
@@ -99,7 +101,7 @@ class RowSeals {
     Result<Seals*> seals_in(audit::Bucket bucket);
     bool take_if_right(audit::Bucket bucket, Seals seals);
     struct Current {
-        std::optional<Row> row;
+        std::optional<audit::Record> record;
         std::optional<audit::RowSeal> seal;
     };
     Result<Current> current(const Place& place);
@@ -115,7 +117,7 @@ class RowSeals {
     std::optional<audit::Digest> root_;
     std::unordered_map<std::uint32_t, Node> nodes_;  // each found under its parent
     std::unordered_map<audit::Bucket, Seals> buckets_;
-    std::map<Place, std::optional<Row>> written_;  // what they are to be
+    std::map<Place, std::optional<audit::Record>> written_;  // what they are to be
     std::map<std::string, audit::RowSeal>
         counted_;  // of the operators and owners, by place, when the installation is written
     Bytes canonical_;

@@ -1,6 +1,7 @@
 #include "store/sql/sealed_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <bit>
 
@@ -13,14 +14,6 @@ namespace {
 
 using namespace domain;
 using Kind = SealedKind;
-
-SealedTable make(Kind kind, const char* name, const char* columns, const char* types, const char* key,
-                 std::size_t key_columns, const char* where) {
-    SealedTable table{kind, name, columns, types, key_columns, {}, {}};
-    table.select_one = fmt::format("SELECT {} FROM {}{}", columns, name, where);
-    table.select_all = fmt::format("SELECT {} FROM {}{}{}", columns, name, key_columns == 0 ? "" : " ORDER BY ", key);
-    return table;
-}
 
 // Big-endian. At once, not byte by byte: a server that starts does this for every column of every row.
 template <class Number>
@@ -56,36 +49,40 @@ void append_cell(Bytes& to, char type, std::string_view text) {
 }
 
 Result<void> check_kind(const SealedTable& table, const Statement& row, int column) {
-    if (row.is_null(column) || row.kind(column) == table.types[column]) return {};
+    if (row.is_null(column) || row.kind(column) == table.types[static_cast<std::size_t>(column)]) return {};
     return tampered(table.name, fmt::format("a row of {} holds a value of another kind than it can", table.name));
 }
 
 }  // namespace
 
-std::span<const SealedTable> sealed_tables() {
-    static const SealedTable all[] = {
-        make(Kind::Installation, "installation", MARQUE_INSTALLATION_COLUMNS, "tnnnn", "", 0, ""),
-        make(Kind::Workspace, "workspace", MARQUE_WORKSPACE_COLUMNS, "ttnnn", "name", 1, " WHERE name = ?"),
-        make(Kind::Environment, "environment", MARQUE_ENVIRONMENT_COLUMNS, "ttnntnnn", "workspace, name", 2,
-             " WHERE workspace = ? AND name = ?"),
-        make(Kind::Identity, "identity", MARQUE_IDENTITY_COLUMNS, "ttttttttnnn", "workspace, name", 2,
-             " WHERE workspace = ? AND name = ?"),
-        make(Kind::Credential, "credential", MARQUE_CREDENTIAL_COLUMNS, "tttbttnnnnttnn", "id", 1, " WHERE id = ?"),
-        make(Kind::Operator, "operator", MARQUE_OPERATOR_COLUMNS, "tnnnn", "name", 1, " WHERE name = ?"),
-        make(Kind::Permission, "permission", MARQUE_PERMISSION_COLUMNS, "tttn", "operator, workspace, permission", 3,
-             " WHERE operator = ? AND workspace = ? AND permission = ?"),
-        make(Kind::Owner, "owner", MARQUE_OWNER_COLUMNS, "ttttn", "fingerprint", 1, " WHERE fingerprint = ?"),
-        make(Kind::Approval, "approval", MARQUE_APPROVAL_COLUMNS, "ttttttttnntn", "id", 1, " WHERE id = ?"),
-        make(Kind::ApprovalSignature, "approval_signature", MARQUE_SIGNATURE_COLUMNS, "tnttn", "approval, revision", 2,
-             " WHERE approval = ? AND revision = ?"),
-    };
-    return all;
+void complete(SealedTable& table) {
+    const std::string columns = fmt::format("{}", fmt::join(table.columns, ", "));
+    const auto keys = std::span(table.columns).first(table.key_columns);
+    const auto others = std::span(table.columns).subspan(table.key_columns);
+    std::string where, order;
+    for (const std::string& key : keys) where += (where.empty() ? " WHERE " : " AND ") + key + " = ?";
+    if (!keys.empty()) order = fmt::format(" ORDER BY {}", fmt::join(keys, ", "));
+    table.select_one = fmt::format("SELECT {} FROM {}{}", columns, table.name, where);
+    table.scan = fmt::format("SELECT {} FROM {}", columns, table.name);
+    table.select_all = table.scan + order;
+    // The installation's one row is named by a column of its own.
+    const bool is_only = keys.empty();
+    std::string values;
+    for (std::size_t i = 0; i < table.columns.size(); ++i) values += i == 0 ? "?" : ", ?";
+    table.insert = fmt::format("INSERT INTO {} ({}{}) VALUES ({}{})", table.name, is_only ? "\"only\", " : "", columns,
+                               is_only ? "1, " : "", values);
+    table.update = fmt::format("UPDATE {} SET {} = ?{}", table.name, fmt::join(others, " = ?, "), where);
+    table.erase = fmt::format("DELETE FROM {}{}", table.name, where);
 }
 
 const SealedTable& sealed_table(SealedKind kind) {
     const SealedTable& table = sealed_tables()[static_cast<std::size_t>(kind)];
     CHECK(table.kind == kind);
     return table;
+}
+
+std::string select(SealedKind kind, std::string_view rest) {
+    return fmt::format("{} {}", sealed_table(kind).scan, rest);
 }
 
 std::string Place::text() const {
@@ -110,23 +107,42 @@ Place place_of(const SealedTable& table, const Statement& row) {
     return place;
 }
 
-std::optional<Place> place_of(const Subject& subject) {
-    using Found = std::optional<Place>;
+Place place_of(const audit::RecordName& name) {
     return std::visit(
         Overloaded{
-            [](const InstallationRef&) -> Found { return place(Kind::Installation, {}); },
-            [](const StoreRef&) -> Found { return std::nullopt; },
-            [](const WorkspaceRef& r) -> Found { return place(Kind::Workspace, {r.name.text()}); },
-            [](const EnvironmentRef& r) -> Found {
-                return place(Kind::Environment, {r.workspace.text(), r.name.text()});
+            [](const InstallationRef&) { return place(Kind::Installation, {}); },
+            [](const WorkspaceRef& r) { return place(Kind::Workspace, {r.name.text()}); },
+            [](const EnvironmentRef& r) { return place(Kind::Environment, {r.workspace.text(), r.name.text()}); },
+            [](const IdentityRef& r) { return place(Kind::Identity, {r.workspace.text(), r.name.text()}); },
+            [](const CredentialId& id) { return place(Kind::Credential, {id.string()}); },
+            [](const OperatorRef& r) { return place(Kind::Operator, {r.name.text()}); },
+            [](const audit::PermissionRef& r) {
+                return place(Kind::Permission, {r.holder.text(), workspace_text(r.grant), name_of(r.grant.permission)});
             },
-            [](const IdentityRef& r) -> Found { return place(Kind::Identity, {r.workspace.text(), r.name.text()}); },
-            [](const CredentialRef& r) -> Found { return place(Kind::Credential, {r.id.string()}); },
-            [](const OperatorRef& r) -> Found { return place(Kind::Operator, {r.name.text()}); },
-            [](const OwnerRef& r) -> Found { return place(Kind::Owner, {r.fingerprint}); },
-            [](const ApprovalRef& r) -> Found { return place(Kind::Approval, {r.id.string()}); },
+            [](const OwnerRef& r) { return place(Kind::Owner, {r.fingerprint}); },
+            [](const ApprovalRef& r) { return place(Kind::Approval, {r.id.string()}); },
+            [](const audit::SignatureRef& r) {
+                return place(Kind::ApprovalSignature, {r.approval.string(), std::to_string(r.revision)});
+            },
         },
-        subject);
+        name);
+}
+
+std::optional<Place> place_of(const Subject& subject) {
+    using Found = std::optional<Place>;
+    const auto found = [](const audit::RecordName& name) -> Found { return place_of(name); };
+    return std::visit(Overloaded{
+                          [&](const InstallationRef& r) { return found(r); },
+                          [](const StoreRef&) -> Found { return std::nullopt; },
+                          [&](const WorkspaceRef& r) { return found(r); },
+                          [&](const EnvironmentRef& r) { return found(r); },
+                          [&](const IdentityRef& r) { return found(r); },
+                          [&](const CredentialRef& r) { return found(r.id); },
+                          [&](const OperatorRef& r) { return found(r); },
+                          [&](const OwnerRef& r) { return found(r); },
+                          [&](const ApprovalRef& r) { return found(r); },
+                      },
+                      subject);
 }
 
 void append_place(std::string& to, const SealedTable& table, const Statement& row) {
@@ -141,30 +157,16 @@ void append_place(std::string& to, const SealedTable& table, const Statement& ro
     }
 }
 
-Result<Row> row_of(const SealedTable& table, const Statement& row) {
-    Row cells;
-    for (int column = 0; table.types[column] != '\0'; ++column) {
-        TRY(check_kind(table, row, column));
-        if (row.is_null(column))
-            cells.emplace_back();
-        else if (table.types[column] == 'n')
-            cells.emplace_back(row.exact_number(column));
-        else
-            cells.emplace_back(std::string(row.view(column)));
-    }
-    return cells;
-}
-
 Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row) {
     begin_canonical(to, place);
-    for (int column = 0; table.types[column] != '\0'; ++column) {
+    for (int column = 0; column < static_cast<int>(table.types.size()); ++column) {
         TRY(check_kind(table, row, column));
         if (row.is_null(column))
             append_null(to);
-        else if (table.types[column] == 'n')
+        else if (table.types[static_cast<std::size_t>(column)] == 'n')
             append_cell(to, 'n', row.exact_number(column));
         else
-            append_cell(to, table.types[column], row.view(column));
+            append_cell(to, table.types[static_cast<std::size_t>(column)], row.view(column));
     }
     return {};
 }

@@ -6,14 +6,15 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
-#include "domain/subject.h"
+#include "audit/record.h"
+#include "store/sql/columns.h"
 #include "store/sql/statement.h"
 
 namespace marque::store::sql {
 
+// In the order of audit::Record's alternatives.
 enum class SealedKind {
     Installation,
     Workspace,
@@ -30,15 +31,34 @@ enum class SealedKind {
 struct SealedTable {
     SealedKind kind;
     const char* name;
-    const char* columns;      // as rows.h has them
-    const char* types;        // of each: t text, n number, b bytes
-    std::size_t key_columns;  // the first ones name a row
+    std::vector<std::string> columns;  // columns.h
+    std::string types;                 // of each: t text, n number, b bytes
+    std::size_t key_columns;           // the first ones name a row
+    int revision_column;               // -1: there is none
     // Statements are known by their address: these live for ever.
-    std::string select_one, select_all;  // the latter in the order of the key
+    std::string select_one, select_all, scan;  // select_all is in the order of the key, scan in any
+    std::string insert, update, erase;         // update: all columns but the key, then the key
 };
+// Fills in the statements.
+void complete(SealedTable& table);
 
 std::span<const SealedTable> sealed_tables();
 const SealedTable& sealed_table(SealedKind kind);
+
+// The kind of the record type R, an alternative of audit::Record.
+template <class R>
+consteval SealedKind kind_of() {
+    return []<class... Records>(std::type_identity<std::variant<Records...>>) {
+        int kind = 0;
+        ((std::is_same_v<R, Records> ? false : (++kind, true)) && ...);
+        static_assert((std::is_same_v<R, Records> || ...));
+        return static_cast<SealedKind>(kind);
+    }(std::type_identity<audit::Record>());
+}
+
+// "SELECT all of the table's columns FROM it", and `rest` behind it. Keep the text in a static variable: prepared
+// statements are known by its address.
+std::string select(SealedKind kind, std::string_view rest);
 
 // A row by its name. Keys are bound as text; the database compares them as what they are.
 struct Place {
@@ -54,14 +74,13 @@ Place place_of(const SealedTable& table, const Statement& row);
 void append_place(std::string& to, const SealedTable& table, const Statement& row);
 // The row of what an entry is about; the store as a whole has none.
 std::optional<Place> place_of(const domain::Subject& subject);
+Place place_of(const audit::RecordName& name);
 
-// A row's values, as the table's columns are.
-using Cell = std::variant<std::monostate, std::int64_t, std::string>;  // bytes are a string too
-using Row = std::vector<Cell>;
+// Returns the record in a row of `kind` that was selected with all of its columns. Errors: Corrupt (rows.h).
+Result<audit::Record> record_from(SealedKind kind, const Statement& row);
 
-// Errors of both: Corrupt, which is tampering, when a column holds another kind of value than the table has: what a
-// condition compares would not be what is read.
-Result<Row> row_of(const SealedTable& table, const Statement& row);
+// Errors: Corrupt, which is tampering, when a column holds another kind of value than the table has: what a condition
+// compares would not be what is read.
 // What is sealed of a row, so that no other row looks the same; `to` is emptied first.
 Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row);
 void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Row& row);

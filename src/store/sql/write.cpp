@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "audit/effect.h"
+#include "base/overloaded.h"
 #include "store/append.h"
-#include "store/sql/apply.h"
+#include "store/sql/rows.h"
 
 namespace marque::store::sql {
 namespace {
@@ -35,6 +37,50 @@ Result<void> insert_entry(Connection& connection, const StoredEntry& entry, cons
     return {};
 }
 
+void bind(Statement& statement, char type, const Cell& value) {
+    std::visit(Overloaded{
+                   [&](std::monostate) { statement.bind_null(); },
+                   [&](std::int64_t number) { statement.bind(number); },
+                   [&](const std::string& text) {
+                       if (type == 'b')
+                           statement.bind(bytes_of(text));
+                       else
+                           statement.bind(std::string_view(text));
+                   },
+               },
+               value);
+}
+
+// Writes what the record of that name is now, in place of what it was `before`.
+Result<void> write_record(Connection& connection, const Place& place, bool was_there,
+                          const std::optional<audit::Record>& record) {
+    const SealedTable& table = *place.table;
+    if (!was_there && !record) return {};
+    Statement statement = TRY(connection.prepare((!was_there ? table.insert
+                                                  : record   ? table.update
+                                                             : table.erase)
+                                                     .c_str()));
+    if (record) {
+        const Row row = row_of(*record);
+        for (std::size_t i = was_there ? table.key_columns : 0; i < row.size(); ++i)
+            bind(statement, table.types[i], row[i]);
+    }
+    if (was_there)
+        for (const std::string& key : place.keys) statement.bind(key);
+    if (TRY(statement.run()) == 1) return {};
+    return tampered(place.text(), named(place) + " was read, and could not be written");
+}
+
+Result<void> apply(Connection& connection, RowSeals& seals, const audit::Effect& effect) {
+    const Place place = place_of(effect.name);
+    auto before = TRY(seals.record(place));
+    const bool was_there = before.has_value();
+    auto after = TRY(effect.apply(std::move(before)));
+    TRY(write_record(connection, place, was_there, after));
+    seals.put(place, std::move(after));
+    return {};
+}
+
 // The tables of uses have no seals, so an attacker with SQL access may have written a count or a time there. A count
 // that can't be right begins again, because the sum might not fit the column; a time beyond every calendar does not
 // count as the latest.
@@ -61,6 +107,19 @@ const std::string note_refused_use = fmt::format(
     fmt::arg("count", sum_of("refused_use.count", "?6")), fmt::arg("untold", sum_of("refused_use.untold", "?6")),
     fmt::arg("later", is_later("refused_use.at", "?4")));
 
+const std::string note_told = fmt::format(
+    "UPDATE refused_use SET untold = CASE WHEN untold BETWEEN ?1 AND {} THEN untold - ?1 ELSE 0 END, told_at = ?2"
+    " WHERE credential = ?3",
+    largest_number);
+
+// So many uses of a stopped credential have been told of now.
+Result<void> write_told(Connection& connection, const audit::CredentialRefused& event) {
+    Statement statement = TRY(connection.prepare(note_told.c_str()));
+    statement.bind(event.count).bind(event.told_at).bind(event.credential.id.text());
+    TRY(statement.run());
+    return {};
+}
+
 }  // namespace
 
 std::set<audit::Bucket> buckets_of(const std::set<Place>& places) {
@@ -73,17 +132,20 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
                              const Secret& sealing_key) {
     Appended appended = TRY(append(TRY(reader.head()), drafts, sealing_key));
     Written written;
-    for (std::size_t i = 0; i < drafts.size(); ++i)
-        for (Place& place : places_of(drafts[i].event, appended.entries[i].seq))
-            written.places.insert(std::move(place));
+    std::vector<std::vector<audit::Effect>> effects;
+    for (std::size_t i = 0; i < drafts.size(); ++i) {
+        effects.push_back(audit::effects_of(drafts[i].event, appended.entries[i].seq));
+        for (const audit::Effect& effect : effects.back()) written.places.insert(place_of(effect.name));
+    }
+    // A schema without seals is only migrated.
+    if (reader.seals() == nullptr && !written.places.empty())
+        return Error(Code::StateRefuses, "the store has an old schema", "run marque store migrate");
     if (reader.seals() != nullptr) TRY(reader.seals()->fetch(buckets_of(written.places)));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
-        const audit::Event& event = drafts[i].event;
-        const domain::Revision revision = appended.entries[i].seq;
-        TRY(insert_entry(connection, appended.entries[i], event));
-        if (reader.seals() != nullptr) TRY(reader.seals()->before(event, revision));
-        TRY(apply(connection, event, revision));
-        if (reader.seals() != nullptr) reader.seals()->after(event, revision);
+        TRY(insert_entry(connection, appended.entries[i], drafts[i].event));
+        for (const audit::Effect& effect : effects[i]) TRY(apply(connection, *reader.seals(), effect));
+        if (const auto* const told = std::get_if<audit::CredentialRefused>(&drafts[i].event))
+            TRY(write_told(connection, *told));
     }
     StoredHead& head = written.head;
     head.frontier = std::move(appended.frontier);
