@@ -21,12 +21,8 @@ GRANT INSERT, UPDATE ON marque.log_head, marque.workspace, marque.environment, m
 GRANT INSERT, DELETE ON marque.permission, marque.owner TO marque_operator;
 GRANT UPDATE ON marque.installation TO marque_operator;
 
--- From schema 3 on. Seals are not written by this role alone: they want the key.
-SELECT 'GRANT INSERT, UPDATE, DELETE ON marque.row_seal TO marque_operator; GRANT INSERT, UPDATE ON marque.row_tree TO marque_operator'
-    WHERE to_regclass('marque.row_seal') IS NOT NULL \gexec
-
--- From schema 2 on.
-SELECT 'GRANT INSERT, UPDATE, DELETE ON marque.verifier TO marque_operator'
-    WHERE to_regclass('marque.verifier') IS NOT NULL \gexec
+-- Seals are not written by this role alone: they want the key.
+GRANT INSERT, UPDATE, DELETE ON marque.row_seal, marque.verifier TO marque_operator;
+GRANT INSERT, UPDATE ON marque.row_tree TO marque_operator;
 
 COMMIT;

@@ -24,9 +24,6 @@ GRANT USAGE ON SCHEMA marque TO marque_verifier;
 GRANT SELECT ON ALL TABLES IN SCHEMA marque TO marque_verifier;
 GRANT INSERT, UPDATE ON marque.last_use, marque.refused_use TO marque_verifier;
 
--- From schema 2 on.
-SELECT to_regclass('marque.verifier') IS NOT NULL AS has_verifiers \gset
-\if :has_verifiers
 GRANT INSERT, UPDATE, DELETE ON marque.verifier TO marque_verifier;
 
 -- The policies hold for members of marque_verifier; the grants alone decide for everybody else, and for who is a member
@@ -50,6 +47,5 @@ CREATE POLICY of_its_login ON marque.verifier TO marque_verifier
 CREATE POLICY removing_the_dead ON marque.verifier FOR DELETE TO marque_verifier
     USING (mode = 'lease'
            AND abs(extract(epoch FROM clock_timestamp()) - renewed_at / 1000000.0) > 3 * lease_us / 1000000.0);
-\endif
 
 COMMIT;

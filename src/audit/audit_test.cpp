@@ -310,8 +310,8 @@ TEST(Seal, DependsOnEverythingItCovers) {
     EXPECT_NE(seal, seal_of_entry(key, 1, other_leaf));
     Frontier one;
     one.append(leaf);
-    EXPECT_NE(seal_of_head(key, one, std::nullopt), seal) << "an entry's seal is no head's";
-    EXPECT_NE(seal_of_head(key, one, std::nullopt), seal_of_head(key, Frontier(), std::nullopt));
+    EXPECT_NE(seal_of_head(key, one, {}), seal) << "an entry's seal is no head's";
+    EXPECT_NE(seal_of_head(key, one, {}), seal_of_head(key, Frontier(), {}));
 }
 
 }  // namespace

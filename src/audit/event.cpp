@@ -36,16 +36,6 @@ JsonObject to_json(const Environment& environment) {
     return object;
 }
 
-JsonObject to_json(const Identity& identity) {
-    JsonObject object{{"state", name_of(identity.condition.stored)},
-                      {"environment", identity.environment.text()},
-                      {"kind", name_of(identity.kind)},
-                      {"scopes", to_json(identity.scopes)}};
-    if (!identity.contact.empty()) object["contact"] = identity.contact;
-    if (!identity.labels.empty()) object["labels"] = to_json(identity.labels);
-    return object;
-}
-
 JsonObject to_json(const Credential& credential) {
     JsonObject object{{"state", name_of(credential.stored)}, {"scopes", to_json(credential.scopes)}};
     add_time(object, "expires_at", credential.expires_at);
@@ -96,6 +86,21 @@ CredentialRef ref(const Credential& c) {
 }
 
 }  // namespace
+
+JsonObject to_json(const Identity& identity) {
+    JsonObject object{{"state", name_of(identity.condition.stored)},
+                      {"environment", identity.environment.text()},
+                      {"kind", name_of(identity.kind)},
+                      {"scopes", to_json(identity.scopes)}};
+    if (!identity.contact.empty()) object["contact"] = identity.contact;
+    if (!identity.description.empty()) object["description"] = identity.description;
+    if (!identity.labels.empty()) object["labels"] = to_json(identity.labels);
+    return object;
+}
+
+bool is_free_text(std::string_view key) {
+    return key == "contact" || key == "description" || key == "comment" || key.starts_with("label.");
+}
 
 JsonObject to_json(const Grant& grant) {
     return {{"workspace", grant.workspace ? grant.workspace->text() : "*"}, {"permission", name_of(grant.permission)}};

@@ -204,10 +204,15 @@ Outcome outcome_of(const Event& event);
 JsonObject change_of(const Event& event);
 
 // As an entry tells of them; a plan does in the same words.
+JsonObject to_json(const domain::Identity& identity);
 JsonObject to_json(const domain::Grant& grant);
 JsonObject to_json(const domain::Owner& owner);
 JsonObject to_json(const domain::ApprovalPolicy& policy);
 JsonObject to_json(const StorePlace& place);
+
+// Returns true if the value under `key` in such an object is text that somebody wrote. It is to be quoted, so that it
+// is seen where it begins and ends.
+bool is_free_text(std::string_view key);
 
 // The subject's place in the log: {"kind", and "workspace", "name" or "id" as it has them}.
 JsonObject to_json(const domain::Subject& subject);

@@ -20,9 +20,9 @@ Digest seal_of_entry(const Secret& key, std::uint64_t seq, const Digest& leaf) {
 }
 
 // The size says how long the frontier is, so what follows it can't be taken for a part of it.
-Digest seal_of_head(const Secret& key, const Frontier& head, const std::optional<Digest>& rows) {
+Digest seal_of_head(const Secret& key, const Frontier& head, const Digest& rows) {
     Bytes bytes = head.bytes();
-    if (rows) bytes.insert(bytes.end(), rows->begin(), rows->end());
+    bytes.insert(bytes.end(), rows.begin(), rows.end());
     return crypto::hmac_sha256(key, message('h', head.size(), bytes));
 }
 

@@ -14,8 +14,8 @@
 namespace marque::audit {
 
 Digest seal_of_entry(const Secret& key, std::uint64_t seq, const Digest& leaf);
-// `rows`: the hash over all rows; none in a store whose rows are not sealed.
-Digest seal_of_head(const Secret& key, const Frontier& head, const std::optional<Digest>& rows);
+// `rows` is the hash over all rows (audit/row_tree.h).
+Digest seal_of_head(const Secret& key, const Frontier& head, const Digest& rows);
 
 // For one thread at a time.
 class RowSealer {

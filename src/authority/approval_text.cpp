@@ -36,11 +36,6 @@ void add_value(std::string& text, std::size_t indent, const std::string& key, st
     text += line + "\n";
 }
 
-// What somebody wrote, so that it is seen where it begins and ends.
-bool is_free_text(std::string_view key) {
-    return key == "contact" || key == "comment" || key.starts_with("label.");
-}
-
 void add_lines(std::string& text, const audit::JsonObject& object, std::size_t indent) {
     for (const auto& member : object) {
         std::string key(member.key());
@@ -53,7 +48,7 @@ void add_lines(std::string& text, const audit::JsonObject& object, std::size_t i
             continue;
         }
         std::string value = in_words(member.value());
-        if (is_free_text(member.key())) value = "'" + value + "'";
+        if (audit::is_free_text(member.key())) value = "'" + value + "'";
         if (member.key() == "old_credential")
             for (char& c : value)
                 if (c == '_') c = ' ';
@@ -202,10 +197,11 @@ Result<std::string> approval_text(const Plan& plan, const Approval& approval, co
     if (text.size() > longest_approval_text) return too_long;
     // The plan's own line is as it is digested: what could be taken for other lines there has to be kept out.
     if (!is_plain_text(text) || canonical.find("  ") != std::string::npos)
-        return Error(Code::StateRefuses,
-                     "the request for an approval would hold a character that can't be seen, or more than one blank "
-                     "in a row",
-                     "owners sign what they can read: leave it out of the reason, the contact and the labels");
+        return Error(
+            Code::StateRefuses,
+            "the request for an approval would hold a character that can't be seen, or more than one blank "
+            "in a row",
+            "owners sign what they can read: leave it out of the reason, the contact, the description and the labels");
     return text;
 }
 

@@ -55,6 +55,21 @@ struct CreateRequest {
     std::optional<domain::Ending> expires;  // none: default_lifetime, or less where policy says so
     std::string contact;
     domain::Labels labels;
+    std::string description = {};
+
+    // Returns the identity that is asked for.
+    domain::Identity identity_in(const domain::WorkspaceName& workspace, Instant now) const {
+        return {.workspace = workspace,
+                .name = name,
+                .environment = environment,
+                .kind = kind,
+                .scopes = scopes,
+                .contact = contact,
+                .labels = labels,
+                .condition = {},
+                .created_at = now,
+                .description = description};
+    }
 };
 inline constexpr Duration default_lifetime = std::chrono::days(90);
 

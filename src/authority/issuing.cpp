@@ -157,15 +157,13 @@ Result<Done> Authority::create(std::span<const CreateRequest> requests, const Or
         TRY(require_may_issue_under(*context.workspace, environment, std::nullopt, context.now));
         const Ending expires =
             TRY(lifetime(request.expires, Ending::after(default_lifetime), environment, context.now));
-        const Identity identity{workspace,      request.name,    request.environment, request.kind,
-                                request.scopes, request.contact, request.labels,      {},
-                                context.now};
+        const Identity identity = request.identity_in(workspace, context.now);
         gate_if_protected(plan, environment);
         note_unusual_scopes(plan, request.scopes);
         PlannedChange change = planned_credential(identity, request.scopes, expires);
-        change.after["environment"] = environment.name.text();
-        change.after["kind"] = name_of(request.kind);
-        if (!request.contact.empty()) change.after["contact"] = request.contact;
+        for (const auto& member : audit::to_json(identity))
+            if (member.key() != "state" && member.key() != "scopes" && member.key() != "labels")
+                change.after[member.key()] = member.value();
         for (const auto& [key, value] : request.labels) change.after["label." + key] = value;
         plan.changes.push_back(std::move(change));
         plan.events.emplace_back(audit::IdentityCreated{identity});

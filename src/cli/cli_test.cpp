@@ -8,11 +8,13 @@ namespace marque::cli {
 namespace {
 
 using namespace domain;
+using authority::CreateRequest;
 using namespace std::chrono_literals;
 using std::chrono::days;
 
-const RosterDefaults defaults{
-    *EnvironmentName::parse("dev"), MachineKind::Agent, ScopeSet(), {}, "", {{"team", "blue"}}};
+CreateRequest defaults(IdentityName name) {
+    return {std::move(name), *EnvironmentName::parse("dev"), MachineKind::Agent, {}, {}, "", {{"team", "blue"}}};
+}
 
 TEST(Roster, ALineSaysWhatDiffers) {
     const auto requests = parse_roster(

@@ -12,43 +12,49 @@ namespace {
 struct Options {
     ChangeOptions change;
     IssueOptions issue;
-    std::string name, scopes, environment = "dev", kind = "agent", contact;
+    std::string name, scopes, environment = "dev", kind = "agent", contact, description;
     std::vector<std::string> labels;
     std::string from, token_dir;
 };
 
 constexpr std::size_t largest_roster = 64 * 1024 * 1024;
 
-Result<RosterDefaults> defaults_of(const Options& options) {
+// Returns the request without its name. Scopes may be missing.
+Result<RequestFor> request_for(const Options& options) {
     const auto environment = TRY(domain::EnvironmentName::parse(options.environment));
-    RosterDefaults defaults{environment};
-    defaults.kind = TRY(domain::parse_kind(options.kind));
-    defaults.expires = TRY(ending_of(options.issue.expires));
-    defaults.contact = TRY(parse_free_text("contact", options.contact, 200));
-    if (!options.scopes.empty()) defaults.scopes = TRY(domain::ScopeSet::parse(options.scopes));
+    const auto kind = TRY(domain::parse_kind(options.kind));
+    const auto expires = TRY(ending_of(options.issue.expires));
+    const auto contact = TRY(parse_free_text("contact", options.contact, 200));
+    const auto description = TRY(parse_free_text("description", options.description, 200));
+    domain::ScopeSet scopes;
+    if (!options.scopes.empty()) scopes = TRY(domain::ScopeSet::parse(options.scopes));
+    domain::Labels labels;
     for (const std::string& text : options.labels) {
         const auto label = TRY(authority::parse_label(text));
-        if (!defaults.labels.insert(label).second)
+        if (!labels.insert(label).second)
             return Error(Code::InvalidRequest, "label " + label.first + " is given twice");
     }
-    return defaults;
+    return RequestFor([=](domain::IdentityName name) {
+        return authority::CreateRequest{std::move(name), environment, kind,   scopes,
+                                        expires,         contact,     labels, description};
+    });
 }
 
 Result<std::vector<authority::CreateRequest>> requests_of(const Options& options) {
-    const RosterDefaults defaults = TRY(defaults_of(options));
+    const RequestFor request = TRY(request_for(options));
     if (!options.from.empty()) {
         if (!options.name.empty()) return Error(Code::InvalidRequest, "give a name or --from, not both");
         if (options.token_dir.empty())
             return Error(Code::InvalidRequest, "--from needs --token-dir", "one file per token is written there");
-        return parse_roster(TRY(read_text(options.from, {largest_roster})), defaults);
+        return parse_roster(TRY(read_text(options.from, {largest_roster})), request);
     }
     if (options.name.empty()) return Error(Code::InvalidRequest, "say who is to be created: a name, or --from FILE");
-    const auto name = TRY(domain::IdentityName::parse(options.name));
-    if (!defaults.scopes)
+    auto name = TRY(domain::IdentityName::parse(options.name));
+    std::vector requests{request(std::move(name))};
+    if (requests.front().scopes.empty())
         return Error(Code::InvalidRequest, "an identity needs at least one scope",
                      "--scope card:view,card:edit or a preset, such as --scope kan");
-    return std::vector{authority::CreateRequest{name, defaults.environment, defaults.kind, *defaults.scopes,
-                                                defaults.expires, defaults.contact, defaults.labels}};
+    return requests;
 }
 
 Result<int> run_create(Shell& shell, const Options& options) {
@@ -77,6 +83,7 @@ void add_create(const Command& root, Shell& shell, Exit& exit) {
     command.option("--env", options->environment, "NAME", "Environment");
     command.option("--kind", options->kind, "KIND", "agent, service or ci");
     command.option("--contact", options->contact, "TEXT", "Whom to ask about it");
+    command.option("--description", options->description, "TEXT", "What it is for");
     command.repeated("--label", options->labels, "K=V", "A label; may be repeated");
     add_issue_options(command, options->issue);
     command.option("--from", options->from, "FILE", "Create one identity for each line of this file");

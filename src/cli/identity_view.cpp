@@ -72,6 +72,7 @@ audit::JsonObject to_json(const IdentityView& view) {
                              {"own_state", name_of(view.own_state)},
                              {"scopes", scopes_json(i.scopes)},
                              {"contact", i.contact},
+                             {"description", i.description},
                              {"labels", std::move(labels)},
                              {"created_at", to_rfc3339(i.created_at)},
                              {"revision", i.revision},
@@ -80,6 +81,25 @@ audit::JsonObject to_json(const IdentityView& view) {
     if (view.own_state == Standing::Paused) add_time(object, "paused_until", i.condition.paused_until);
     if (!view.stopped_by.empty()) object["stopped_by"] = view.stopped_by;
     return object;
+}
+
+namespace {
+
+std::string labels_in_words(const Labels& labels) {
+    std::string text;
+    for (const auto& [key, value] : labels) text += (text.empty() ? "" : ", ") + key + "=" + escaped(value);
+    return text;
+}
+
+}  // namespace
+
+std::string identity_lines(const Identity& identity, Instant now) {
+    std::string text =
+        fmt::format("  created  {}\n  scopes   {}\n", when(identity.created_at, now), identity.scopes.text());
+    if (!identity.description.empty()) text += fmt::format("  is for   {}\n", escaped(identity.description));
+    if (!identity.contact.empty()) text += fmt::format("  contact  {}\n", escaped(identity.contact));
+    if (!identity.labels.empty()) text += fmt::format("  labels   {}\n", labels_in_words(identity.labels));
+    return text;
 }
 
 std::optional<LastUse> latest_use(const IdentityView& view) {
@@ -101,12 +121,6 @@ std::string refused_in_words(const RefusedUses& refused, Instant now) {
     return fmt::format("refused {} {} {}, last from {}, {}", refused.count, refused.count == 1 ? "time" : "times",
                        is_elsewhere ? "where another environment is demanded" : "since it was " + escaped(state),
                        escaped(refused.last_from), in_words(refused.last_at, now));
-}
-
-std::string labels_in_words(const Labels& labels) {
-    std::string text;
-    for (const auto& [key, value] : labels) text += (text.empty() ? "" : ", ") + key + "=" + escaped(value);
-    return text;
 }
 
 std::string entry_heading(Instant now) {

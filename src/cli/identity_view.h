@@ -14,7 +14,9 @@ std::optional<domain::LastUse> latest_use(const authority::IdentityView& view);
 std::string use_in_words(const std::optional<domain::LastUse>& use, Instant now);
 // "refused 412 times since it was revoked, last from 10.0.0.7, 3 minutes ago"
 std::string refused_in_words(const domain::RefusedUses& refused, Instant now);
-std::string labels_in_words(const domain::Labels& labels);
+
+// Returns what an identity is made with, a line each, for people.
+std::string identity_lines(const domain::Identity& identity, Instant now);
 
 // Returns the heading over lines of entry_line().
 std::string entry_heading(Instant now);

@@ -84,10 +84,7 @@ Result<void> print_text(Shell& shell, const store::Reader& reader, const authori
                             identity.workspace.text(), identity.environment.text(),
                             view.is_protected ? " (protected)" : ""));
     shell.print(fmt::format("  state    {}\n", TRY(state_line(reader, view, now, paint))));
-    shell.print(fmt::format("  created  {}\n", when(identity.created_at, now)));
-    shell.print(fmt::format("  scopes   {}\n", identity.scopes.text()));
-    if (!identity.contact.empty()) shell.print(fmt::format("  contact  {}\n", escaped(identity.contact)));
-    if (!identity.labels.empty()) shell.print(fmt::format("  labels   {}\n", labels_in_words(identity.labels)));
+    shell.print(identity_lines(identity, now));
     Table table({"CREDENTIAL", "STATE", "EXPIRES", "LAST USED", "SCOPES"});
     std::size_t shown = 0;
     for (const authority::CredentialView& credential : view.credentials) {

@@ -44,7 +44,7 @@ Result<void> set(CreateRequest& request, std::string_view word) {
     return {};
 }
 
-Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& defaults) {
+Result<CreateRequest> parse_line(std::string_view line, const RequestFor& request_for) {
     if (line.size() > longest_roster_line) return Error(Code::InvalidRequest, "the line is too long");
     if (line.find_first_of(std::string_view("\0\t\r", 3)) != std::string_view::npos)
         return Error(Code::InvalidRequest, "the line has a tab or another control character", "use blanks");
@@ -55,14 +55,7 @@ Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& de
     if (!is_name(words.front()))
         return Error(Code::InvalidRequest, "the line does not begin with a name for an identity",
                      "names are 1 to 63 of a-z 0-9 . _ - and begin with a letter or digit");
-    const auto name = TRY(IdentityName::parse(words.front()));
-    CreateRequest request{name,
-                          defaults.environment,
-                          defaults.kind,
-                          defaults.scopes.value_or(ScopeSet()),
-                          defaults.expires,
-                          defaults.contact,
-                          defaults.labels};
+    CreateRequest request = request_for(TRY(IdentityName::parse(words.front())));
     std::set<std::string_view> given;  // "env", "label=team"
     for (std::size_t i = 1; i < words.size(); ++i) {
         const bool is_label = words[i].starts_with("label=");
@@ -80,14 +73,14 @@ Result<CreateRequest> parse_line(std::string_view line, const RosterDefaults& de
 
 }  // namespace
 
-Result<std::vector<CreateRequest>> parse_roster(std::string_view text, const RosterDefaults& defaults) {
+Result<std::vector<CreateRequest>> parse_roster(std::string_view text, const RequestFor& request_for) {
     std::vector<CreateRequest> requests;
     std::size_t number = 0;
     for (const std::string_view line : split(text, '\n')) {
         ++number;
         const std::size_t begin = line.find_first_not_of(' ');
         if (begin == std::string_view::npos || line[begin] == '#') continue;
-        auto request = parse_line(line, defaults);
+        auto request = parse_line(line, request_for);
         if (!request)
             return Error(request.error().code, fmt::format("line {}: {}", number, request.error().message),
                          request.error().hint);

@@ -6,6 +6,7 @@
 //     patchwarden   expires=30d contact=ops@example.org label=team=security
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,20 +15,13 @@
 
 namespace marque::cli {
 
-// What holds where a line says nothing.
-struct RosterDefaults {
-    domain::EnvironmentName environment;
-    domain::MachineKind kind = domain::MachineKind::Agent;
-    std::optional<domain::ScopeSet> scopes;
-    std::optional<domain::Ending> expires;
-    std::string contact;
-    domain::Labels labels;
-};
+// Returns the request for a name as it is where its line says nothing more. Without scopes it is not complete.
+using RequestFor = std::function<authority::CreateRequest(domain::IdentityName)>;
 
 inline constexpr std::size_t longest_roster_line = 16 * 1024;
 inline constexpr std::size_t most_roster_lines = 100'000;
 
 // Errors: InvalidRequest, naming the line.
-Result<std::vector<authority::CreateRequest>> parse_roster(std::string_view text, const RosterDefaults& defaults);
+Result<std::vector<authority::CreateRequest>> parse_roster(std::string_view text, const RequestFor& request_for);
 
 }  // namespace marque::cli

@@ -114,7 +114,7 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     const auto known = TRY(shell.system().known_log(shell.store_folder()));
     auto migrated = maintenance->migrate(
         to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
-            // What goes up is sealed as it lies: no more is asked of it than that its log is this one, and whole.
+            // The rows were checked before they were sealed again; the log is read here.
             if (from > 0 && target > from) TRY(require_whole_log(shell, reader, known));
             std::optional<audit::Event> event;
             if (from > 0) event = audit::StoreMigrated{from, target};

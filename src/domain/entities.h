@@ -81,6 +81,7 @@ struct Identity {
     Condition condition;
     Instant created_at;
     Revision revision = 0;
+    std::string description = {};  // what it is for
 };
 
 // As stored; domain/lifecycle.h says what it amounts to at a given moment.

@@ -40,8 +40,9 @@ struct StoredEntry {
 struct StoredHead {
     audit::Frontier frontier;
     audit::Digest seal{};
-    // The hash over all rows (audit/row_tree.h), which it is sealed over; none where rows have no seals.
-    std::optional<audit::Digest> rows;
+    // The hash over all rows (audit/row_tree.h), which the head is sealed over; zero bytes in a store in memory, whose
+    // rows have no seals.
+    audit::Digest rows{};
     // Rows written by other means than events: how many writes the log does not account for.
     std::uint64_t unlogged_writes = 0;
 };

@@ -89,6 +89,48 @@ def unlisted(text, root):
                     yield f"{path.relative_to(root)} cites invariant {number}, which is not listed"
 
 
+NAMED_FILE = re.compile(r"(?<![\w./~-])((?:\w+/)+[\w.-]+\.(?:h|cpp|py|bats|sql|toml|pml|md))(?![\w/*])")
+PLACES = ("", "src", "include", "test", "docs", "bench", "packaging")
+
+
+def missing_files(text, root, beside):
+    """Files that `text` names by a path within the tree and that are not there."""
+    text = re.sub(r"^#include.*", "", text, flags=re.M)  # the compiler's
+    for name in sorted(set(NAMED_FILE.findall(text))):
+        if any(c.isupper() for c in name):
+            continue  # a part to be filled in
+        folder = name.split("/")[0]
+        places = [root / place for place in PLACES] + [beside]
+        if any((place / folder).is_dir() for place in places) and not any((place / name).exists() for place in places):
+            yield name
+
+
+def comments_and_documents(root):
+    for folder in ("src", "include", "test", "docs", "bench", "examples", "packaging"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in SOURCES and not {"baseline", "architecture"} & set(path.parts):
+                yield path
+
+
+def wrong_example(text, root):
+    """What contributing.md says of the last field: the files that it touched are there, and have it."""
+    match = re.search(r"The last one, `(\w+)::(\w+)`, touched:\n\n```\n(.*?)\n```", text, re.S)
+    if not match:
+        yield "there is no list of the files that the last field touched"
+        return
+    field, files = match.group(2), match.group(3).split("\n")
+    for name in files:
+        if not (root / name).is_file() or field not in (root / name).read_text():
+            yield f"{name} has no {field}"
+    if len(files) > 8:
+        yield f"a field touches {len(files)} files"
+    member = re.compile(rf"(?:[.]|::){field}\b(?!\()")
+    for path in sorted([*root.glob("src/**/*.cpp"), *root.glob("src/**/*.h")]):
+        name = str(path.relative_to(root))
+        if name not in files and "options" not in name and member.search(path.read_text()):
+            yield f"{name} has the field {field}, and is not listed"
+
+
 def self_test(tests):
     row = "| 1 | an attack | T1 | outcome | {} |"
     filler = "\n".join(row.format("none") for _ in range(10))
@@ -109,6 +151,12 @@ def self_test(tests):
     for text, numbers in [("(invariants 3 and 4)", "34"), ("TEST(A, Invariant7_B)", "7"), ("an invariant", "")]:
         if "".join(cited(text)) != numbers:
             sys.exit(f"self-test: {text}: {list(cited(text))}")
+    for text, is_well in [("store/sql/columns.h", True), ("store/sql/no_such.h", False), ("no_such/sql/columns.h", True)]:
+        if (not list(missing_files(text, ROOT, ROOT))) != is_well:
+            sys.exit(f"self-test: a file that is named: {text}")
+    example = "The last one, `Identity::description`, touched:\n\n```\nsrc/domain/entities.h\n```"
+    if not any("columns.h has the field" in wrong for wrong in wrong_example(example, ROOT)):
+        sys.exit("self-test: a file that a field touched and that is not listed is not found")
     if not list(unlisted("| 1 | text | none |", ROOT)):
         sys.exit("self-test: invariants that are not listed are not found")
 
@@ -121,6 +169,10 @@ def main():
     for name in ("docs/threat-model.md", "docs/invariants.md"):
         found += [f"{name}: {finding}" for finding in findings((ROOT / name).read_text(), tests)]
     found += [f"docs/invariants.md: {u}" for u in unlisted((ROOT / "docs/invariants.md").read_text(), ROOT)]
+    for path in comments_and_documents(ROOT):
+        found += [f"{path.relative_to(ROOT)} names {name}, which is not there"
+                  for name in missing_files(path.read_text(), ROOT, path.parent)]
+    found += [f"docs/contributing.md: {wrong}" for wrong in wrong_example((ROOT / "docs/contributing.md").read_text(), ROOT)]
     for finding in found:
         print(finding)
     return sys.exit(1 if found else 0)

@@ -624,21 +624,6 @@ approved_issue() {
     refuses 5 "hooks.toml"
 }
 
-@test "store rollback and migrate: a quorum, and whose keys they are, come back out of the log" {
-    for name in one two; do key "$name"; done
-    "$MARQUE" init --operator ops --owner-key "bob=$WORK/one.pub" --owner-key "$WORK/two.pub" --confirm 2> /dev/null
-    answers 6 owner policy --quorum 2 --confirm -o json
-    policy=$(json .approval.id)
-    "$MARQUE" approval sign "$policy" --key "$WORK/two" --confirm 2> /dev/null
-    answers 0 owner policy --quorum 2 --approval "$policy" --confirm
-    answers 0 store rollback --to 3 --confirm
-    answers 0 store migrate --confirm
-    equal "$("$MARQUE" owner list -o json | jq -r '.quorum, .owners[0].operator' | paste -sd' ')" "2 bob"
-    ask
-    "$MARQUE" approval sign "$id" --key "$WORK/one" --confirm 2> /dev/null
-    redeem 6
-}
-
 @test "invariant 12: with a row away for a moment nothing passes the gate, and what takes away goes on" {
     approved_issue
     sqlite3 "$MARQUE_STORE/marque.db" "DELETE FROM identity"

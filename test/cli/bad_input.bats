@@ -222,7 +222,7 @@ load helpers
 
 @test "contacts and label values: shown escaped, everywhere" {
     init_store
-    "$MARQUE" create codex --scope card:edit --contact $'\e[31mred' --label team=$'\e[31mred' --confirm > /dev/null 2> "$WORK/words"
+    "$MARQUE" create codex --scope card:edit --contact $'\e[31mred' --description $'\e[31mred' --label team=$'\e[31mred' --confirm > /dev/null 2> "$WORK/words"
     lacks "$(cat "$WORK/words")" $'\e'
     answers 0 inspect codex
     lacks "$output" $'\e'

@@ -444,6 +444,7 @@ schemas() {
 @test "store copy: the old store is taken back by hand when the new one is lost (docs/store.md)" {
     init_store
     create codex
+    newest=$(schema)
     old=$MARQUE_STORE
     new_database
     copy "$old" "$WORK/there" --postgresql "$CONNINFO"
@@ -453,8 +454,9 @@ schemas() {
     mv "$WORK/there/postgresql.conninfo.moved" "$WORK/there/postgresql.conninfo"
     MARQUE_STORE=$WORK/there accepted "$WORK/codex.token"
     rm -r "$WORK/there"
-    equal "$(sqlite3 "$old/marque.db.moved" "PRAGMA user_version")" -5
-    sqlite3 "$old/marque.db.moved" "PRAGMA user_version = 5"
+    equal "$(sqlite3 "$old/marque.db.moved" "PRAGMA user_version")" "-$newest"
+    has "$(cat "$BATS_TEST_DIRNAME/../../docs/store.md")" "'PRAGMA user_version = $newest'"
+    sqlite3 "$old/marque.db.moved" "PRAGMA user_version = $newest"
     mv "$old/marque.db.moved" "$old/marque.db"
     export MARQUE_STORE=$old
     accepted "$WORK/codex.token"

@@ -180,3 +180,8 @@ marque.wait()
 print(os.read(reader, room)[-71:].decode())
 PYTHON
 }
+
+# The version of the store's tables.
+schema() {
+    sqlite3 -readonly "$MARQUE_STORE/marque.db" "PRAGMA user_version"
+}

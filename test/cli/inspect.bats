@@ -6,13 +6,14 @@ load helpers
 
 @test "inspect: scopes, expiry, last use and from where, recent events" {
     init_store
-    create codex --contact ops@example.org --label team=ops --label tier=1
+    create codex --contact ops@example.org --description "reviews pull requests" --label team=ops --label tier=1
     accepted "$WORK/codex.token"
     leaves_store_alone 0 inspect codex
     equal "${lines[0]}" "codex  agent in default, dev"
     has "$output" "  state    active"
     has "$output" "  scopes   card:edit,card:view"
     has "$output" "  contact  ops@example.org"
+    has "$output" "  is for   reviews pull requests"
     has "$output" "  labels   team=ops, tier=1"
     has "$output" "just now from command line"
     has "$output" "identity.create"
@@ -23,7 +24,7 @@ load helpers
     create codex --expires 7d
     answers 0 inspect codex -o json
     equal "$(json 'keys | join(" ")')" \
-        "contact created_at credentials environment events identity kind labels live_credentials own_state protected revision schema scopes state workspace"
+        "contact created_at credentials description environment events identity kind labels live_credentials own_state protected revision schema scopes state workspace"
     equal "$(json '.credentials[0] | keys | join(" ")')" "created_at credential expires_at own_state revision scopes state"
     accepted "$WORK/codex.token"
     answers 0 inspect codex -o json

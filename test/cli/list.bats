@@ -69,7 +69,7 @@ three() {
     equal "$(json 'keys | join(" ")')" "identities schema workspace"
     equal "$(json '.identities | length')" 3
     equal "$(json '.identities[0] | keys | join(" ")')" \
-        "contact created_at credentials environment identity kind labels live_credentials own_state protected revision scopes state workspace"
+        "contact created_at credentials description environment identity kind labels live_credentials own_state protected revision scopes state workspace"
 }
 
 @test "list: conditions that make no sense are 2" {

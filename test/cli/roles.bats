@@ -256,7 +256,4 @@ privileges() { # privileges ROLE: besides SELECT on every table
     for turn in 1 2; do psql -qX "$CONNINFO" -f "$ROLES/verifier-role.sql" > /dev/null; done
     with_role verifier
     forbidden "UPDATE credential SET state = 'active'"
-    # Before there were leases.
-    sql "DROP TABLE marque.verifier"
-    psql -qX "$CONNINFO" -f "$ROLES/verifier-role.sql" > /dev/null
 }

@@ -4,10 +4,6 @@
 # shellcheck disable=SC2154,SC2030,SC2031,SC1111  # status, output, stderr and lines are set by run; a test is a subshell
 load helpers
 
-schema() {
-    sqlite3 -readonly "$MARQUE_STORE/marque.db" "PRAGMA user_version"
-}
-
 @test "store status: where it is, and which migrations it has" {
     init_store
     leaves_store_alone 0 store status

@@ -8,7 +8,9 @@
 using namespace marque;
 
 void fuzz(std::string_view input) {
-    static const cli::RosterDefaults defaults{domain::EnvironmentName::parse("dev").release()};
+    const auto defaults = [](domain::IdentityName name) {
+        return authority::CreateRequest{std::move(name), domain::EnvironmentName::parse("dev").release()};
+    };
     if (const auto requests = cli::parse_roster(input, defaults)) {
         CHECK(!requests->empty());
         for (const auto& request : *requests) {

@@ -37,6 +37,8 @@ class Backend {
     // More of them, under whatever key. Null when there can be none.
     virtual std::unique_ptr<Store> open(const SealingKey::Make&) { return nullptr; }
     virtual std::unique_ptr<Maintenance> maintain() { return nullptr; }
+    // Puts a database that is kept as SQL in place of this one. `store` and `other` are of no use then.
+    virtual void replace_with(const std::string&) {}
 };
 
 class MemoryBackend final : public Backend {
@@ -84,6 +86,16 @@ class SqliteBackend final : public Backend {
     }
     std::unique_ptr<Maintenance> maintain() override {
         return sqlite::open_maintenance(folder_ / "marque.db", SealingKey(sealing_key)).release();
+    }
+    void replace_with(const std::string& sql) override {
+        const std::string path = folder_ / "marque.db";
+        store_.reset();
+        other_.reset();
+        for (const char* beside : {"", "-wal", "-shm"}) std::filesystem::remove(path + beside);
+        EXPECT_TRUE(ensure_private_file(path));
+        auto database = sqlite::Database::open(path).release();
+        EXPECT_TRUE(database.execute("PRAGMA foreign_keys = OFF"));
+        EXPECT_TRUE(database.execute(sql.c_str()));
     }
     Store& store() override { return *store_; }
     Store* other() override { return other_.get(); }
@@ -140,6 +152,11 @@ class PostgresBackend final : public Backend {
     }
     std::unique_ptr<Maintenance> maintain() override {
         return postgres::open_maintenance(conninfo(), SealingKey(sealing_key)).release();
+    }
+    void replace_with(const std::string& sql) override {
+        const auto connection = postgres::Connection::open(conninfo(), {}).release();
+        EXPECT_TRUE(connection->execute("DROP SCHEMA marque CASCADE"));
+        EXPECT_TRUE(connection->execute(sql.c_str()));
     }
     Store& store() override { return *store_; }
     Store* other() override { return other_.get(); }

@@ -6,7 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "store/append.h"
+#include "store/sql/reader.h"
 #include "test/store/backends.h"
+#include "test/store/every_row.h"
 
 namespace marque::store {
 namespace {
@@ -430,6 +432,28 @@ TEST_P(Seals, TheTreeIsTheSameWhetherItGrewOrWasMadeAtOnce) {
 }
 
 // The store in memory, the first of them, has no database that somebody could write to.
+// Behind the look for triggers, which no trigger passes: what is sealed is what the event makes of the checked row.
+TEST(SealsOfSqlite, Invariant12_WhatATriggerMakesOfARowIsNotSealed) {
+    const TemporaryFolder folder;
+    const std::string path = folder / "marque.db";
+    ASSERT_TRUE(sqlite::SqliteStore::create(path));
+    fill_with_every_kind_of_row(*sqlite::SqliteStore::open(path, SealingKey(sealing_key)).release());
+    auto database = sqlite::Database::open(path).release();
+    SealingKey key(sealing_key);
+    const CredentialId id = *CredentialId::parse("0123456789ab");
+    ASSERT_TRUE(
+        database.execute("CREATE TRIGGER mine AFTER UPDATE ON credential WHEN NEW.scopes <> 'x:y'"
+                         " BEGIN UPDATE credential SET scopes = 'x:y' WHERE id = NEW.id; END"));
+    ASSERT_TRUE(database.begin_write());
+    const CredentialRef ref{*WorkspaceName::parse("default"), *IdentityName::parse("codex"), id};
+    ASSERT_TRUE(sqlite::write_events(database, sql::SqlReader(database, key),
+                                     {{audit::Paused{ref, "active", {}}, audit::OperatorActor{}, t0}}, key.get()));
+    ASSERT_TRUE(database.commit());
+    const auto read = sql::SqlReader(database, key).credential(id);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().tampered, "credential/0123456789ab") << read.error().message;
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Seals, testing::ValuesIn(std::span(kinds).subspan(1)),
                          [](const auto& one) { return one.param.name; });
 

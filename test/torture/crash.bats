@@ -27,6 +27,7 @@ rotate_with_overlap() { "${STRIKE[@]}" "$MARQUE" rotate old --token-file "$D/new
 rotate_compromised() { "${STRIKE[@]}" "$MARQUE" rotate old --compromised --token-file "$D/new.token" --confirm; }
 revoke() { "${STRIKE[@]}" "$MARQUE" revoke old --reason over --confirm; }
 init() { "${STRIKE[@]}" "$MARQUE" init --operator ops --confirm; }
+migrate() { "${STRIKE[@]}" "$MARQUE" store migrate --confirm; }
 rotate_key() { "${STRIKE[@]}" "$MARQUE" store rotate-key --confirm; }
 
 # A whole token is accepted, or is so after one command. Leaves its verdict before that in $BEFORE.
@@ -124,6 +125,15 @@ check_key_rotated() {
     check_store
 }
 
+# Of the old version or of the new, and whole in each: a repeat ends with the new one, and every row is as it was sealed.
+check_migrated() {
+    [ "$(schema)" = "$BEFORE_SCHEMA" ] && echo schema >> "$WORK/never" || echo schema >> "$WORK/worked"
+    "$MARQUE" store migrate --confirm 2> "$D/err" || complain "the repeated migration: $(cat "$D/err")"
+    [ "$(schema)" = "$NEWEST_SCHEMA" ] || complain "the schema is $(schema) after the repeat"
+    is_in_force "$D/old.token" || complain "the token is refused after the repeat"
+    check_store
+}
+
 check_inited() {
     local code=0
     "$MARQUE" init --operator ops --confirm 2> "$D/err" || code=$?
@@ -211,5 +221,15 @@ count() { [ -e "$WORK/$1" ] && wc -l < "$WORK/$1" || echo 0; }
     make_base
     strike signal=KILL rotate_key check_key_rotated
     tell "rotate-key: $STRIKES deaths survived; under the old key $(count never), under the next until repeated $(count worked)"
+    [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ]
+}
+
+@test "invariant 15: store migrate survives death at every write: the old schema or the new one, and a repeat finishes" {
+    make_base
+    NEWEST_SCHEMA=$(schema)
+    BEFORE_SCHEMA=$((NEWEST_SCHEMA - 1))
+    "$MARQUE" store rollback --confirm 2> /dev/null
+    strike signal=KILL migrate check_migrated
+    tell "migrate: $STRIKES deaths survived; not yet migrated $(count never), migrated $(count worked)"
     [ "$(count never)" -gt 0 ] && [ "$(count worked)" -gt 0 ]
 }

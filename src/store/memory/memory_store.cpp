@@ -277,7 +277,7 @@ Result<Revision> MemoryStore::change(const Decide& decide) {
     for (const audit::Draft& draft : drafts) subjects.push_back(audit::identity_of(audit::subject_of(draft.event)));
     make_room(rows.subjects, subjects.size());
     make_room(rows.entries, subjects.size());
-    const audit::Digest seal = audit::seal_of_head(sealing_key_, appended.frontier, std::nullopt);
+    const audit::Digest seal = audit::seal_of_head(sealing_key_, appended.frontier, {});
     // From here on nothing can fail.
     std::ranges::move(subjects, std::back_inserter(rows.subjects));
     std::ranges::move(appended.entries, std::back_inserter(rows.entries));

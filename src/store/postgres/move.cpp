@@ -61,7 +61,7 @@ class PostgresSource final : public sql::Source {
             TRY(connection_->execute("LOCK TABLE log_head, last_use, refused_use IN EXCLUSIVE MODE"));
         }
         TRY(require_newest_schema(*connection_));
-        TRY(require_own_objects(*connection_, newest_schema()));
+        TRY(require_own_objects(*connection_, newest_schema));
         for (const VerifierRow& row : TRY(verifiers_.all()).rows)
             if (row.terms.mode == Freshness::AckOnly)
                 return Error(
@@ -83,7 +83,7 @@ class PostgresSource final : public sql::Source {
     Result<void> close() override {
         if (is_closed_) return commit_again(*connection_);
         const std::string moved =
-            fmt::format("marque_moved_{}", TRY(sql::SqlReader(*connection_).head()).frontier.size());
+            fmt::format("marque_moved_{}", TRY(sql::SqlReader::head_of(*connection_)).frontier.size());
         TRY(connection_->execute(fmt::format("ALTER SCHEMA marque RENAME TO {}", moved).c_str()));
         TRY(connection_->commit(Connection::Commit::Announced));
         is_closed_ = true;
@@ -140,8 +140,8 @@ class PostgresTarget final : public sql::Target {
         if (TRY(connection_->number("SELECT count(*) FROM pg_namespace WHERE nspname = 'marque_part'")) == 0)
             return State::Nothing;
         TRY(look_into(*connection_, "marque_part"));
-        const auto its = sql::SqlReader(*connection_).installation();
-        if (its && *its && (*its)->id == installation) return State::Part;
+        if (auto ids = connection_->prepare("SELECT id FROM installation"); ids)
+            if (auto is_there = ids->step(); is_there && *is_there && ids->view(0) == installation) return State::Part;
         return Error(Code::StateRefuses, "there is a schema marque_part in the database that is no copy of this store",
                      "look whose it is, and remove it");
     }
@@ -150,7 +150,7 @@ class PostgresTarget final : public sql::Target {
         connection_->rollback();
         TRY(look_into(*connection_, TRY(schema_of(*connection_)) > 0 ? "marque" : "marque_part"));
         TRY(connection_->execute(reading));
-        if (TRY(connection_->number("SELECT version FROM schema_version")) == newest_schema()) return {};
+        if (TRY(connection_->number("SELECT version FROM schema_version")) == newest_schema) return {};
         return Error(Code::StateRefuses, "the store in the database has another schema");
     }
     sql::Connection& connection() override { return *connection_; }
@@ -161,7 +161,7 @@ class PostgresTarget final : public sql::Target {
         if (TRY(schema_of(*connection_)) > 0)
             return Error(Code::StateRefuses, "there is an installation in " + connection_->location() + " already");
         TRY(connection_->execute("DROP SCHEMA IF EXISTS marque_part CASCADE; SET search_path = marque, pg_temp"));
-        TRY(apply_migrations(*connection_, 0, newest_schema()));
+        TRY(apply_migrations(*connection_, 0, newest_schema));
         TRY(connection_->execute("ALTER SCHEMA marque RENAME TO marque_part"));
         return look_into(*connection_, "marque_part");
     }
@@ -192,8 +192,7 @@ Result<bool> look_into_moved(Connection& connection, SealingKey& sealing_key) {
     while (TRY(names.step())) schemas.push_back(names.text(0));
     for (const std::string& schema : schemas) {
         TRY(look_into(connection, schema));
-        const bool has_seals = TRY(connection.number("SELECT version FROM schema_version")) >= first_sealed_schema;
-        const auto head = sql::reader_of(connection, sealing_key, has_seals)->head();
+        const auto head = sql::SqlReader::head_of(connection);
         if (head && head->frontier.size() > 0 && check_head(*head, sealing_key.get())) return true;
     }
     return false;

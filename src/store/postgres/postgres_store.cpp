@@ -8,6 +8,7 @@
 #include "store/append.h"
 #include "store/postgres/schema.h"
 #include "store/postgres/schema_objects.h"
+#include "store/sql/migrate.h"
 #include "store/sql/read_back.h"
 #include "store/sql/reader.h"
 #include "store/sql/reseal.h"
@@ -50,7 +51,7 @@ class PostgresMaintenance final : public Maintenance {
 
     Result<StoreStatus> status() override {
         const int schema = TRY(schema_of(*connection_));
-        StoreStatus status{"postgresql", connection_->location(), schema, newest_schema(), 0, {}};
+        StoreStatus status{"postgresql", connection_->location(), schema, newest_schema, 0, {}};
         status.bytes = static_cast<std::uint64_t>(TRY(connection_->number(
             "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c JOIN pg_namespace n"
             " ON n.oid = c.relnamespace WHERE n.nspname = 'marque' AND c.relkind = 'r'")));
@@ -59,7 +60,7 @@ class PostgresMaintenance final : public Maintenance {
     }
 
     Result<void> migrate(int to, const DecideMigration& decide) override {
-        TRY(sql::require_target(to, newest_schema()));
+        TRY(sql::require_target(to));
         TRY(connection_->execute("BEGIN"));
         const Connection::Rollback at_the_end(*connection_);
         const auto written = TRY(migrate_inside(to, decide));
@@ -74,7 +75,7 @@ class PostgresMaintenance final : public Maintenance {
         const auto written = TRY(reseal_inside(new_key, decide));
         TRY(connection_->commit(Connection::Commit::Announced));
         if (!written) return false;
-        TRY(read_back(new_key, *written, newest_schema()));
+        TRY(read_back(new_key, *written, newest_schema));
         return true;
     }
 
@@ -86,7 +87,7 @@ class PostgresMaintenance final : public Maintenance {
     Result<std::vector<std::string>> check() override {
         std::vector<std::string> findings;
         const int version = TRY(schema_of(*connection_));
-        if (version == 0 || version > newest_schema()) return findings;
+        if (version == 0 || version > newest_schema) return findings;
         if (auto own = require_own_objects(*connection_, version); !own) findings.push_back(own.error().message);
         return findings;
     }
@@ -95,15 +96,15 @@ class PostgresMaintenance final : public Maintenance {
     Result<void> read_back(SealingKey& key, const sql::Written& written, int schema) {
         if (auto begun = connection_->execute(reading); !begun) return not_read_back(written.revision(), begun.error());
         const Connection::Rollback at_the_end(*connection_);
-        return sql::read_back(*sql::reader_of(*connection_, key, schema >= first_sealed_schema), written, key.get(),
-                              sql::Extent::Everything);
+        const sql::SqlReader reader(*connection_, key, sql::SqlReader::Rows::Checked, schema);
+        return sql::read_back(reader, written, key.get(), sql::Extent::Everything);
     }
 
     // None: it was under that key already.
     Result<std::optional<sql::Written>> reseal_inside(SealingKey& new_key, const Decide& decide) {
         TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         TRY(require_newest_schema(*connection_));
-        TRY(require_own_objects(*connection_, newest_schema()));
+        TRY(require_own_objects(*connection_, newest_schema));
         if (is_sealed_by(TRY(sql::SqlReader::head_of(*connection_)), new_key.get()))
             return std::optional<sql::Written>();
         const auto drafts = TRY(decide(sql::SqlReader(*connection_, sealing_key_)));
@@ -116,23 +117,16 @@ class PostgresMaintenance final : public Maintenance {
     Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));
-        TRY(sql::require_known(from, newest_schema()));
+        TRY(sql::require_known(from));
         if (from > 0) TRY(require_own_objects(*connection_, from));
         if (from > 0) TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
-        if (to == 0 && from > 0 && TRY(connection_->number("SELECT count(*) FROM entry")) > 0)
-            return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
-                         "nothing rolls back past the log");
-        const auto reader = [&](int schema) {
-            return sql::reader_of(*connection_, sealing_key_, schema >= first_sealed_schema);
+        const sql::MigrationSteps steps{
+            [&](int begin, int end) { return apply_migrations(*connection_, begin, end); },
+            [&](const sql::SqlReader& reader, const std::vector<audit::Draft>& drafts) {
+                return sql::write_events(*connection_, reader, drafts, sealing_key_.get());
+            },
         };
-        const auto drafts = TRY(decide(*reader(from), from, to));
-        TRY(apply_migrations(*connection_, from, to));
-        if (from < first_sealed_schema && to >= first_sealed_schema)
-            TRY(sql::begin_sealing(*connection_, sealing_key_));
-        if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
-            TRY(sql::end_sealing(*connection_, sealing_key_));
-        if (drafts.empty()) return std::optional<sql::Written>();
-        return std::optional(TRY(sql::write_events(*connection_, *reader(to), drafts, sealing_key_.get())));
+        return sql::migrate(*connection_, sealing_key_, from, to, decide, steps);
     }
 
     std::unique_ptr<Connection> connection_;
@@ -154,7 +148,7 @@ Result<void> PostgresStore::create(const std::string& conninfo) {
     TRY(connection->execute("BEGIN"));
     const auto create = [&]() -> Result<void> {
         TRY(lock_migrations(*connection));
-        if (TRY(schema_of(*connection)) == 0) return apply_migrations(*connection, 0, newest_schema());
+        if (TRY(schema_of(*connection)) == 0) return apply_migrations(*connection, 0, newest_schema);
         TRY(require_newest_schema(*connection));
         if (TRY(connection->number("SELECT count(*) FROM installation")) > 0)
             return Error(Code::StateRefuses, "there is an installation in " + connection->location() + " already");
@@ -243,7 +237,7 @@ Result<domain::Revision> PostgresStore::change(const Decide& decide) {
 Result<void> PostgresStore::check_objects(Connection& connection) {
     const auto now = std::chrono::steady_clock::now();
     if (now < check_objects_at_) return {};
-    if (auto own = require_own_objects(connection, newest_schema()); !own) {
+    if (auto own = require_own_objects(connection, newest_schema); !own) {
         // Another version has other objects, and is refused as what it is.
         TRY(require_newest_schema(connection));
         return own;
@@ -300,7 +294,7 @@ Result<std::string> PostgresStore::head_now() const {
 Result<void> PostgresStore::examine() {
     const auto connection = TRY(Connection::open(conninfo_, time_outs_));
     TRY(require_newest_schema(*connection));
-    TRY(require_own_objects(*connection, newest_schema()));
+    TRY(require_own_objects(*connection, newest_schema));
     return check_head(TRY(sql::SqlReader::head_of(*connection)), sealing_key_.get());
 }
 

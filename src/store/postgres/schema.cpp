@@ -14,11 +14,8 @@
 namespace marque::store::postgres {
 
 std::span<const sql::Migration> migrations() {
+    static_assert(std::size(generated_migrations) == newest_schema);
     return generated_migrations;
-}
-
-int newest_schema() {
-    return static_cast<int>(migrations().size());
 }
 
 Result<int> schema_of(Connection& connection) {
@@ -48,7 +45,7 @@ Result<void> apply_migrations(Connection& connection, int from, int to) {
 
 Result<void> require_newest_schema(Connection& connection) {
     const int version = TRY(schema_of(connection));
-    if (version > 0) return sql::require_newest(version, newest_schema());
+    if (version > 0) return sql::require_newest(version);
     TRY(require_no_move(connection));
     return Error(Code::Unavailable, "there is no store in the database", "make one with marque init");
 }
@@ -57,7 +54,8 @@ Result<void> require_newest_schema(Connection& connection) {
 Result<void> require_own_objects(Connection& connection, int version) {
     std::set<std::string_view> expected;
     for (int at = 0; at < version; ++at)
-        for (const std::string_view line : split(objects_added[at], '\n')) expected.insert(line);
+        for (const std::string_view line : split(migrations()[static_cast<std::size_t>(at)].objects, '\n'))
+            if (!line.empty()) expected.insert(line);
     sql::Statement lines = TRY(connection.prepare(objects_sql));
     std::set<std::string> foreign;
     while (TRY(lines.step()))

@@ -8,12 +8,10 @@
 
 namespace marque::store::postgres {
 
+using sql::newest_schema;
+
 // Oldest first; the schema's version is how many of them are applied.
 std::span<const sql::Migration> migrations();
-int newest_schema();
-
-// The first whose rows are sealed.
-inline constexpr int first_sealed_schema = 3;
 
 // 0 when there is nothing of ours in the database. Errors: Unavailable.
 Result<int> schema_of(Connection& connection);

@@ -12,9 +12,6 @@
 
 namespace marque::store::postgres {
 
-// By version, the first at 0; lines.
-extern const std::string_view objects_added[3];
-
 // Compares the objects in the schema `marque` with those of `version`. Errors: Corrupt, with the name of the first that
 // differs as `tampered`; Unavailable.
 Result<void> require_own_objects(Connection& connection, int version);

@@ -32,16 +32,17 @@ struct Field {
     using Member = M;
     std::string_view names;
     M R::* member;
+    int since;  // the version of the schema that added them
 };
 template <class R, class M>
-constexpr Field<R, M> field(std::string_view names, M R::* member) {
-    return {names, member};
+constexpr Field<R, M> field(std::string_view names, M R::* member, int since = 1) {
+    return {names, member, since};
 }
 
 // A member that is stored elsewhere.
 template <class R, class M>
 constexpr Field<R, M> not_stored(M R::* member) {
-    return {"", member};
+    return {"", member, 1};
 }
 
 template <class R>
@@ -85,12 +86,17 @@ struct Columns<domain::Identity> {
     using R = domain::Identity;
     static constexpr const char* table = "identity";
     static constexpr std::size_t keys = 2;
-    static constexpr auto fields =
-        std::tuple{field("workspace", &R::workspace),     field("name", &R::name),
-                   field("environment", &R::environment), field("kind", &R::kind),
-                   field("scopes", &R::scopes),           field("contact", &R::contact),
-                   field("labels", &R::labels),           field("state, paused_until", &R::condition),
-                   field("created_at", &R::created_at),   field("revision", &R::revision)};
+    static constexpr auto fields = std::tuple{field("workspace", &R::workspace),
+                                              field("name", &R::name),
+                                              field("environment", &R::environment),
+                                              field("kind", &R::kind),
+                                              field("scopes", &R::scopes),
+                                              field("contact", &R::contact),
+                                              field("labels", &R::labels),
+                                              field("state, paused_until", &R::condition),
+                                              field("created_at", &R::created_at),
+                                              field("revision", &R::revision),
+                                              field("description", &R::description, 2)};
 };
 
 template <>

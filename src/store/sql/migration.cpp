@@ -6,28 +6,29 @@
 
 namespace marque::store::sql {
 
-Result<void> require_newest(int version, int newest) {
-    if (version > newest)
+Result<void> require_newest(int version) {
+    if (version > newest_schema)
+        return Error(
+            Code::StateRefuses,
+            fmt::format("the store has schema {}, and this marque knows none above {}", version, newest_schema),
+            "use the marque that wrote it, or a newer one");
+    if (version < newest_schema)
         return Error(Code::StateRefuses,
-                     fmt::format("the store has schema {}, and this marque knows none above {}", version, newest),
-                     "use the marque that wrote it, or a newer one");
-    if (version < newest)
-        return Error(Code::StateRefuses,
-                     fmt::format("the store has schema {}, and this marque needs {}", version, newest),
+                     fmt::format("the store has schema {}, and this marque needs {}", version, newest_schema),
                      "back it up, then run marque store migrate --confirm");
     return {};
 }
 
-Result<void> require_known(int from, int newest) {
-    if (from <= newest) return {};
-    return Error(Code::StateRefuses, fmt::format("the store has schema {}, which this marque does not know", from),
+Result<void> require_known(int version) {
+    if (version <= newest_schema) return {};
+    return Error(Code::StateRefuses, fmt::format("the store has schema {}, which this marque does not know", version),
                  "use the marque that wrote it, or a newer one");
 }
 
-Result<void> require_target(int to, int newest) {
-    if (to >= 0 && to <= newest) return {};
-    return Error(Code::InvalidRequest, fmt::format("there is no schema {}", to),
-                 fmt::format("this marque knows 1 to {}", newest));
+Result<void> require_target(int version) {
+    if (version >= 0 && version <= newest_schema) return {};
+    return Error(Code::InvalidRequest, fmt::format("there is no schema {}", version),
+                 fmt::format("this marque knows 1 to {}", newest_schema));
 }
 
 Error not_made_by_marque(const std::string& object) {

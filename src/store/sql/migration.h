@@ -5,22 +5,26 @@
 #include <string>
 
 #include "base/result.h"
+#include "store/sql/newest_schema.h"
 
 namespace marque::store::sql {
 
+// The version of the tables that this program works with, in every database: how many migrations there are.
+inline constexpr int newest_schema = MARQUE_NEWEST_SCHEMA;
+
 struct Migration {
-    const char* name;  // 0001_installation
+    const char* name;  // 0001_baseline
     const char* up;
     const char* down;
+    const char* objects;  // lines that store/postgres/schema_objects.h describes; empty for SQLite
 };
 
-// A store of schema `version` is not worked with but by a program that writes `newest`. Errors: StateRefuses.
-Result<void> require_newest(int version, int newest);
-
-// From `from`, which a program that writes `newest` may not know, to `to`, which there may not be. Errors:
-// StateRefuses, InvalidRequest.
-Result<void> require_known(int from, int newest);
-Result<void> require_target(int to, int newest);
+// Errors: StateRefuses when `version` is another one.
+Result<void> require_newest(int version);
+// Errors: StateRefuses when a store has a version that this program does not know.
+Result<void> require_known(int version);
+// Errors: InvalidRequest when there is no such version.
+Result<void> require_target(int version);
 
 // Makes the error for a trigger, table or other object that is missing or differs from what the migrations make.
 Error not_made_by_marque(const std::string& object);

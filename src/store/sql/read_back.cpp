@@ -52,10 +52,9 @@ Result<void> check_log(const SqlReader& reader, const StoredHead& head, const Wr
 }
 
 Result<void> check_rows(const SqlReader& reader, const Written& written, Extent extent) {
-    if (reader.seals() == nullptr) return {};
-    if (extent == Extent::Everything) return reader.visit_all(nothing_to_visit());
-    TRY(reader.seals()->fetch(buckets_of(written.places)));
-    for (const Place& place : written.places) TRY(reader.seals()->check_as_it_is(place));
+    if (extent == Extent::Everything) return reader.require_complete();
+    TRY(reader.seals().fetch(buckets_of(written.places)));
+    for (const Place& place : written.places) TRY(reader.seals().check_as_it_is(place));
     return {};
 }
 

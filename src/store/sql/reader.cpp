@@ -340,24 +340,16 @@ Result<StoredHead> SqlReader::head_of(Connection& connection) {
     Statement statement = TRY(connection.prepare("SELECT size, frontier, seal, row_root FROM log_head"));
     if (!TRY(statement.step())) return StoredHead{};
     StoredHead head = TRY(head_from(statement));
-    // One that is not there, or no hash, is none that the head could be sealed over.
-    head.rows.emplace();
+    // The head is never sealed over what is no hash.
     const Bytes root = statement.bytes(3);
-    if (root.size() == head.rows->size()) std::ranges::copy(root, head.rows->begin());
+    if (root.size() == head.rows.size()) std::ranges::copy(root, head.rows.begin());
     return head;
 }
 
 Result<StoredHead> SqlReader::head() const {
-    StoredHead head;
-    if (sealing_) {
-        head = TRY(head_of(connection_));
-    } else {
-        Statement statement = TRY(connection_.prepare("SELECT size, frontier, seal FROM log_head"));
-        if (TRY(statement.step())) head = TRY(head_from(statement));
-    }
-    // Not there before schema 3.
-    if (auto counts = connection_.prepare("SELECT count, by_event FROM row_write"))
-        if (Statement row = counts.release(); TRY(row.step())) head.unlogged_writes = row.count(0) - row.count(1);
+    StoredHead head = TRY(head_of(connection_));
+    Statement counts = TRY(connection_.prepare("SELECT count, by_event FROM row_write"));
+    if (TRY(counts.step())) head.unlogged_writes = counts.count(0) - counts.count(1);
     return head;
 }
 

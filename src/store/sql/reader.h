@@ -17,19 +17,16 @@ class SqlReader final : public Reader {
         Checked,
         AsTheyLie,  // for whoever looks for what is wrong with them
     };
-    // Both outlive the reader.
-    SqlReader(Connection& connection, SealingKey& key, Rows rows = Rows::Checked)
+    // Both outlive the reader. `schema` is the version of the tables: a store of an older one is asked for its log, its
+    // head and require_complete() alone.
+    SqlReader(Connection& connection, SealingKey& key, Rows rows = Rows::Checked, int schema = newest_schema)
         : connection_(connection),
-          sealing_(std::make_unique<RowSeals>(connection, key)),
+          sealing_(std::make_unique<RowSeals>(connection, key, schema)),
           checks_(rows == Rows::Checked ? sealing_.get() : nullptr) {}
-    // Of a schema without seals, or of nothing but what needs none: entries, a name.
-    explicit SqlReader(Connection& connection) : connection_(connection) {}
 
     Result<void> prepare_for(const std::set<domain::Subject>& subjects) const override;
 
-    // Null: the schema has none.
-    RowSeals* seals() const { return sealing_.get(); }
-    // Of a schema with seals.
+    RowSeals& seals() const { return *sealing_; }
     static Result<StoredHead> head_of(Connection& connection);
 
     Result<void> require_complete() const override;
@@ -91,10 +88,5 @@ class SqlReader final : public Reader {
     RowSeals* checks_ = nullptr;
     mutable bool is_complete_ = false;  // as require_complete() has found
 };
-
-// For whatever schema is there.
-inline std::unique_ptr<SqlReader> reader_of(Connection& connection, SealingKey& key, bool has_seals) {
-    return has_seals ? std::make_unique<SqlReader>(connection, key) : std::make_unique<SqlReader>(connection);
-}
 
 }  // namespace marque::store::sql

@@ -35,7 +35,7 @@ Result<void> reseal(Connection& connection, SealingKey& old_key, SealingKey& new
     if (head.frontier.size() == 0)
         return Error(Code::Corrupt, "there is no log, and so nothing that could be sealed", "run marque audit verify");
     const SqlReader reader(connection, old_key);
-    const auto rows = TRY(reader.seals()->seals_under(new_key));
+    const auto rows = TRY(reader.seals().seals_under(new_key));
     TRY(reseal_entries(connection, reader, head.frontier, new_key.get()));
     head.rows = TRY(RowSeals(connection, new_key).seal_everything(rows));
     return write_head_seal(connection, head, new_key.get());

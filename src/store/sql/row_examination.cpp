@@ -1,6 +1,8 @@
 // What is wrong with which rows, in words: for audit verify and doctor.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "audit/entry.h"
 #include "base/text.h"
 #include "store/append.h"
@@ -84,7 +86,7 @@ Result<std::vector<std::string>> RowSeals::examine() {
         return {};
     }));
     Suspects suspects;
-    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
+    TRY(for_each_row(connection_, tables_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
         const Place place = place_of(table, row);
         const std::string text = place.text();
         const auto found = stored.find(text);
@@ -105,7 +107,11 @@ Result<std::vector<std::string>> RowSeals::examine() {
     }));
     for (const auto& [text, seal] : stored)
         findings.push_back(escaped(text) + " was taken away, and its seal is there");
-    TRY(find_newest_entries(SqlReader(connection_), suspects));
+    // The installation's row comes first, and its seal covers the seals of all operators and owners: when one of those
+    // is wrong, so is this, and what is wrong is to be named first.
+    if (!findings.empty() && findings.front().starts_with("installation"))
+        std::ranges::rotate(findings, std::next(findings.begin()));
+    TRY(find_newest_entries(SqlReader(connection_, key_), suspects));
     std::string others;
     for (const auto& [text, suspect] : suspects) {
         if (suspect.newest > suspect.revision)

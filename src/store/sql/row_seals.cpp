@@ -75,9 +75,9 @@ Result<RowSeal> seal_from(const Bytes& bytes) {
     return seal;
 }
 
-Result<void> for_each_row(Connection& connection,
+Result<void> for_each_row(Connection& connection, std::span<const SealedTable> tables,
                           const std::function<Result<void>(const SealedTable&, const Statement&)>& each) {
-    for (const SealedTable& table : sealed_tables()) {
+    for (const SealedTable& table : tables) {
         Statement statement = TRY(connection.prepare(table.select_all.c_str()));
         while (TRY(statement.step())) TRY(each(table, statement));
     }
@@ -108,7 +108,7 @@ RowSeal RowSeals::seal_of(const Place& place, const audit::Record& record, std::
 Result<std::string> RowSeals::counted() {
     std::map<std::string, RowSeal> found;
     for (const SealedKind kind : counted_kinds) {
-        const SealedTable& table = sealed_table(kind);
+        const SealedTable& table = tables_[static_cast<std::size_t>(kind)];
         Statement rows = TRY(connection_.prepare(table.select_all.c_str()));
         while (TRY(rows.step())) {
             const std::string place = place_of(table, rows).text();
@@ -124,7 +124,7 @@ Result<audit::Digest> RowSeals::root() {
     if (root_) return *root_;
     const StoredHead head = TRY(SqlReader::head_of(connection_));
     TRY(check_head(head, key_.get()));
-    root_ = head.rows.value_or(audit::nothing);
+    root_ = head.rows;
     return *root_;
 }
 
@@ -360,7 +360,7 @@ Result<audit::Digest> RowSeals::seal() {
 
 Result<audit::Digest> RowSeals::seal_everything() {
     std::vector<Sealed> rows;
-    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
+    TRY(for_each_row(connection_, tables_, [&](const SealedTable& table, const Statement& row) -> Result<void> {
         std::string place = place_of(table, row).text();
         const RowSeal seal = TRY(seal_of(table, place, row));
         rows.push_back({std::move(place), seal});
@@ -394,7 +394,7 @@ Result<std::vector<RowSeals::Sealed>> RowSeals::seals_under(SealingKey& other) {
     std::vector<Sealed> rows;
     std::map<std::string, RowSeal> my_counted, their_counted;
     std::optional<std::pair<Place, audit::Record>> installation;
-    TRY(for_each_row(connection_, [&](const SealedTable& table, const Statement& statement) -> Result<void> {
+    TRY(for_each_row(connection_, tables_, [&](const SealedTable& table, const Statement& statement) -> Result<void> {
         const Place place = place_of(table, statement);
         audit::Record record = TRY(record_from(table.kind, statement));
         if (table.kind == SealedKind::Installation) {
@@ -428,7 +428,7 @@ Result<void> RowSeals::Whole::add(const SealedTable& table, const Statement& row
 }
 
 Result<void> RowSeals::Whole::finish(std::set<SealedKind> added) {
-    for (const SealedTable& table : sealed_tables()) {
+    for (const SealedTable& table : seals_.tables_) {
         if (added.contains(table.kind)) continue;
         // The installation's seal takes more statements, so its one row can't be streamed.
         const bool is_one_row = table.kind == SealedKind::Installation;
@@ -442,25 +442,7 @@ Result<void> RowSeals::Whole::finish(std::set<SealedKind> added) {
 
 Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key) {
     Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?1, row_root = ?2"));
-    statement.bind(ByteView(audit::seal_of_head(key, head.frontier, head.rows))).bind(ByteView(*head.rows));
-    TRY(statement.run());
-    return {};
-}
-
-Result<void> begin_sealing(Connection& connection, SealingKey& key) {
-    StoredHead head = TRY(SqlReader(connection).head());
-    if (head.frontier.size() == 0) return {};
-    TRY(check_head(head, key.get()));
-    RowSeals seals(connection, key);
-    head.rows = TRY(seals.seal_everything());
-    return write_head_seal(connection, head, key.get());
-}
-
-Result<void> end_sealing(Connection& connection, SealingKey& key) {
-    const StoredHead head = TRY(SqlReader(connection).head());
-    if (head.frontier.size() == 0) return {};
-    Statement statement = TRY(connection.prepare("UPDATE log_head SET seal = ?"));
-    statement.bind(ByteView(audit::seal_of_head(key.get(), head.frontier, std::nullopt)));
+    statement.bind(ByteView(audit::seal_of_head(key, head.frontier, head.rows))).bind(ByteView(head.rows));
     TRY(statement.run());
     return {};
 }

@@ -26,8 +26,10 @@ namespace marque::store::sql {
 
 class RowSeals {
  public:
-    // Both outlive it. The schema has the tables.
-    RowSeals(Connection& connection, SealingKey& key) : connection_(connection), key_(key) {}
+    // Both outlive it. `schema` is the version of the tables. The rows of an older version can be checked all together
+    // and sealed all together, and no more.
+    RowSeals(Connection& connection, SealingKey& key, int schema = newest_schema)
+        : connection_(connection), key_(key), tables_(sealed_tables(schema)) {}
 
     // That a row, just read with its table's columns, is the newest of its place. Errors of all: Tampered when not;
     // Corrupt when the log's head is not ours; those of the store.
@@ -49,7 +51,7 @@ class RowSeals {
     void put(const Place& place, std::optional<audit::Record> record);
     // Seals what was put. Returns the new root.
     Result<audit::Digest> seal();
-    // Seals every row there is, whatever it says: for a store whose rows had no seals.
+    // Seals every row there is, whatever it says: for rows that were checked before a migration changed their columns.
     Result<audit::Digest> seal_everything();
     // Seals these rows, which are all that there are.
     struct Sealed {
@@ -113,6 +115,7 @@ class RowSeals {
 
     Connection& connection_;
     SealingKey& key_;
+    std::span<const SealedTable> tables_;
     std::optional<audit::RowSealer> sealer_;
     std::optional<audit::Digest> root_;
     std::unordered_map<std::uint32_t, Node> nodes_;  // each found under its parent
@@ -126,15 +129,10 @@ class RowSeals {
 // For those who look through all of them: a row's name for people, a stored seal, every row there is.
 std::string named(const Place& place);
 Result<audit::RowSeal> seal_from(const Bytes& bytes);
-Result<void> for_each_row(Connection& connection,
+Result<void> for_each_row(Connection& connection, std::span<const SealedTable> tables,
                           const std::function<Result<void>(const SealedTable&, const Statement&)>& each);
 
 // The seal over what is in `head`, and the root of its rows, in place of the stored ones.
 Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key);
-
-// In the caller's transaction, after the schema has got the tables: all rows get seals, and the head one over them.
-Result<void> begin_sealing(Connection& connection, SealingKey& key);
-// After the schema has lost the tables: the head's seal as it was without.
-Result<void> end_sealing(Connection& connection, SealingKey& key);
 
 }  // namespace marque::store::sql

@@ -44,50 +44,50 @@ Cell cell(std::int64_t number) {
 template <>
 struct Form<std::string> {
     static constexpr std::string_view types = "t";
-    static Result<std::string> read(const Statement& row, int at) { return row.text(at); }
-    static void write(Row& to, const std::string& text) { to.push_back(cell(text)); }
+    static Result<std::string> get(const Statement& row, int at) { return row.text(at); }
+    static void put(Row& to, const std::string& text) { to.push_back(cell(text)); }
 };
 
 // Numbers that a program counts with: a revision, a uid, a flag.
 template <>
 struct Form<std::uint64_t> {
     static constexpr std::string_view types = "n";
-    static Result<std::uint64_t> read(const Statement& row, int at) { return row.count(at); }
-    static void write(Row& to, std::uint64_t number) { to.push_back(cell(static_cast<std::int64_t>(number))); }
+    static Result<std::uint64_t> get(const Statement& row, int at) { return row.count(at); }
+    static void put(Row& to, std::uint64_t number) { to.push_back(cell(static_cast<std::int64_t>(number))); }
 };
 template <>
 struct Form<std::uint32_t> {
     static constexpr std::string_view types = "n";
-    static Result<std::uint32_t> read(const Statement& row, int at) { return row.count_of_32_bits(at); }
-    static void write(Row& to, std::uint32_t number) { to.push_back(cell(number)); }
+    static Result<std::uint32_t> get(const Statement& row, int at) { return row.count_of_32_bits(at); }
+    static void put(Row& to, std::uint32_t number) { to.push_back(cell(number)); }
 };
 template <>
 struct Form<bool> {
     static constexpr std::string_view types = "n";
-    static Result<bool> read(const Statement& row, int at) { return row.number(at) != 0; }
-    static void write(Row& to, bool flag) { to.push_back(cell(flag ? 1 : 0)); }
+    static Result<bool> get(const Statement& row, int at) { return row.number(at) != 0; }
+    static void put(Row& to, bool flag) { to.push_back(cell(flag ? 1 : 0)); }
 };
 
 template <>
 struct Form<Instant> {
     static constexpr std::string_view types = "n";
-    static Result<Instant> read(const Statement& row, int at) { return row.instant(at); }
-    static void write(Row& to, Instant instant) { to.push_back(cell(instant.time_since_epoch().count())); }
+    static Result<Instant> get(const Statement& row, int at) { return row.instant(at); }
+    static void put(Row& to, Instant instant) { to.push_back(cell(instant.time_since_epoch().count())); }
 };
 
 template <>
 struct Form<Duration> {
     static constexpr std::string_view types = "n";
-    static Result<Duration> read(const Statement& row, int at) { return row.maybe_duration(at).value_or(Duration(0)); }
-    static void write(Row& to, Duration duration) { to.push_back(cell(duration.count())); }
+    static Result<Duration> get(const Statement& row, int at) { return row.maybe_duration(at).value_or(Duration(0)); }
+    static void put(Row& to, Duration duration) { to.push_back(cell(duration.count())); }
 };
 
 // Names and ids: what parses from its text.
 template <class T>
 struct ParsedForm {
     static constexpr std::string_view types = "t";
-    static Result<T> read(const Statement& row, int at) { return stored(T::parse(row.view(at))); }
-    static void write(Row& to, const T& value) { to.push_back(cell(value.text())); }
+    static Result<T> get(const Statement& row, int at) { return stored(T::parse(row.view(at))); }
+    static void put(Row& to, const T& value) { to.push_back(cell(value.text())); }
 };
 template <class Kind>
 struct Form<Name<Kind>> : ParsedForm<Name<Kind>> {};
@@ -102,13 +102,13 @@ struct Form<ScopeSet> : ParsedForm<ScopeSet> {};
 template <class T>
 struct Form<std::optional<T>> {
     static constexpr std::string_view types = Form<T>::types;
-    static Result<std::optional<T>> read(const Statement& row, int at) {
+    static Result<std::optional<T>> get(const Statement& row, int at) {
         if (row.is_null(at)) return std::optional<T>();
-        return std::optional<T>(TRY(Form<T>::read(row, at)));
+        return std::optional<T>(TRY(Form<T>::get(row, at)));
     }
-    static void write(Row& to, const std::optional<T>& value) {
+    static void put(Row& to, const std::optional<T>& value) {
         if (value)
-            Form<T>::write(to, *value);
+            Form<T>::put(to, *value);
         else
             to.resize(to.size() + types.size());
     }
@@ -118,8 +118,8 @@ struct Form<std::optional<T>> {
 template <class E, E... values>
 struct WordForm {
     static constexpr std::string_view types = "t";
-    static Result<E> read(const Statement& row, int at) { return one_of(row.view(at), {values...}); }
-    static void write(Row& to, E value) { to.push_back(cell(name_of(value))); }
+    static Result<E> get(const Statement& row, int at) { return one_of(row.view(at), {values...}); }
+    static void put(Row& to, E value) { to.push_back(cell(name_of(value))); }
 };
 template <>
 struct Form<Standing> : WordForm<Standing, Standing::Active, Standing::Paused, Standing::Revoked> {};
@@ -141,23 +141,23 @@ struct Form<ApprovalStanding> : WordForm<ApprovalStanding, ApprovalStanding::Ope
 template <>
 struct Form<Protection> {
     static constexpr std::string_view types = "n";
-    static Result<Protection> read(const Statement& row, int at) {
+    static Result<Protection> get(const Statement& row, int at) {
         return row.number(at) == 0 ? Protection::Open : Protection::Protected;
     }
-    static void write(Row& to, Protection value) { to.push_back(cell(value == Protection::Protected ? 1 : 0)); }
+    static void put(Row& to, Protection value) { to.push_back(cell(value == Protection::Protected ? 1 : 0)); }
 };
 
 template <>
 struct Form<TokenHash> {
     static constexpr std::string_view types = "b";
-    static Result<TokenHash> read(const Statement& row, int at) {
+    static Result<TokenHash> get(const Statement& row, int at) {
         const auto bytes = bytes_of(row.view(at));
         TokenHash hash{};
         if (bytes.size() != hash.size()) return Error(Code::Corrupt, "a stored hash has a wrong length");
         std::ranges::copy(bytes, hash.begin());
         return hash;
     }
-    static void write(Row& to, const TokenHash& hash) { to.push_back(cell(text_of(hash))); }
+    static void put(Row& to, const TokenHash& hash) { to.push_back(cell(text_of(hash))); }
 };
 
 // Two forms, one behind the other.
@@ -172,42 +172,42 @@ struct Both {
     static constexpr std::string_view types{types_of_both<A, B>.data(), types_of_both<A, B>.size()};
     static constexpr int second = static_cast<int>(Form<A>::types.size());
     static void write_both(Row& to, const A& a, const B& b) {
-        Form<A>::write(to, a);
-        Form<B>::write(to, b);
+        Form<A>::put(to, a);
+        Form<B>::put(to, b);
     }
 };
 
 template <>
 struct Form<Condition> : Both<Standing, std::optional<Instant>> {
-    static Result<Condition> read(const Statement& row, int at) {
-        const Standing standing = TRY(Form<Standing>::read(row, at));
+    static Result<Condition> get(const Statement& row, int at) {
+        const Standing standing = TRY(Form<Standing>::get(row, at));
         return Condition{standing, row.maybe_instant(at + second)};
     }
-    static void write(Row& to, const Condition& c) { write_both(to, c.stored, c.paused_until); }
+    static void put(Row& to, const Condition& c) { write_both(to, c.stored, c.paused_until); }
 };
 
 template <>
 struct Form<ApprovalPolicy> : Both<std::uint32_t, bool> {
-    static Result<ApprovalPolicy> read(const Statement& row, int at) {
-        const auto quorum = TRY(Form<std::uint32_t>::read(row, at));
+    static Result<ApprovalPolicy> get(const Statement& row, int at) {
+        const auto quorum = TRY(Form<std::uint32_t>::get(row, at));
         return ApprovalPolicy{quorum, row.number(at + second) != 0};
     }
-    static void write(Row& to, const ApprovalPolicy& p) { write_both(to, p.quorum, p.has_sole_owner); }
+    static void put(Row& to, const ApprovalPolicy& p) { write_both(to, p.quorum, p.has_sole_owner); }
 };
 
 template <>
 struct Form<Succession> {
     static constexpr std::string_view types = "ttn";
-    static Result<Succession> read(const Statement& row, int at) {
-        const auto replaces = TRY(Form<CredentialId>::read(row, at));
-        const auto old_credential = TRY(Form<OldCredential>::read(row, at + 1));
-        const auto overlap = TRY(Form<Duration>::read(row, at + 2));
+    static Result<Succession> get(const Statement& row, int at) {
+        const auto replaces = TRY(Form<CredentialId>::get(row, at));
+        const auto old_credential = TRY(Form<OldCredential>::get(row, at + 1));
+        const auto overlap = TRY(Form<Duration>::get(row, at + 2));
         return Succession{replaces, old_credential, overlap};
     }
-    static void write(Row& to, const Succession& s) {
-        Form<CredentialId>::write(to, s.replaces);
-        Form<OldCredential>::write(to, s.old_credential);
-        Form<Duration>::write(to, s.overlap);
+    static void put(Row& to, const Succession& s) {
+        Form<CredentialId>::put(to, s.replaces);
+        Form<OldCredential>::put(to, s.old_credential);
+        Form<Duration>::put(to, s.overlap);
     }
 };
 
@@ -215,14 +215,15 @@ struct Form<Succession> {
 template <>
 struct Form<Grant> {
     static constexpr std::string_view types = "tt";
-    static Result<Grant> read(const Statement& row, int at) {
-        Grant grant{std::nullopt, TRY(Form<Permission>::read(row, at + 1))};
-        if (row.view(at) != "*") grant.workspace = TRY(Form<WorkspaceName>::read(row, at));
+    static Result<Grant> get(const Statement& row, int at) {
+        const auto permission = TRY(Form<Permission>::get(row, at + 1));
+        Grant grant{std::nullopt, permission};
+        if (row.view(at) != "*") grant.workspace = TRY(Form<WorkspaceName>::get(row, at));
         return grant;
     }
-    static void write(Row& to, const Grant& grant) {
+    static void put(Row& to, const Grant& grant) {
         to.push_back(cell(workspace_text(grant)));
-        Form<Permission>::write(to, grant.permission);
+        Form<Permission>::put(to, grant.permission);
     }
 };
 
@@ -230,7 +231,7 @@ struct Form<Grant> {
 template <>
 struct Form<Labels> {
     static constexpr std::string_view types = "t";
-    static Result<Labels> read(const Statement& row, int at) {
+    static Result<Labels> get(const Statement& row, int at) {
         const auto json = TRY(stored(audit::parse_canonical(row.view(at))));
         if (!json.is_object()) return Error(Code::Corrupt, "stored labels are not an object");
         Labels labels;
@@ -241,7 +242,7 @@ struct Form<Labels> {
         }
         return labels;
     }
-    static void write(Row& to, const Labels& labels) {
+    static void put(Row& to, const Labels& labels) {
         audit::JsonObject object;
         for (const auto& [key, value] : labels) object[key] = value;
         to.push_back(cell(audit::canonical(object)));
@@ -250,14 +251,12 @@ struct Form<Labels> {
 template <>
 struct Form<Subject> {
     static constexpr std::string_view types = "t";
-    static Result<Subject> read(const Statement& row, int at) {
+    static Result<Subject> get(const Statement& row, int at) {
         const auto json = TRY(stored(audit::parse_canonical(row.view(at))));
         if (!json.is_object()) return Error(Code::Corrupt, "an approval is about nothing");
         return audit::subject_from(json.get_object());
     }
-    static void write(Row& to, const Subject& subject) {
-        to.push_back(cell(audit::canonical(audit::to_json(subject))));
-    }
+    static void put(Row& to, const Subject& subject) { to.push_back(cell(audit::canonical(audit::to_json(subject)))); }
 };
 
 // --- records
@@ -293,14 +292,14 @@ constexpr int start_of() {
 template <class R, std::size_t I>
 Result<Member<R, I>> read_field(const Statement& row) {
     if constexpr (is_stored<R, I>)
-        return Form<Member<R, I>>::read(row, start_of<R, I>());
+        return Form<Member<R, I>>::get(row, start_of<R, I>());
     else
         return Member<R, I>();
 }
 
 template <class R, std::size_t I>
 void write_field(Row& to, const R& record) {
-    if constexpr (is_stored<R, I>) Form<Member<R, I>>::write(to, record.*(field_at<R, I>.member));
+    if constexpr (is_stored<R, I>) Form<Member<R, I>>::put(to, record.*(field_at<R, I>.member));
 }
 
 template <class R>
@@ -320,12 +319,12 @@ consteval bool has_line_for_each_member(std::index_sequence<I...>) {
 }
 
 template <class R>
-SealedTable table_of(SealedKind kind) {
+SealedTable table_of(SealedKind kind, int schema) {
     static_assert(has_line_for_each_member<R>(all_fields<R>), "the lines of Columns<R> are not R's members");
     SealedTable table{kind, Columns<R>::table, {}, {}, Columns<R>::keys, -1, {}, {}, {}, {}, {}, {}};
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-        const auto add = [&](std::string_view names, std::string_view types) {
-            if (names.empty()) return;
+        const auto add = [&](std::string_view names, int since, std::string_view types) {
+            if (names.empty() || since > schema) return;
             for (const std::string_view name : split(names, ',')) {
                 table.columns.emplace_back(name.substr(name.starts_with(' ') ? 1 : 0));
                 if (table.columns.back() == "revision")
@@ -333,7 +332,7 @@ SealedTable table_of(SealedKind kind) {
             }
             table.types += types;
         };
-        (add(field_at<R, I>.names,
+        (add(field_at<R, I>.names, field_at<R, I>.since,
              [] {
                  if constexpr (is_stored<R, I>)
                      return Form<Member<R, I>>::types;
@@ -372,13 +371,13 @@ template <class Variant>
 struct Each;
 template <class... R>
 struct Each<std::variant<R...>> {
-    static std::vector<SealedTable> tables() {
+    static std::vector<SealedTable> tables(int schema) {
         int kind = 0;
         std::vector<SealedTable> all;
-        (all.push_back(table_of<R>(static_cast<SealedKind>(kind++))), ...);
+        (all.push_back(table_of<R>(static_cast<SealedKind>(kind++), schema)), ...);
         return all;
     }
-    static Result<audit::Record> read(SealedKind kind, const Statement& row) {
+    static Result<audit::Record> get(SealedKind kind, const Statement& row) {
         using Read = Result<audit::Record> (*)(const Statement&);
         static constexpr Read readers[] = {
             [](const Statement& one) -> Result<audit::Record> { return audit::Record(TRY(record_from<R>(one))); }...};
@@ -399,13 +398,18 @@ template Result<Owner> record_from<Owner>(const Statement&);
 template Result<Approval> record_from<Approval>(const Statement&);
 template Result<audit::GivenSignature> record_from<audit::GivenSignature>(const Statement&);
 
-std::span<const SealedTable> sealed_tables() {
-    static const std::vector<SealedTable> all = Each<audit::Record>::tables();
-    return all;
+std::span<const SealedTable> sealed_tables(int schema) {
+    static const auto all = [] {
+        std::vector<std::vector<SealedTable>> versions;
+        for (int version = 1; version <= newest_schema; ++version)
+            versions.push_back(Each<audit::Record>::tables(version));
+        return versions;
+    }();
+    return all.at(static_cast<std::size_t>(schema) - 1);
 }
 
 Result<audit::Record> record_from(SealedKind kind, const Statement& row) {
-    return Each<audit::Record>::read(kind, row);
+    return Each<audit::Record>::get(kind, row);
 }
 
 Row row_of(const audit::Record& record) {
@@ -415,7 +419,7 @@ Row row_of(const audit::Record& record) {
 // --- what is not a record, or only a part of one
 
 Result<Condition> condition_from(const Statement& row, int first) {
-    return Form<Condition>::read(row, first);
+    return Form<Condition>::get(row, first);
 }
 
 RefusedUses refused_uses_from(const Statement& row, int first) {
@@ -424,14 +428,14 @@ RefusedUses refused_uses_from(const Statement& row, int first) {
 }
 
 Result<CredentialId> credential_id_from(const Statement& row, int column) {
-    return Form<CredentialId>::read(row, column);
+    return Form<CredentialId>::get(row, column);
 }
 
 Result<CredentialFacts> facts_from(const Statement& row) {
     constexpr auto at = [](std::string_view name) consteval { return column<Credential>(name); };
-    const auto id = TRY(Form<CredentialId>::read(row, at("id")));
-    const auto hash = TRY(Form<TokenHash>::read(row, at("hash")));
-    const auto standing = TRY(Form<CredentialStanding>::read(row, at("state")));
+    const auto id = TRY(Form<CredentialId>::get(row, at("id")));
+    const auto hash = TRY(Form<TokenHash>::get(row, at("hash")));
+    const auto standing = TRY(Form<CredentialStanding>::get(row, at("state")));
     std::optional<Instant> turns_at;
     if (standing == CredentialStanding::Pending) turns_at = row.instant(at("created_at")) + delivery_window;
     if (standing == CredentialStanding::Paused) turns_at = row.maybe_instant(at("paused_until"));
@@ -447,7 +451,7 @@ Result<CredentialFacts> facts_from(const Statement& row) {
 }
 
 Result<StoredEntry> entry_from(const Statement& row) {
-    const audit::Digest seal = TRY(Form<audit::Digest>::read(row, 2));
+    const audit::Digest seal = TRY(Form<audit::Digest>::get(row, 2));
     return StoredEntry{row.count(0), std::string(row.view(1)), seal};
 }
 

@@ -10,6 +10,7 @@
 
 #include "audit/record.h"
 #include "store/sql/columns.h"
+#include "store/sql/migration.h"
 #include "store/sql/statement.h"
 
 namespace marque::store::sql {
@@ -42,7 +43,8 @@ struct SealedTable {
 // Fills in the statements.
 void complete(SealedTable& table);
 
-std::span<const SealedTable> sealed_tables();
+// Returns the tables with the columns that they have in a schema's version, 1 to newest_schema. They live for ever.
+std::span<const SealedTable> sealed_tables(int schema = newest_schema);
 const SealedTable& sealed_table(SealedKind kind);
 
 // The kind of the record type R, an alternative of audit::Record.

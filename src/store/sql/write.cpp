@@ -11,15 +11,12 @@ namespace marque::store::sql {
 namespace {
 
 Result<void> update_head(Connection& connection, const StoredHead& head) {
-    Statement statement = TRY(connection.prepare(
-        head.rows ? "INSERT INTO log_head (\"only\", size, frontier, seal, row_root) VALUES (1, ?1, ?2, ?3, ?4)"
-                    " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3, row_root = ?4"
-                    " WHERE log_head.size < ?1"
-                  : "INSERT INTO log_head (\"only\", size, frontier, seal) VALUES (1, ?1, ?2, ?3)"
-                    " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3"
-                    " WHERE log_head.size < ?1"));
+    Statement statement = TRY(
+        connection.prepare("INSERT INTO log_head (\"only\", size, frontier, seal, row_root) VALUES (1, ?1, ?2, ?3, ?4)"
+                           " ON CONFLICT (\"only\") DO UPDATE SET size = ?1, frontier = ?2, seal = ?3, row_root = ?4"
+                           " WHERE log_head.size < ?1"));
     statement.bind(head.frontier.size()).bind(ByteView(head.frontier.bytes())).bind(ByteView(head.seal));
-    if (head.rows) statement.bind(ByteView(*head.rows));
+    statement.bind(ByteView(head.rows));
     if (TRY(statement.run()) != 1) return Error(Code::Corrupt, "the audit log's head is ahead of its entries");
     return {};
 }
@@ -137,19 +134,17 @@ Result<Written> write_events(Connection& connection, const SqlReader& reader, co
         effects.push_back(audit::effects_of(drafts[i].event, appended.entries[i].seq));
         for (const audit::Effect& effect : effects.back()) written.places.insert(place_of(effect.name));
     }
-    // A schema without seals is only migrated.
-    if (reader.seals() == nullptr && !written.places.empty())
-        return Error(Code::StateRefuses, "the store has an old schema", "run marque store migrate");
-    if (reader.seals() != nullptr) TRY(reader.seals()->fetch(buckets_of(written.places)));
+    RowSeals& seals = reader.seals();
+    TRY(seals.fetch(buckets_of(written.places)));
     for (std::size_t i = 0; i < drafts.size(); ++i) {
         TRY(insert_entry(connection, appended.entries[i], drafts[i].event));
-        for (const audit::Effect& effect : effects[i]) TRY(apply(connection, *reader.seals(), effect));
+        for (const audit::Effect& effect : effects[i]) TRY(apply(connection, seals, effect));
         if (const auto* const told = std::get_if<audit::CredentialRefused>(&drafts[i].event))
             TRY(write_told(connection, *told));
     }
     StoredHead& head = written.head;
     head.frontier = std::move(appended.frontier);
-    if (reader.seals() != nullptr) head.rows = TRY(reader.seals()->seal());
+    head.rows = TRY(seals.seal());
     head.seal = audit::seal_of_head(sealing_key, head.frontier, head.rows);
     TRY(update_head(connection, head));
     written.seal = appended.entries.back().seal;

@@ -106,9 +106,9 @@ class SqliteTarget final : public sql::Target {
         database_.emplace(TRY(Database::open(path)));
         database_->set_longest_step(longest_step_of_maintenance);
         TRY(database_->begin_read());
-        if (TRY(schema_of(*database_)) != newest_schema())
+        if (TRY(schema_of(*database_)) != newest_schema)
             return Error(Code::StateRefuses, quote(path, 200) + " is no whole copy");
-        return require_own_objects(*database_, newest_schema());
+        return require_own_objects(*database_, newest_schema);
     }
     sql::Connection& connection() override { return *database_; }
 
@@ -120,7 +120,7 @@ class SqliteTarget final : public sql::Target {
         // 64 MiB: the index of credentials by identity is written in no order.
         TRY(database_->execute("PRAGMA cache_size = -65536"));
         TRY(database_->begin_write());
-        return apply_migrations(*database_, 0, newest_schema());
+        return apply_migrations(*database_, 0, newest_schema);
     }
     Result<void> commit() override {
         TRY(database_->commit());

@@ -50,11 +50,8 @@ Result<const Objects*> objects_of(int version) {
 }  // namespace
 
 std::span<const Migration> migrations() {
+    static_assert(std::size(generated_migrations) == newest_schema);
     return generated_migrations;
-}
-
-int newest_schema() {
-    return static_cast<int>(migrations().size());
 }
 
 Result<int> schema_of(Database& database) {
@@ -99,14 +96,14 @@ Result<void> require_own_objects(Database& database, int version) {
 
 Result<void> require_own_schema(Database& database) {
     TRY(require_newest_schema(database));
-    return require_own_objects(database, newest_schema());
+    return require_own_objects(database, newest_schema);
 }
 
 Result<void> require_newest_schema(Database& database) {
     const int version = TRY(schema_of(database));
     if (version == 0)
         return Error(Code::Unavailable, "the store is empty: its creation was cut short", "run marque init again");
-    return sql::require_newest(version, newest_schema());
+    return sql::require_newest(version);
 }
 
 }  // namespace marque::store::sqlite

@@ -10,13 +10,10 @@
 namespace marque::store::sqlite {
 
 using sql::Migration;
+using sql::newest_schema;
 
 // Oldest first; the schema's version is how many of them are applied.
 std::span<const Migration> migrations();
-int newest_schema();
-
-// The first whose rows are sealed.
-inline constexpr int first_sealed_schema = 5;
 
 // "mrq1", the application id in the file's header.
 inline constexpr int application_id = 0x6d727131;

@@ -14,6 +14,7 @@
 #include "base/new_file.h"
 #include "base/text.h"
 #include "store/append.h"
+#include "store/sql/migrate.h"
 #include "store/sql/reader.h"
 #include "store/sql/reseal.h"
 #include "store/sql/write.h"
@@ -35,9 +36,7 @@ Result<FileIdentity> require_file(const std::string& path) {
 
 namespace {
 
-// Schema 3 counts them; before it and after a rollback there is nothing to count.
 Result<std::int64_t> count_row_writes(Database& database) {
-    if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return 0;
     return database.number("SELECT count FROM row_write");
 }
 
@@ -45,7 +44,6 @@ Result<std::int64_t> count_row_writes(Database& database) {
 // and then every change would fail in the triggers that add to it. Verifiers read everything again after that, as after
 // any write that is not in the log.
 Result<void> mend_row_writes(Database& database) {
-    if (TRY(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'row_write'")) == 0) return {};
     Statement statement =
         TRY(database.prepare("UPDATE row_write SET count = 1, by_event = 0 WHERE count IS NULL OR by_event IS NULL OR"
                              " count NOT BETWEEN 0 AND ?1 OR by_event NOT BETWEEN 0 AND ?1"));
@@ -68,7 +66,7 @@ class ReadOnlyStore final : public Store {
         : database_(std::move(database)), sealing_key_(std::move(sealing_key)) {}
 
     Result<void> read(const std::function<Result<void>(const Reader&)>& view) override {
-        TRY(require_own_objects(database_, newest_schema()));
+        TRY(require_own_objects(database_, newest_schema));
         return view(sql::SqlReader(database_, sealing_key_));
     }
     Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) override {
@@ -96,7 +94,7 @@ class SqliteMaintenance final : public Maintenance {
 
     Result<StoreStatus> status() override {
         const int schema = TRY(schema_of(database_));
-        StoreStatus status{"sqlite", path_, schema, newest_schema(), 0, {}};
+        StoreStatus status{"sqlite", path_, schema, newest_schema, 0, {}};
         std::error_code ignored;
         status.bytes = std::filesystem::file_size(path_, ignored);
         for (const Migration& migration : migrations()) status.migrations.emplace_back(migration.name);
@@ -104,10 +102,10 @@ class SqliteMaintenance final : public Maintenance {
     }
 
     Result<void> migrate(int to, const DecideMigration& decide) override {
-        TRY(sql::require_target(to, newest_schema()));
+        TRY(sql::require_target(to));
         const auto written = TRY(database_.write([&] { return migrate_inside(to, decide); }));
         if (!written) return {};
-        return read_back(database_, sealing_key_, *written, sql::Extent::Everything, to >= first_sealed_schema);
+        return read_back(database_, sealing_key_, *written, sql::Extent::Everything, to);
     }
 
     Result<bool> reseal(SealingKey new_key, const Decide& decide) override {
@@ -136,7 +134,7 @@ class SqliteMaintenance final : public Maintenance {
             while (TRY(statement.step()))
                 if (const std::string finding = statement.text(0); finding != "ok") findings.push_back(finding);
         }
-        if (const int version = TRY(schema_of(database_)); version <= newest_schema())
+        if (const int version = TRY(schema_of(database_)); version <= newest_schema)
             if (auto own = require_own_objects(database_, version); !own && !own.error().tampered.empty())
                 findings.push_back(own.error().message);
         return findings;
@@ -146,20 +144,15 @@ class SqliteMaintenance final : public Maintenance {
     // None: nothing was written to the log.
     Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         const int from = TRY(schema_of(database_));
-        TRY(sql::require_known(from, newest_schema()));
+        TRY(sql::require_known(from));
         TRY(require_own_objects(database_, from));
-        if (to == 0 && from > 0 && TRY(database_.number("SELECT count(*) FROM entry")) > 0)
-            return Error(Code::StateRefuses, "schema 0 has no audit log, and this one has entries",
-                         "nothing rolls back past the log; to leave Marque, export it and remove the folder");
-        const auto drafts =
-            TRY(decide(*sql::reader_of(database_, sealing_key_, from >= first_sealed_schema), from, to));
-        TRY(apply_migrations(database_, from, to));
-        if (from < first_sealed_schema && to >= first_sealed_schema) TRY(sql::begin_sealing(database_, sealing_key_));
-        if (from >= first_sealed_schema && to < first_sealed_schema && to > 0)
-            TRY(sql::end_sealing(database_, sealing_key_));
-        if (drafts.empty()) return std::optional<sql::Written>();
-        const auto reader = sql::reader_of(database_, sealing_key_, to >= first_sealed_schema);
-        return std::optional(TRY(write_events(database_, *reader, drafts, sealing_key_.get())));
+        const sql::MigrationSteps steps{
+            [&](int begin, int end) { return apply_migrations(database_, begin, end); },
+            [&](const sql::SqlReader& reader, const std::vector<audit::Draft>& drafts) {
+                return write_events(database_, reader, drafts, sealing_key_.get());
+            },
+        };
+        return sql::migrate(database_, sealing_key_, from, to, decide, steps);
     }
 
     std::string path_;
@@ -188,7 +181,7 @@ Result<void> copy_pages(sqlite3* from, sqlite3* to, const std::function<void(dou
 // Written under another name, synced, and only then given its own: a backup that is there is whole.
 Result<void> SqliteMaintenance::backup(const std::string& to, const std::function<void(double)>& progress) {
     TRY(require_absent(to, "backups are never overwritten"));
-    if (const int version = TRY(schema_of(database_)); version <= newest_schema())
+    if (const int version = TRY(schema_of(database_)); version <= newest_schema)
         TRY(require_own_objects(database_, version));
     NewFiles files = TRY(NewFiles::in(folder_of(to), FileOwner::Caller));
     const std::string part = TRY(files.reserve(std::filesystem::path(to).filename()));
@@ -217,10 +210,11 @@ Result<sql::Written> write_events(Database& database, const sql::SqlReader& read
 }
 
 Result<void> read_back(Database& database, SealingKey& key, const sql::Written& written, sql::Extent extent,
-                       bool has_seals) {
+                       int schema) {
     if (auto begun = database.begin_read(); !begun) return not_read_back(written.revision(), begun.error());
     const Database::Rollback at_the_end(database);
-    return sql::read_back(*sql::reader_of(database, key, has_seals), written, key.get(), extent);
+    const sql::SqlReader reader(database, key, sql::SqlReader::Rows::Checked, schema);
+    return sql::read_back(reader, written, key.get(), extent);
 }
 
 namespace {
@@ -268,7 +262,7 @@ Result<void> SqliteStore::create(const std::string& path) {
         } else {
             TRY(keep_log_file(database));
             TRY(database.execute("PRAGMA journal_mode = WAL"));
-            TRY(database.write([&] { return apply_migrations(database, 0, newest_schema()); }));
+            TRY(database.write([&] { return apply_migrations(database, 0, newest_schema); }));
         }
     }
     return sync_folder_of(path);
@@ -286,7 +280,7 @@ Result<void> SqliteStore::read_rows(sql::SqlReader::Rows rows, const std::functi
     TRY(database_.begin_read());
     const Database::Rollback at_the_end(database_);
     TRY(require_newest_schema(database_));
-    if (rows == sql::SqlReader::Rows::Checked) TRY(require_own_objects(database_, newest_schema()));
+    if (rows == sql::SqlReader::Rows::Checked) TRY(require_own_objects(database_, newest_schema));
     return view(sql::SqlReader(database_, sealing_key_, rows));
 }
 

@@ -67,7 +67,7 @@ Result<sql::Written> write_events(Database& database, const sql::SqlReader& read
 
 // After the caller's commit, in a transaction of its own (store/sql/read_back.h).
 Result<void> read_back(Database& database, SealingKey& key, const sql::Written& written, sql::Extent extent,
-                       bool has_seals = true);
+                       int schema = sql::newest_schema);
 
 // A handle for maintenance; opens whatever schema is there. With a key it can record what it did.
 Result<std::unique_ptr<Maintenance>> open_maintenance(const std::string& path, SealingKey sealing_key);

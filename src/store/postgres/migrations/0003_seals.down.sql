@@ -1,3 +1,0 @@
-ALTER TABLE log_head DROP COLUMN row_root;
-DROP TABLE row_tree;
-DROP TABLE row_seal;

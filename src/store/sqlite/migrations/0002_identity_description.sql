@@ -1,0 +1,7 @@
+-- What an identity is for, in its operator's words. Going down loses the descriptions; the log keeps them.
+
+-- up
+ALTER TABLE identity ADD COLUMN description TEXT NOT NULL DEFAULT '';
+
+-- down
+ALTER TABLE identity DROP COLUMN description;
