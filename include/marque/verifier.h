@@ -7,9 +7,9 @@
 // No answer is a denial. A revocation that has returned is seen by the next call: nothing is cached but the cost of
 // looking. The process must be one that may open the store: its folder is 0700, its files 0600.
 //
-// Needs a C++23 compiler, and includes nothing of Marque's inside. It is built in Marque's own tree, as the library
-// `marque_installation` with those that it needs: a program is added to CMakeLists.txt as examples/verify_in_process.cpp
-// is. It is not installed, and not promised to be compatible from one version to the next.
+// Needs a C++23 compiler, and includes nothing of Marque's inside. `cmake --install` installs it as a static library, with
+// a file for pkg-config and a package for CMake (docs/serve.md has what to type). Until version 1 it may change from one
+// minor version to the next.
 #pragma once
 
 #include <chrono>

@@ -54,6 +54,25 @@ setup() {
     done
 }
 
+@test "install: the library's example is built outside the tree, as docs/serve.md says, and verifies" {
+    "$PREFIX/bin/marque" init --operator ops --confirm
+    "$PREFIX/bin/marque" create codex --scope card:view --token-file "$WORK/token" --confirm
+    export PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig CMAKE_PREFIX_PATH=$PREFIX CXX=g++
+    commands=$(awk '/^```/ { code = !code; next } code && /verify_in_process.cpp|cmake -S/' "$PREFIX/share/doc/marque/docs/serve.md" |
+        sed "s|/usr/local/|$PREFIX/|")
+    [ "$(wc -l <<<"$commands")" -eq 2 ]
+    cp "$PREFIX/share/doc/marque/examples/verify_in_process.cpp" .
+    while read -r command; do
+        rm -f verify_in_process
+        sh -euc "$command" >log 2>&1 || { cat log; false; }
+        [ -x verify_in_process ] || mv build/verify_in_process .
+        run ./verify_in_process "$MARQUE_STORE" card:view production <token
+        [ "$output" = refused ]
+        run ./verify_in_process "$MARQUE_STORE" card:view dev <token
+        [ "$output" = "accepted: codex in default" ]
+    done <<<"$commands"
+}
+
 @test "install: README's session, typed with it" {
     "$TREE/test/install/session.py" "$TREE/README.md"
 }
