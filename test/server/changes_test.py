@@ -158,8 +158,9 @@ class Changes(FreshTest):
         """What no command could have written is refused like the rest, and is nobody's end."""
         self.start()
         self.sql("CREATE TABLE kept.rows AS SELECT * FROM identity")
-        self.sql("INSERT INTO identity SELECT workspace, printf('%0100d', 1), environment, kind, scopes, contact, labels,"
-                 " state, paused_until, created_at, revision FROM identity WHERE name = 'codex'")
+        columns = "environment, kind, scopes, contact, labels, state, paused_until, created_at, revision"
+        self.sql(f"INSERT INTO identity (workspace, name, {columns})"
+                 f" SELECT workspace, printf('%0100d', 1), {columns} FROM identity WHERE name = 'codex'")
         self.assert_status(503)
         self.wait_told(1)
         self.sql("DELETE FROM identity WHERE length(name) > 63")

@@ -378,10 +378,14 @@ struct Each<std::variant<R...>> {
         return all;
     }
     static Result<audit::Record> get(SealedKind kind, const Statement& row) {
-        using Read = Result<audit::Record> (*)(const Statement&);
-        static constexpr Read readers[] = {
-            [](const Statement& one) -> Result<audit::Record> { return audit::Record(TRY(record_from<R>(one))); }...};
+        static constexpr Result<audit::Record> (*readers[])(const Statement&) = {&read<R>...};
         return readers[static_cast<std::size_t>(kind)](row);
+    }
+
+ private:
+    template <class One>
+    static Result<audit::Record> read(const Statement& row) {
+        return audit::Record(TRY(record_from<One>(row)));
     }
 };
 

@@ -52,7 +52,7 @@ template <class R>
 consteval SealedKind kind_of() {
     return []<class... Records>(std::type_identity<std::variant<Records...>>) {
         int kind = 0;
-        ((std::is_same_v<R, Records> ? false : (++kind, true)) && ...);
+        static_cast<void>((... || (std::is_same_v<R, Records> || (++kind, false))));
         static_assert((std::is_same_v<R, Records> || ...));
         return static_cast<SealedKind>(kind);
     }(std::type_identity<audit::Record>());
