@@ -10,9 +10,7 @@
 #include <map>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -21,6 +19,7 @@
 #include "base/check.h"
 #include "server/listener.h"
 #include "server/no_memory.h"
+#include "server/process.h"
 #include "server/recorder.h"
 #include "server/worker.h"
 
@@ -34,41 +33,11 @@ constexpr auto look_interval = 250ms;
 constexpr Duration longest_rest = 250ms;  // of whatever keeps verdicts coming
 // When no descriptor is left: a level-triggered listener would be asked again at once.
 constexpr auto rest_after_failure = 100ms;
-// Of descriptors, kept from connections: for a store that has to be opened again, here and by the recorder, for keys,
-// certificates and names. Without them nothing could be judged.
-constexpr std::uint64_t spare_descriptors = 16;
 
 LogLevel level_of(const std::string& name) {
     if (name == "debug") return LogLevel::Debug;
     if (name == "warning") return LogLevel::Warning;
     return name == "error" ? LogLevel::Error : LogLevel::Info;
-}
-
-// Threads inherit the mask: signals come through the descriptor alone.
-Result<std::unique_ptr<File>> take_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
-    CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
-    auto file = std::make_unique<File>(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!file->is_open()) return system_error("cannot take signals");
-    return file;
-}
-
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// How many descriptors connections may have, when all else is open: the kernel gives the lowest that is free.
-std::uint64_t descriptors_for_connections() {
-    rlimit limit{};
-    const File next(::epoll_create1(EPOLL_CLOEXEC));
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || !next.is_open()) return 1;
-    const std::uint64_t taken = static_cast<std::uint64_t>(next.fd()) + spare_descriptors;
-    return limit.rlim_cur > taken ? limit.rlim_cur - taken : 1;
 }
 
 Peer peer_of(const sockaddr_storage& address) {
@@ -342,7 +311,7 @@ void Server::accept_from(const Listener& listener) {
             const int on = 1;
             ::setsockopt(socket.fd(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         }
-        workers_[next_worker_++ % workers_.size()]->add({std::move(socket), Place(service_.connections),
+        workers_[next_worker_++ % workers_.size()]->add({std::move(socket), Slot(service_.connections),
                                                          peer_of(address), &terms_.at(transport),
                                                          transport == Transport::Tls ? tls_ : nullptr});
     }

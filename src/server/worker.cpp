@@ -1,5 +1,3 @@
-#include "server/worker.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "server/connection.h"
 #include "server/no_memory.h"
 
 namespace marque::server {
@@ -20,87 +19,12 @@ namespace {
 using namespace std::chrono_literals;
 using crypto::Transfer;
 
-constexpr std::size_t most_unsent = 256 * 1024;
 constexpr auto sweep_interval = 250ms;
 // What a refused client still sends is read and thrown away so long: closing at once would take our answer with it.
 constexpr auto linger = 2s;
 constexpr std::size_t most_lingered = 256 * 1024;
 
-bool is_request_id(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](unsigned char c) {
-        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-    });
-}
-
-bool is_address(std::string_view text) {
-    char copy[46] = {};
-    if (text.empty() || text.size() >= sizeof copy) return false;
-    std::ranges::copy(text, copy);
-    in6_addr address{};
-    return ::inet_pton(text.find(':') == std::string_view::npos ? AF_INET : AF_INET6, copy, &address) == 1;
-}
-
 }  // namespace
-
-struct Worker::Connection {
-    std::uint64_t id = 0;
-    std::unique_ptr<File> socket;
-    Place place;
-    std::unique_ptr<crypto::TlsSession> tls;
-    Peer peer;
-    const ListenerTerms& terms;
-    Parser parser;
-    WipedString in;           // what arrived and was not answered yet
-    std::size_t scanned = 0;  // of its head
-    std::string out;
-    std::size_t sent = 0;
-    Time deadline;        // of the request under way, or of waiting for the next
-    Time write_deadline;  // while something is unsent: from when a byte was last taken
-    std::uint32_t interest = EPOLLIN;
-    std::uint64_t answered = 0;  // in this round
-    std::size_t lingered = 0;
-    bool is_ready = false;
-    bool has_more = false;    // whole requests, put off until what is unsent is taken
-    bool is_waiting = false;  // for a revocation: no more requests meanwhile
-    bool is_closing = false;  // after what is to be sent
-    bool is_lingering = false;
-    bool is_closed = false;
-    bool has_ended = false;                                   // the client sends no more
-    bool write_wants_read = false, read_wants_write = false;  // TLS, in a handshake
-
-    Connection(Accepted accepted, const Settings& settings)
-        : socket(std::make_unique<File>(std::move(accepted.socket))),
-          place(std::move(accepted.place)),
-          peer(accepted.peer),
-          terms(*accepted.terms),
-          parser({settings.header_bytes, settings.headers, body_limit}, terms.client_address) {
-        if (accepted.tls) tls = std::make_unique<crypto::TlsSession>(std::move(accepted.tls), socket->fd());
-    }
-
-    Transfer receive(std::span<char> into) {
-        if (tls) return tls->read(into);
-        const ssize_t got = ::recv(socket->fd(), into.data(), into.size(), 0);
-        if (got > 0) return {Transfer::Kind::Done, static_cast<std::size_t>(got)};
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {Transfer::Kind::WantsRead};
-        return {Transfer::Kind::Closed};
-    }
-    Transfer send(std::string_view bytes) {
-        if (tls) return tls->write(bytes);
-        const ssize_t written = ::send(socket->fd(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (written >= 0) return {Transfer::Kind::Done, static_cast<std::size_t>(written)};
-        if (errno == EAGAIN || errno == EINTR) return {Transfer::Kind::WantsWrite};
-        return {Transfer::Kind::Closed};
-    }
-};
-
-// The parts of a request that its answer still needs, as views into the request's bytes.
-struct Worker::Asked {
-    std::size_t route;
-    bool is_head = false;
-    bool keep_alive = false;
-    std::string_view request_id = {};
-    verify::AddressText client = {};  // as the header that is trusted for it says; empty: it says none
-};
 
 Worker::Worker(Service& service)
     : service_(service),
@@ -242,7 +166,7 @@ void Worker::close(Connection& c) {
     c.tls.reset();
     c.socket.reset();  // leaves the epoll set with its last descriptor
     closed_.push_back(c.id);
-    c.place.give_up();
+    c.slot.give_up();
     counters_.connections.store(connections_.size() - closed_.size(), std::memory_order_relaxed);
 }
 
@@ -298,108 +222,6 @@ void Worker::answer_ready() {
             connection.answered = 0;
         }
     }
-}
-
-void Worker::process(Connection& c, const verify::Verifier::Session* session, Instant now) {
-    std::size_t at = 0;
-    bool needs_more = false;
-    while (!c.is_waiting && !c.is_closing && at < c.in.size() && c.out.size() - c.sent < most_unsent) {
-        const Parsed parsed = c.parser.parse(std::string_view(c.in).substr(at), c.scanned);
-        if (parsed.kind == Parsed::Kind::NeedMore) {
-            needs_more = true;
-            break;
-        }
-        c.scanned = 0;
-        if (parsed.kind == Parsed::Kind::Refused) {
-            finish(c, refusal(parsed.status), {.route = service_.routes.size() - 1});
-            at = c.in.size();
-            break;
-        }
-        answer(c, parsed.request, session, now);
-        at += parsed.consumed;
-    }
-    // Tokens do not stay.
-    c.parser.forget();
-    ::explicit_bzero(c.in.data(), at);
-    c.in.erase(0, at);
-    c.has_more = !needs_more && !c.is_waiting && !c.is_closing && !c.in.empty();
-    if (at > 0) c.deadline = now_ + (c.in.empty() ? service_.settings.idle_timeout : service_.settings.request_timeout);
-}
-
-void Worker::answer(Connection& c, const Request& request, const verify::Verifier::Session* session, Instant now) {
-    Answer answer;
-    Asked asked{.route = 0, .is_head = request.method == "HEAD", .keep_alive = request.keep_alive};
-    if (is_address(request.client_address)) asked.client = verify::AddressText(request.client_address);
-    if (is_request_id(request.request_id)) asked.request_id = request.request_id;
-    const verify::AddressText from = asked.client.text().empty() ? c.peer.address : asked.client;
-    const Call call{request,
-                    c.peer,
-                    session,
-                    hasher_,
-                    now,
-                    counters_,
-                    uses_,
-                    service_.settings.issuer,
-                    from,
-                    c.terms,
-                    service_.settings.log_requests == "all"};
-    auto revocation = dispatch(service_.routes, call, answer, asked.route);
-    if (revocation)
-        carry_out(c, std::move(*revocation), asked);
-    else
-        finish(c, answer, asked);
-}
-
-void Worker::finish(Connection& c, const Answer& answer, Asked asked) {
-    std::string own_id;
-    if (answer.status != 200 && asked.request_id.empty()) {
-        own_id = id_prefix_ + std::to_string(++next_request_);
-        asked.request_id = own_id;
-    }
-    const bool close_after = answer.close || !asked.keep_alive || is_draining_;
-    write(c.out, answer, close_after, asked.request_id, asked.is_head);
-    c.is_closing = c.is_closing || close_after;
-    ++c.answered;
-    counters_.count_request(asked.route, answer.status);
-    log_request(answer, asked, c.peer);
-}
-
-void Worker::log_request(const Answer& answer, const Asked& asked, const Peer& peer) {
-    const std::string& which = service_.settings.log_requests;
-    const bool is_refused = answer.status != 200 || (answer.reason != "accepted" && !answer.reason.empty());
-    if (which == "none" || (which == "refused" && !is_refused)) return;
-    const LogShare share = answer.whose.empty() ? LogShare::Anyone : LogShare::Holders;
-    audit::JsonObject fields{
-        {"route", service_.routes[asked.route].path}, {"status", answer.status}, {"from", peer.address.text()}};
-    if (!asked.client.text().empty()) fields["client"] = asked.client.text();
-    if (!answer.reason.empty()) fields["reason"] = answer.reason;
-    for (const auto& member : answer.whose) fields[member.key()] = member.value();
-    if (!asked.request_id.empty()) fields["request"] = asked.request_id;
-    service_.log.say_bounded(LogLevel::Info, "request", std::move(fields), share);
-}
-
-void Worker::carry_out(Connection& c, Revocation revocation, const Asked& asked) {
-    c.is_waiting = true;
-    c.deadline = now_ + service_.settings.request_timeout + 60s;  // the store's own wait is shorter
-    service_.revoke(std::move(revocation),
-                    [this, id = c.id, asked, request_id = std::string(asked.request_id)](Answer answer) {
-                        post([this, id, asked, request_id, answer = std::move(answer)] {
-                            const auto found = connections_.find(id);
-                            if (found == connections_.end() || found->second->is_closed) return;
-                            Connection& connection = *found->second;
-                            connection.is_waiting = false;
-                            connection.deadline = now_ + service_.settings.idle_timeout;
-                            Asked now_answered = asked;
-                            now_answered.request_id = request_id;
-                            finish(connection, answer, now_answered);
-                            flush(connection);
-                            // What came behind it meanwhile.
-                            if (!connection.is_closed && !connection.in.empty() && !connection.is_ready) {
-                                connection.is_ready = true;
-                                ready_.push_back(id);
-                            }
-                        });
-                    });
 }
 
 void Worker::flush(Connection& c) {

@@ -46,12 +46,12 @@ struct Service {
 };
 
 // One of all connections: counted while it lives.
-class Place {
+class Slot {
  public:
-    explicit Place(std::atomic<std::uint64_t>& count) : count_(&count) { ++count; }
-    Place(Place&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
-    Place& operator=(Place&&) = delete;
-    ~Place() { give_up(); }
+    explicit Slot(std::atomic<std::uint64_t>& count) : count_(&count) { ++count; }
+    Slot(Slot&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+    Slot& operator=(Slot&&) = delete;
+    ~Slot() { give_up(); }
     void give_up() {
         if (count_ != nullptr) --*std::exchange(count_, nullptr);
     }
@@ -63,7 +63,7 @@ class Place {
 // A connection as it was accepted.
 struct Accepted {
     File socket;
-    Place place;
+    Slot slot;
     Peer peer;
     const ListenerTerms* terms;  // outlives the connection
     std::shared_ptr<const crypto::TlsContext> tls;
