@@ -21,7 +21,7 @@ namespace marque::store::sql {
 using Cell = std::variant<std::monostate, std::int64_t, std::string>;
 using Row = std::vector<Cell>;
 
-// How a value of type T lies in one or more columns (rows.cpp). `types` has a letter for each: t text, n number, b
+// How a value of type T lies in one or more columns (forms.h). `types` has a letter for each: t text, n number, b
 // bytes.
 template <class T>
 struct Form;

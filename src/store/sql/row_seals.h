@@ -91,6 +91,10 @@ class RowSeals {
     };
     using Seals = std::map<std::string, audit::RowSeal>;  // of a bucket, by place
 
+    // The installation's seal covers the seals of these, too.
+    static bool is_counted(SealedKind kind);
+    static std::string joined(const std::map<std::string, audit::RowSeal>& seals);
+
     Result<bool> is_sound();
     audit::RowSealer& sealer();
     Result<audit::RowSeal> seal_of(const SealedTable& table, std::string_view place, const Statement& row);
