@@ -632,9 +632,9 @@ TEST_F(Reassigning, WithoutOwnersItWantsAReason) {
 
 TEST_F(Reassigning, UntilThenTheAccountMaySeeWhatIsWrongAndNoMore) {
     const auto nothing = [](const store::Reader&, Instant) -> Result<void> { return {}; };
-    EXPECT_TRUE(restored().examine(nothing));
-    EXPECT_FALSE(as(new_uid).examine(nothing));
-    EXPECT_FALSE(restored().look_over([](const Authority::Overview&) -> Result<void> { return {}; }));
+    EXPECT_TRUE(restored().view_unchecked(nothing));
+    EXPECT_FALSE(as(new_uid).view_unchecked(nothing));
+    EXPECT_FALSE(restored().view_installation([](const Authority::Overview&) -> Result<void> { return {}; }));
     const auto refused = restored().revoke(ByNameOrId{"codex"}, confirmed("r"));
     EXPECT_EQ(refused.error().code, Code::PermissionDenied);
     EXPECT_TRUE(has(refused.error().hint, "marque operator reassign NAME --user 4998"));
@@ -666,7 +666,7 @@ TEST_F(UserNamespace, AUidOfOneIsNobodys) {
     const auto refused = within("1000 5 1").revoke(ByNameOrId{"codex"}, confirmed("r"));
     expect_refused(refused, Code::PermissionDenied, "uid 1000 is that of a user namespace");
     EXPECT_EQ(last_entry().actor, "uid 1000") << "and no operator's name stands in the log";
-    EXPECT_FALSE(within("1000 5 1").look_over([](const Authority::Overview&) -> Result<void> { return {}; }));
+    EXPECT_FALSE(within("1000 5 1").view_installation([](const Authority::Overview&) -> Result<void> { return {}; }));
     EXPECT_EQ(as(overflow_uid).revoke(ByNameOrId{"codex"}, confirmed("r")).error().code, Code::PermissionDenied);
 }
 

@@ -223,42 +223,46 @@ class Authority {
     // who may see the reason. A log that does not continue the `known` one is answered from no more than at a server:
     // Corrupt.
     struct Answer {
-        verify::Finding verdict;
+        verify::Judgement verdict;
         bool tells_why = false;
     };
     Result<Answer> verify(std::string_view token, const domain::Demand& demand,
                           const std::optional<verify::KnownLog>& known = std::nullopt);
     // Remembers an accepted verification, and ends what a rotation kept until this use.
-    Result<void> record_use(const verify::Finding& verdict, const std::string& from);
+    Result<void> record_use(const verify::Judgement& verdict, const std::string& from);
 
-    // Runs `view` on a snapshot, for a caller with workspace:view in the workspace chosen. A
-    // refusal leaves an event.
+    // Runs `view` on a snapshot, if the caller holds workspace:view in the workspace: the given one or, if none is
+    // given, the only one that the caller can see. A refusal is recorded in the log. Errors: PermissionDenied,
+    // NotFound, InvalidRequest when there is more than one; those of `view` and of the store.
     struct Sight {
         const store::Reader& reader;
         domain::Operator viewer;
         domain::Workspace workspace;
         Instant now;
     };
-    Result<void> look(const std::optional<domain::WorkspaceName>& workspace,
-                      const std::function<Result<void>(const Sight&)>& view);
-    // Looks at the workspace that holds the credential of `token`. If `workspace` is given, it has to be that one.
-    // Errors: those of look; InvalidRequest if `token` is not a token; NotFound if this store does not know it.
-    Result<void> look_by_token(const std::optional<domain::WorkspaceName>& workspace, const Secret& token,
+    Result<void> view_workspace(const std::optional<domain::WorkspaceName>& workspace,
+                                const std::function<Result<void>(const Sight&)>& view);
+    // Runs `view` on the workspace that holds the credential of `token`. If `workspace` is given, it has to be that
+    // one. Errors: those of view_workspace; InvalidRequest if `token` is not a token; NotFound if this store does not
+    // know it.
+    Result<void> view_by_token(const std::optional<domain::WorkspaceName>& workspace, const Secret& token,
                                const std::function<Result<void>(const Sight&, const domain::Credential&)>& view);
-    // The same over the whole installation: needs the permission in all workspaces.
+    // Runs `view` on the whole installation, if the caller holds workspace:view in all workspaces.
     struct Overview {
         const store::Reader& reader;
         domain::Operator viewer;
         Instant now;
     };
-    Result<void> look_over(const std::function<Result<void>(const Overview&)>& view);
+    Result<void> view_installation(const std::function<Result<void>(const Overview&)>& view);
 
-    // For finding out what is wrong with the store: rows as they lie. Who may do it as in look_over; where the rows
-    // that say so are not to be believed, whoever has the root key, as the caller does.
-    Result<void> examine(const std::function<Result<void>(const store::Reader&, Instant now)>& view);
+    // Runs `view` on rows that are not checked against their seals, to find out what is wrong with the store. The
+    // caller needs what view_installation() asks for. If the rows that say so can't be believed, the root key is
+    // enough, and the caller of a command has that.
+    Result<void> view_unchecked(const std::function<Result<void>(const store::Reader&, Instant now)>& view);
 
-    // The same for what is not of one workspace, for whoever may see any: `view` has to ask `holds`.
-    Result<void> look_around(const std::function<Result<void>(const Overview&)>& view);
+    // Runs `view` on the whole installation, if the caller holds workspace:view in any workspace. `view` has to leave
+    // out what the caller may not see: it asks holds().
+    Result<void> view_permitted(const std::function<Result<void>(const Overview&)>& view);
 
  private:
     // What a planner may use; the transaction's snapshot.

@@ -571,8 +571,9 @@ TEST_F(Invariant10, WithoutManageEveryChangeIsRefusedAndRecorded) {
             EXPECT_EQ(last_entry().outcome, "refused") << i;
         }
     }
-    EXPECT_TRUE(as(2000).look({}, [](const Authority::Sight&) -> Result<void> { return {}; })) << "but may look";
-    EXPECT_EQ(as(3000).look({}, [](const Authority::Sight&) -> Result<void> { return {}; }).error().code,
+    EXPECT_TRUE(as(2000).view_workspace({}, [](const Authority::Sight&) -> Result<void> { return {}; }))
+        << "but may look";
+    EXPECT_EQ(as(3000).view_workspace({}, [](const Authority::Sight&) -> Result<void> { return {}; }).error().code,
               Code::PermissionDenied);
     EXPECT_EQ(last_entry().action, "workspace.view");
     EXPECT_EQ(last_entry().outcome, "refused");
@@ -596,7 +597,7 @@ TEST_F(Invariant10, PermissionsEndAtTheirWorkspace) {
     EXPECT_EQ(as(2000).create(requests, {other, Confirmation::parse("").release(), ""}, delivery).error().code,
               Code::PermissionDenied);
     const auto look = [&](const WorkspaceName& where) {
-        return as(2000).look(where, [](const auto&) { return Result<void>(); });
+        return as(2000).view_workspace(where, [](const auto&) { return Result<void>(); });
     };
     EXPECT_TRUE(look(mine));
     EXPECT_EQ(look(other).error().code, Code::PermissionDenied);
@@ -832,7 +833,7 @@ TEST_F(AuthorityTest, FiltersFindWhomTheySay) {
         Filter filter;
         EXPECT_TRUE(filter.add(condition));
         std::string names;
-        EXPECT_TRUE(ops().look({}, [&](const Authority::Sight& sight) -> Result<void> {
+        EXPECT_TRUE(ops().view_workspace({}, [&](const Authority::Sight& sight) -> Result<void> {
             return for_each_identity(
                 sight.reader, sight.workspace.name, store::Listing::Complete,
                 [&](const Identity& identity) -> Result<bool> {

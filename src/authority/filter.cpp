@@ -155,7 +155,7 @@ Result<IdentityView> view_of(const store::Reader& reader, const Workspace& works
         auto last_use = TRY(reader.last_use(credential.id));
         auto refused = TRY(reader.refused_uses(credential.id));
         if (refused) {
-            const Standings standings{workspace, *environment, identity, credential};
+            const Ancestry standings{workspace, *environment, identity, credential};
             const Reason reason = judge(standings, {}, now);
             const bool is_of_now = is_stopped(reason) || refused->reason == name_of(Reason::EnvironmentDiffers);
             if (!is_of_now || refused->since != stopped_since(standings, reason)) refused.reset();

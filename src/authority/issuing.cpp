@@ -341,7 +341,7 @@ Result<std::vector<audit::Event>> Authority::activation_events(const Context& co
     const Rule rule = rule_for(state_at(*credential, context.now), CredentialAction::Activate);
     if (rule.ruling == Ruling::AlreadySo) return std::vector<audit::Event>{};
     if (rule.ruling == Ruling::Refused) return refused(ref, rule.because);
-    const Standings standings = TRY(verify::standings_of(context.reader, *credential));
+    const Ancestry standings = TRY(verify::ancestry_of(context.reader, *credential));
     const auto require_not_revoked = [](const Subject& subject, const Condition& condition) -> Result<void> {
         if (condition.stored == Standing::Revoked) return refused(subject, "it is revoked, which is final");
         return {};
@@ -375,7 +375,7 @@ Result<Done> Authority::activate(const Secret& token, const Order& order) {
     const auto planner = [&](const Context& context, Plan& plan) -> Result<void> {
         const Credential& credential = *context.credential;
         plan.about = ref_of(credential);
-        const Standings standings = TRY(verify::standings_of(context.reader, credential));
+        const Ancestry standings = TRY(verify::ancestry_of(context.reader, credential));
         plan.events = TRY(activation_events(context, ref_of(credential)));
         if (plan.events.empty()) {
             plan.notes.push_back(describe(ref_of(credential)) + " is in force already");

@@ -44,7 +44,7 @@ Result<void> fill_in_since(store::Store& store, std::vector<store::RefusedUse>& 
         for (store::RefusedUse& use : refused) {
             const auto credential = TRY(reader.credential(use.credential));
             if (!credential) return Error(Code::Corrupt, "a credential that was refused is gone");
-            const Standings standings = TRY(verify::standings_of(reader, *credential));
+            const Ancestry standings = TRY(verify::ancestry_of(reader, *credential));
             const Reason reason = judge(standings, {}, now);
             if (is_stopped(reason)) use.uses.reason = name_of(reason);
             use.uses.since = stopped_since(standings, reason);

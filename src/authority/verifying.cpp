@@ -30,7 +30,7 @@ Result<Authority::Answer> Authority::verify(std::string_view token, const Demand
     });
 }
 
-Result<void> Authority::record_use(const verify::Finding& verdict, const std::string& from) {
+Result<void> Authority::record_use(const verify::Judgement& verdict, const std::string& from) {
     if (!verdict.is_accepted() || !verdict.whose) return {};
     const Credential& credential = verdict.whose->credential;
     const auto& succession = credential.succession;

@@ -61,7 +61,7 @@ audit::JsonObject to_json(const View& view) {
 
 Result<View> view_of(Shell& shell, const ApprovalId& id) {
     std::optional<View> view;
-    TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
+    TRY(TRY(shell.authority())->view_permitted([&](const Authority::Overview& overview) -> Result<void> {
         auto approval = TRY(authority::find_approval(overview.reader, overview.viewer, id));
         auto approvers = TRY(authority::approvers_of(overview.reader));
         view = View{std::move(approval), std::move(approvers), overview.now};
@@ -72,7 +72,7 @@ Result<View> view_of(Shell& shell, const ApprovalId& id) {
 
 Result<std::vector<View>> views(Shell& shell, bool is_all, store::Listing listing) {
     std::vector<View> views;
-    TRY(TRY(shell.authority())->look_around([&](const Authority::Overview& overview) -> Result<void> {
+    TRY(TRY(shell.authority())->view_permitted([&](const Authority::Overview& overview) -> Result<void> {
         const Approvers approvers = TRY(authority::approvers_of(overview.reader));
         const auto open_at = is_all ? std::nullopt : std::optional(overview.now);
         for (Approval& approval : TRY(overview.reader.approvals(open_at, most_read, listing)))
@@ -204,7 +204,7 @@ Result<int> run_sign(Shell& shell, const Options& options) {
     if (options.change.confirm != "true" && (!is_digest || !digest.starts_with(options.change.confirm)))
         return Error(Code::NotConfirmed, "the text is not the one that was shown; nothing is signed",
                      "--confirm=" + digest.substr(0, 16));
-    const std::string signature = TRY(shell.system().sign_as_owner(text, options.key, view.approvers.owners));
+    const std::string signature = TRY(shell.owner_keys().sign_as_owner(text, options.key, view.approvers.owners));
     order.confirmation = TRY(authority::Confirmation::parse(""));
     return shell.report(TRY(TRY(shell.authority())->sign_approval(view.approval.id, signature, order)), options.change);
 }

@@ -86,14 +86,14 @@ void examine_owners(const Approvers& approvers, const std::vector<Operator>& ope
 
 // After a restore on another machine, accounts have other uids.
 Result<void> examine_accounts(Shell& shell, const std::vector<Operator>& operators, Examination& examination) {
-    const std::uint32_t uid = TRY(shell.system().caller()).uid;
+    const std::uint32_t uid = TRY(shell.host().caller()).uid;
     bool is_operator = false;
     std::string all;
     for (const Operator& one : operators) {
         if (one.is_removed) continue;
         if (one.uid == uid) is_operator = true;
         all += fmt::format("{}{} (uid {})", all.empty() ? "" : ", ", one.name.text(), one.uid);
-        if (shell.system().login_name(one.uid).empty())
+        if (shell.host().login_name(one.uid).empty())
             examination.add(Health::Warning, fmt::format("operator {} has uid {}, which no account of this machine has",
                                                          one.name.text(), one.uid));
     }
@@ -182,17 +182,17 @@ Result<int> examine_backup(Shell& shell, const std::string& path) {
     Examination examination(shell);
     const Secret& root_key = *TRY(shell.root_key());
     const auto backup = TRY(
-        shell.system().open_backup(path, store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
-    for (const std::string& finding : TRY(TRY(shell.system().check_backup(path))->check()))
+        shell.stores().open_backup(path, store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
+    for (const std::string& finding : TRY(TRY(shell.stores().check_backup(path))->check()))
         examination.add(Health::Ill, finding);
     Authority& authority = *TRY(shell.authority());
-    TRY(authority.look_over([&](const Authority::Overview& live) -> Result<void> {
+    TRY(authority.view_installation([&](const Authority::Overview& live) -> Result<void> {
         return backup->read_unchecked([&](const store::Reader& reader) -> Result<void> {
             const std::string mine = TRY(authority::log_origin(live.reader)), its = TRY(authority::log_origin(reader));
             if (mine != its) return Error(Code::InvalidRequest, "the backup is of another installation");
             auto its_log = TRY(authority::verify_log(reader, root_key, std::nullopt,
                                                      log_progress(shell, "reading the backup's log"),
-                                                     &shell.system().owner_signatures()));
+                                                     &shell.owner_keys().owner_signatures()));
             TRY(authority::verify_rows(reader, its_log));
             examine_log(its_log, examination);
             const audit::Checkpoint then{its, its_log.size, its_log.root};
@@ -212,7 +212,7 @@ Result<int> examine_backup(Shell& shell, const std::string& path) {
 Result<int> run_doctor(Shell& shell, const Options& options) {
     if (!options.backup.empty()) return examine_backup(shell, options.backup);
     Examination examination(shell);
-    for (const FileFinding& finding : shell.system().examine_files(shell.store_folder()))
+    for (const FileFinding& finding : shell.stores().examine_files(shell.store_folder()))
         examination.add(finding.is_well ? Health::Well : Health::Ill, finding.what);
     if (auto key = shell.root_key(); !key) {
         examination.add(Health::Ill, "without its key the rest can't be examined: " + key.error().message);
@@ -222,7 +222,7 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
     if (!Secret::are_all_locked())
         examination.add(Health::Warning,
                         "the memory of keys and tokens can't be locked and may be swapped: raise RLIMIT_MEMLOCK");
-    const auto maintenance = TRY(shell.system().open_maintenance(
+    const auto maintenance = TRY(shell.stores().open_maintenance(
         shell.store_folder(), store::SealingKey([&root_key] { return authority::log_seal_key(root_key); })));
     const auto damage = TRY(maintenance->check());
     const auto status = TRY(maintenance->status());
@@ -242,10 +242,10 @@ Result<int> run_doctor(Shell& shell, const Options& options) {
         return examination.finish();
     }
     // Read before the snapshot: the log that is known may move on meanwhile.
-    const auto known = shell.system().known_log(shell.store_folder());
-    TRY(TRY(shell.authority())->examine([&](const store::Reader& reader, Instant now) -> Result<void> {
+    const auto known = shell.host_files().known_log(shell.store_folder());
+    TRY(TRY(shell.authority())->view_unchecked([&](const store::Reader& reader, Instant now) -> Result<void> {
         auto report = TRY(authority::verify_log(reader, root_key, std::nullopt, log_progress(shell, "reading the log"),
-                                                &shell.system().owner_signatures()));
+                                                &shell.owner_keys().owner_signatures()));
         TRY(authority::verify_rows(reader, report));
         examine_log(report, examination);
         TRY(examine_clock(reader, now, report.size, examination));

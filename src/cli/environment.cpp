@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -45,25 +46,31 @@ audit::JsonObject environment_json(const Environment& environment, Instant now) 
     return object;
 }
 
+struct EnvironmentsView {
+    WorkspaceName workspace;
+    std::vector<Environment> environments;
+    Instant now;
+};
+
+Result<EnvironmentsView> read_list(const Authority::Sight& sight) {
+    auto environments = TRY(sight.reader.environments(sight.workspace.name, store::Listing::Complete));
+    return EnvironmentsView{sight.workspace.name, std::move(environments), sight.now};
+}
+
 Result<int> run_list(Shell& shell, const Options&) {
-    TRY(TRY(shell.authority())
-            ->look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) -> Result<void> {
-                Table table({"ENVIRONMENT", "STATE", "PROTECTED", "LONGEST LIFE"});
-                audit::JsonArray list;
-                for (const Environment& environment :
-                     TRY(sight.reader.environments(sight.workspace.name, store::Listing::Complete))) {
-                    list.emplace_back(environment_json(environment, sight.now));
-                    table.add({environment.name.text(),
-                               shell.paint().state(name_of(standing_at(environment.condition, sight.now))),
-                               environment.protection == Protection::Protected ? "yes" : "no",
-                               environment.max_lifetime ? to_text(*environment.max_lifetime) : "-"});
-                }
-                if (shell.is_json())
-                    shell.print_json({{"workspace", sight.workspace.name.text()}, {"environments", std::move(list)}});
-                else
-                    shell.print(table);
-                return {};
-            }));
+    const EnvironmentsView view = TRY(read_workspace(shell, read_list));
+    Table table({"ENVIRONMENT", "STATE", "PROTECTED", "LONGEST LIFE"});
+    audit::JsonArray list;
+    for (const Environment& environment : view.environments) {
+        list.emplace_back(environment_json(environment, view.now));
+        table.add({environment.name.text(), shell.paint().state(name_of(standing_at(environment.condition, view.now))),
+                   environment.protection == Protection::Protected ? "yes" : "no",
+                   environment.max_lifetime ? to_text(*environment.max_lifetime) : "-"});
+    }
+    if (shell.is_json())
+        shell.print_json({{"workspace", view.workspace.text()}, {"environments", std::move(list)}});
+    else
+        shell.print(table);
     return 0;
 }
 

@@ -16,8 +16,8 @@ struct Options {
 Result<domain::Owner> owner_of(Shell& shell, const std::string& text) {
     const std::size_t end = text.find('=');
     const auto name = domain::OperatorName::parse(text.substr(0, end));
-    if (end == std::string::npos || !name) return shell.system().read_owner_key(text);
-    auto owner = TRY(shell.system().read_owner_key(text.substr(end + 1)));
+    if (end == std::string::npos || !name) return shell.owner_keys().read_owner_key(text);
+    auto owner = TRY(shell.owner_keys().read_owner_key(text.substr(end + 1)));
     owner.operator_name = *name;
     return owner;
 }
@@ -25,8 +25,8 @@ Result<domain::Owner> owner_of(Shell& shell, const std::string& text) {
 // The caller's own name in the system, if it is one that Marque can take.
 Result<domain::OperatorName> operator_name(Shell& shell, const Options& options) {
     if (!options.operator_name.empty()) return domain::OperatorName::parse(options.operator_name);
-    const std::uint32_t uid = TRY(shell.system().caller()).uid;
-    if (auto name = domain::OperatorName::parse(shell.system().login_name(uid))) return name;
+    const std::uint32_t uid = TRY(shell.host().caller()).uid;
+    if (auto name = domain::OperatorName::parse(shell.host().login_name(uid))) return name;
     return domain::OperatorName::parse("uid-" + std::to_string(uid));
 }
 
@@ -48,19 +48,19 @@ Result<int> run_init(Shell& shell, const Options& options) {
                 return Error(Code::InvalidRequest, "owner key " + owner.fingerprint + " is given twice");
         request.owners.push_back(owner);
     }
-    TRY(shell.system().check_folder(shell.store_folder()));
+    TRY(shell.stores().check_folder(shell.store_folder()));
     // With no store there yet, the plan is of an empty one; with one, its own answer counts.
     auto existing = shell.authority();
     if (!existing && existing.error().code != Code::Unavailable) return std::move(existing).error();
     if (!existing || order.confirmation.is_given()) {
-        const std::uint32_t uid = TRY(shell.system().caller()).uid;
+        const std::uint32_t uid = TRY(shell.host().caller()).uid;
         authority::Done shown;
-        shown.plan = TRY(authority::plan_init(request, uid, shell.system().random(), shell.now()));
+        shown.plan = TRY(authority::plan_init(request, uid, shell.host().random(), shell.now()));
         shown.plan.notes.push_back("the store will be " + shell.store_folder());
         if (!order.confirmation.is_given()) return shell.report(shown, options.change);
         TRY(order.confirmation.check(shown.plan));
     }
-    if (order.confirmation.is_given()) TRY(shell.system().create_store(shell.store_folder(), options.conninfo));
+    if (order.confirmation.is_given()) TRY(shell.stores().create_store(shell.store_folder(), options.conninfo));
     const auto done = TRY(TRY(shell.authority())->init(request, order.confirmation));
     const int code = shell.report(done, options.change);
     if (done.progress == authority::Progress::Applied)

@@ -1,10 +1,14 @@
 // marque inspect: everything about one identity, or one credential of it.
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
+
 #include "authority/resolve.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -19,25 +23,30 @@ struct Options {
 
 constexpr std::size_t most_credentials_shown = 50;
 
-// Who put it into the state it is in, from the entry that last wrote its row.
-Result<std::optional<audit::Entry>> entry_at(const store::Reader& reader, Revision revision) {
-    if (revision == 0) return std::nullopt;
-    auto entries = TRY(decode_all(TRY(reader.entries(revision - 1, 1))));
-    if (entries.empty()) return std::nullopt;
-    return std::move(entries.front());
+// The view of an identity, or of one of its credentials.
+struct View {
+    authority::IdentityView identity;
+    std::optional<CredentialId> only;  // the credential that was asked for
+    std::vector<audit::Entry> events;  // the newest that are about it
+    // The entries that last wrote the rows of what is stopped, by their number: they tell who stopped it, and why.
+    std::map<Revision, audit::Entry> stops;
+    Instant now;
+};
+
+std::string by_whom(const View& view, Revision revision) {
+    const auto stop = view.stops.find(revision);
+    if (stop == view.stops.end()) return "";
+    const audit::Entry& entry = stop->second;
+    return fmt::format(" {} by {}{}", in_words(entry.at, view.now), escaped(entry.actor),
+                       entry.reason.empty() ? "" : " “" + escaped(entry.reason) + "”");
 }
 
-std::string by_whom(const std::optional<audit::Entry>& entry, Instant now) {
-    if (!entry) return "";
-    return fmt::format(" {} by {}{}", in_words(entry->at, now), escaped(entry->actor),
-                       entry->reason.empty() ? "" : " “" + escaped(entry->reason) + "”");
-}
-
-Result<std::string> state_line(const store::Reader& reader, const authority::IdentityView& view, Instant now,
-                               const Paint& paint) {
+std::string state_line(const View& shown, const Paint& paint) {
+    const authority::IdentityView& view = shown.identity;
     const Identity& identity = view.identity;
+    const Instant now = shown.now;
     std::string line = paint.state(name_of(view.own_state));
-    if (view.own_state != Standing::Active) line += by_whom(TRY(entry_at(reader, identity.revision)), now);
+    if (view.own_state != Standing::Active) line += by_whom(shown, identity.revision);
     if (view.own_state == Standing::Paused && identity.condition.paused_until)
         line += ", resumes " + when(identity.condition.paused_until, now);
     if (authority::lacks_live_credential(view))
@@ -56,92 +65,123 @@ std::string state_in_force(const authority::IdentityView& view, const authority:
                        view.stopped_by.empty() ? "identity" : view.stopped_by);
 }
 
-Result<std::string> credential_note(const store::Reader& reader, const authority::CredentialView& view, Instant now) {
-    const Credential& c = view.credential;
-    switch (view.state) {
-        case CredentialState::Paused:
-        case CredentialState::Revoked: {
-            std::string note = by_whom(TRY(entry_at(reader, c.revision)), now);
-            if (view.state == CredentialState::Paused && c.paused_until)
-                note += ", resumes " + in_words(*c.paused_until, now);
-            return note;
-        }
-        case CredentialState::Retiring:
-        case CredentialState::Retired:
-            return " " + in_words(*c.retire_at, now);
-        case CredentialState::Pending:
-            return " lapses " + in_words(c.created_at + delivery_window, now);
-        default:
-            return std::string();
-    }
+bool is_stopped(const authority::CredentialView& view) {
+    return view.state == CredentialState::Paused || view.state == CredentialState::Revoked;
 }
 
-Result<void> print_text(Shell& shell, const store::Reader& reader, const authority::IdentityView& view,
-                        const std::optional<CredentialId>& only, const std::vector<audit::Entry>& events, Instant now) {
+std::string credential_note(const View& shown, const authority::CredentialView& view) {
+    const Credential& c = view.credential;
+    if (is_stopped(view)) {
+        const bool resumes = view.state == CredentialState::Paused && c.paused_until;
+        return by_whom(shown, c.revision) + (resumes ? ", resumes " + in_words(*c.paused_until, shown.now) : "");
+    }
+    if (view.state == CredentialState::Retiring || view.state == CredentialState::Retired)
+        return " " + in_words(*c.retire_at, shown.now);
+    if (view.state == CredentialState::Pending) return " lapses " + in_words(c.created_at + delivery_window, shown.now);
+    return std::string();
+}
+
+void print_text(Shell& shell, const View& shown) {
     const Paint& paint = shell.paint();
+    const authority::IdentityView& view = shown.identity;
     const Identity& identity = view.identity;
+    const Instant now = shown.now;
     shell.print(fmt::format("{}  {} in {}, {}{}\n", paint.bold(identity.name.text()), name_of(identity.kind),
                             identity.workspace.text(), identity.environment.text(),
                             view.is_protected ? " (protected)" : ""));
-    shell.print(fmt::format("  state    {}\n", TRY(state_line(reader, view, now, paint))));
+    shell.print(fmt::format("  state    {}\n", state_line(shown, paint)));
     shell.print(identity_lines(identity, now));
     Table table({"CREDENTIAL", "STATE", "EXPIRES", "LAST USED", "SCOPES"});
-    std::size_t shown = 0;
+    std::size_t count = 0;
     for (const authority::CredentialView& credential : view.credentials) {
-        if (only && credential.credential.id != *only) continue;
-        if (++shown > most_credentials_shown) break;
+        if (shown.only && credential.credential.id != *shown.only) continue;
+        if (++count > most_credentials_shown) break;
         const bool has_all = credential.credential.scopes == identity.scopes;
-        const std::string note = TRY(credential_note(reader, credential, now));
-        table.add({credential.credential.id.string(), state_in_force(view, credential, paint) + note,
+        table.add({credential.credential.id.string(),
+                   state_in_force(view, credential, paint) + credential_note(shown, credential),
                    when(credential.credential.expires_at, now), use_in_words(credential.last_use, now),
                    has_all ? "all" : credential.credential.scopes.text()});
     }
     shell.print("\n");
     shell.print(table);
-    if (view.credentials.size() > most_credentials_shown && !only)
+    if (view.credentials.size() > most_credentials_shown && !shown.only)
         shell.print(fmt::format("… {} in all; -o json has them\n", view.credentials.size()));
     for (const authority::CredentialView& credential : view.credentials)
-        if (credential.refused && (!only || credential.credential.id == *only))
+        if (credential.refused && (!shown.only || credential.credential.id == *shown.only))
             shell.print(paint.warning(
                 fmt::format("\n{} {}\n", credential.credential.id.text(), refused_in_words(*credential.refused, now))));
-    if (!events.empty()) shell.print("\n" + paint.dim("RECENT EVENTS") + "\n");
-    for (const audit::Entry& event : events) shell.print(entry_line(event, now, paint) + "\n");
-    return {};
+    if (!shown.events.empty()) shell.print("\n" + paint.dim("RECENT EVENTS") + "\n");
+    for (const audit::Entry& event : shown.events) shell.print(entry_line(event, now, paint) + "\n");
 }
 
-Result<void> inspect(Shell& shell, const Options& options, const authority::Resolved& found,
-                     const authority::Authority::Sight& sight) {
-    std::optional<CredentialId> only;
-    if (const auto* credential = std::get_if<Credential>(&found)) only = credential->id;
-    const Identity identity =
-        only
-            ? TRY(authority::require_identity(sight.reader, sight.workspace.name, std::get<Credential>(found).identity))
-            : std::get<Identity>(found);
-    const auto view = TRY(authority::view_of(sight.reader, sight.workspace, identity, sight.now));
-    const auto events = TRY(decode_all(TRY(sight.reader.entries_of(authority::ref_of(identity), options.events))));
-    if (!shell.is_json()) return print_text(shell, sight.reader, view, only, events, sight.now);
-    audit::JsonObject object = to_json(view);
+void print_json(Shell& shell, const View& shown) {
+    audit::JsonObject object = to_json(shown.identity);
     audit::JsonArray entries;
-    for (const audit::Entry& event : events) entries.emplace_back(event.body);
+    for (const audit::Entry& event : shown.events) entries.emplace_back(event.body);
     object["events"] = std::move(entries);
-    if (only) object["asked_for"] = only->text();
+    if (shown.only) object["asked_for"] = shown.only->text();
     shell.print_json(std::move(object));
-    return {};
+}
+
+Result<std::map<Revision, audit::Entry>> read_stops(const store::Reader& reader, const View& view) {
+    std::set<Revision> revisions;
+    if (view.identity.own_state != Standing::Active) revisions.insert(view.identity.identity.revision);
+    std::size_t shown = 0;
+    for (const authority::CredentialView& credential : view.identity.credentials) {
+        if (view.only && credential.credential.id != *view.only) continue;
+        if (++shown > most_credentials_shown) break;
+        if (is_stopped(credential)) revisions.insert(credential.credential.revision);
+    }
+    std::map<Revision, audit::Entry> stops;
+    for (const Revision revision : revisions) {
+        if (revision == 0) continue;
+        for (audit::Entry& entry : TRY(decode_all(TRY(reader.entries(revision - 1, 1)))))
+            stops.emplace(revision, std::move(entry));
+    }
+    return stops;
+}
+
+Result<View> read_view(const Authority::Sight& sight, const authority::Resolved& found, std::size_t most_events) {
+    std::optional<CredentialId> only;
+    std::optional<Identity> identity;
+    if (const auto* credential = std::get_if<Credential>(&found)) {
+        only = credential->id;
+        identity = TRY(authority::require_identity(sight.reader, sight.workspace.name, credential->identity));
+    } else {
+        identity = std::get<Identity>(found);
+    }
+    auto of_identity = TRY(authority::view_of(sight.reader, sight.workspace, *identity, sight.now));
+    auto events = TRY(decode_all(TRY(sight.reader.entries_of(authority::ref_of(*identity), most_events))));
+    View view{std::move(of_identity), only, std::move(events), {}, sight.now};
+    view.stops = TRY(read_stops(sight.reader, view));
+    return view;
+}
+
+Result<View> view_of_token(Shell& shell, const Secret& token, std::size_t most_events) {
+    std::optional<View> view;
+    TRY(TRY(shell.authority())
+            ->view_by_token(TRY(shell.workspace()), token,
+                            [&](const Authority::Sight& sight, const Credential& found) -> Result<void> {
+                                view = TRY(read_view(sight, found, most_events));
+                                return {};
+                            }));
+    return std::move(*view);
 }
 
 Result<int> run_inspect(Shell& shell, const Options& options) {
     const auto target = TRY(target_of(options.target, options.from_stdin));
-    authority::Authority& authority = *TRY(shell.authority());
-    using Sight = authority::Authority::Sight;
-    if (const auto* by_token = std::get_if<authority::ByToken>(&target))
-        TRY(authority.look_by_token(
-            TRY(shell.workspace()), by_token->token,
-            [&](const Sight& sight, const Credential& found) { return inspect(shell, options, found, sight); }));
+    const auto by_name = [&](const Authority::Sight& sight) -> Result<View> {
+        const auto& name = std::get<authority::ByNameOrId>(target).text;
+        const auto found = TRY(authority::resolve(sight.reader, sight.workspace.name, name));
+        return read_view(sight, found, options.events);
+    };
+    const auto* const token = std::get_if<authority::ByToken>(&target);
+    const View view =
+        TRY(token != nullptr ? view_of_token(shell, token->token, options.events) : read_workspace(shell, by_name));
+    if (shell.is_json())
+        print_json(shell, view);
     else
-        TRY(authority.look(TRY(shell.workspace()), [&](const Sight& sight) -> Result<void> {
-            const auto& name = std::get<authority::ByNameOrId>(target).text;
-            return inspect(shell, options, TRY(authority::resolve(sight.reader, sight.workspace.name, name)), sight);
-        }));
+        print_text(shell, view);
     return 0;
 }
 

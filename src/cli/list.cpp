@@ -6,6 +6,7 @@
 #include "authority/resolve.h"
 #include "cli/commands.h"
 #include "cli/identity_view.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -109,48 +110,55 @@ void print_text(Shell& shell, const Options& options, const std::vector<authorit
     shell.print(table);
 }
 
-void print_json(Shell& shell, const Options& options, const std::vector<authority::IdentityView>& views,
-                std::size_t total, const WorkspaceName& workspace) {
+struct View {
+    WorkspaceName workspace;
+    std::vector<authority::IdentityView> identities;  // those that are shown
+    std::size_t total = 0;                            // of those that meet the conditions
+    Instant now;
+};
+
+void print_json(Shell& shell, const Options& options, const View& view) {
     audit::JsonArray identities;
-    for (const authority::IdentityView& view : views)
+    for (const authority::IdentityView& identity : view.identities)
         if (options.names_only)
-            identities.emplace_back(view.identity.name.text());
+            identities.emplace_back(identity.identity.name.text());
         else
-            identities.emplace_back(to_json(view));
-    audit::JsonObject object{{"workspace", workspace.text()}, {"identities", std::move(identities)}};
-    if (total > views.size()) {
+            identities.emplace_back(to_json(identity));
+    audit::JsonObject object{{"workspace", view.workspace.text()}, {"identities", std::move(identities)}};
+    if (view.total > view.identities.size()) {
         object["truncated"] = true;
-        object["total"] = total;
+        object["total"] = view.total;
     }
     shell.print_json(std::move(object));
 }
 
-Result<void> list(Shell& shell, const Options& options, const authority::Filter& filter,
-                  const authority::Authority::Sight& sight) {
-    auto views = TRY(select(filter, sight));
-    sort(views, !options.sort.empty() ? options.sort : options.expiring.empty() ? "name" : "expires");
-    const std::size_t total = views.size();
-    if (options.limit > 0 && total > options.limit)
-        views.erase(views.begin() + static_cast<std::ptrdiff_t>(options.limit), views.end());
-    if (shell.is_json()) {
-        print_json(shell, options, views, total, sight.workspace.name);
-        return {};
-    }
-    if (total > 0)
-        print_text(shell, options, views, sight.now);
-    else if (!options.names_only)
-        shell.say(filter.is_empty() ? "nobody yet: marque create NAME --scope … makes the first"
-                                    : "nobody meets these conditions");
-    if (total > views.size())
-        shell.say(fmt::format("{} of {} are shown; --limit {} shows all", views.size(), total, total));
-    return {};
+Result<View> read_view(const Options& options, const authority::Filter& filter, const Authority::Sight& sight) {
+    auto identities = TRY(select(filter, sight));
+    View view{sight.workspace.name, std::move(identities), 0, sight.now};
+    sort(view.identities, !options.sort.empty() ? options.sort : options.expiring.empty() ? "name" : "expires");
+    view.total = view.identities.size();
+    if (options.limit > 0 && view.total > options.limit)
+        view.identities.erase(view.identities.begin() + static_cast<std::ptrdiff_t>(options.limit),
+                              view.identities.end());
+    return view;
 }
 
 Result<int> run_list(Shell& shell, const Options& options) {
     const auto filter = TRY(filter_of(options));
-    TRY(TRY(shell.authority())->look(TRY(shell.workspace()), [&](const authority::Authority::Sight& sight) {
-        return list(shell, options, filter, sight);
-    }));
+    const View view =
+        TRY(read_workspace(shell, [&](const Authority::Sight& sight) { return read_view(options, filter, sight); }));
+    if (shell.is_json()) {
+        print_json(shell, options, view);
+        return 0;
+    }
+    if (view.total > 0)
+        print_text(shell, options, view.identities, view.now);
+    else if (!options.names_only)
+        shell.say(filter.is_empty() ? "nobody yet: marque create NAME --scope … makes the first"
+                                    : "nobody meets these conditions");
+    if (view.total > view.identities.size())
+        shell.say(
+            fmt::format("{} of {} are shown; --limit {} shows all", view.identities.size(), view.total, view.total));
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "authority/notices.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -51,30 +52,36 @@ Result<void> tell(Shell& shell, const News& news, Instant now) {
         return {};
     }
     if (!news.notices.empty()) {
-        TRY(shell.system().run_hook(folder, news.event, audit::canonical(news.document())));
+        TRY(shell.hooks().run_hook(folder, news.event, audit::canonical(news.document())));
         shell.note_change();
         if (!shell.is_json()) shell.say(fmt::format("{}: credentials: {}", news.event, news.notices.size()));
     }
-    return shell.system().set_last_notice(folder, news.event, now);
+    return shell.host_files().set_last_notice(folder, news.event, now);
+}
+
+struct AllNews {
+    std::vector<News> all;
+    Instant now;
+};
+
+Result<AllNews> read_news(Shell& shell, Duration within) {
+    const std::string folder = shell.store_folder();
+    authority::Told told;
+    told.expiring_soon = TRY(shell.host_files().last_notice(folder, expiring_soon));
+    told.revoked_in_use = TRY(shell.host_files().last_notice(folder, revoked_in_use));
+    return read_installation(shell, [&](const Authority::Overview& overview) -> Result<AllNews> {
+        auto notices = TRY(authority::notices(overview.reader, told, overview.now, within));
+        AllNews news{{}, overview.now};
+        news.all.push_back({expiring_soon, std::move(notices.expiring_soon)});
+        news.all.push_back({revoked_in_use, std::move(notices.revoked_in_use)});
+        return news;
+    });
 }
 
 Result<int> run_notify(Shell& shell, const Options& options) {
     const std::string folder = shell.store_folder();
-    const Duration within = TRY(domain::parse_duration(options.within));
-    System& system = shell.system();
-    authority::Told told;
-    told.expiring_soon = TRY(system.last_notice(folder, expiring_soon));
-    told.revoked_in_use = TRY(system.last_notice(folder, revoked_in_use));
-    std::vector<News> all;
-    Instant now;
-    TRY(TRY(shell.authority())->look_over([&](const Authority::Overview& overview) -> Result<void> {
-        now = overview.now;
-        auto notices = TRY(authority::notices(overview.reader, told, overview.now, within));
-        all.push_back({expiring_soon, std::move(notices.expiring_soon)});
-        all.push_back({revoked_in_use, std::move(notices.revoked_in_use)});
-        return {};
-    }));
-    for (News& news : all) news.has_hook = TRY(system.has_hook(folder, news.event));
+    auto [all, now] = TRY(read_news(shell, TRY(domain::parse_duration(options.within))));
+    for (News& news : all) news.has_hook = TRY(shell.hooks().has_hook(folder, news.event));
     if (!options.is_dry_run) {
         TRY(require_a_hook(shell, all));
         for (const News& news : all) TRY(tell(shell, news, now));

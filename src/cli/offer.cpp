@@ -32,7 +32,7 @@ enum class Source {
     Kinds,
     States,
     Permissions,
-    Conditions,
+    AncestryStates,
     Approvals,
     Operators,
     Owners,
@@ -66,7 +66,7 @@ constexpr Rule rules[] = {
     {"", "--kind", Source::Kinds},
     {"", "--state", Source::States},
     {"", "--permission", Source::Permissions},
-    {"", "--filter", Source::Conditions},
+    {"", "--filter", Source::AncestryStates},
     {"", "--approval", Source::Approvals},
     {"", "--operator", Source::Operators},
     {"", "--remove", Source::Verifiers},
@@ -168,7 +168,7 @@ class Offer {
         before_ = before;
         for (const std::string& choice : choices_of(option)) add(choice, "");
         const Source source = source_of(*typed_.command, option);
-        if (source == Source::Conditions) return conditions();
+        if (source == Source::AncestryStates) return conditions();
         takes_many_scopes_ = option.get_type_name() != "SCOPE";
         of(source);
     }
@@ -200,7 +200,7 @@ class Offer {
         switch (source) {
             case Source::Nothing:
                 return;
-            case Source::Conditions:
+            case Source::AncestryStates:
                 return;  // of its own form: conditions()
             case Source::Files:
                 return candidates_.push_back({":files", ""});
@@ -245,12 +245,12 @@ class Offer {
                 break;
         }
         // Nothing is offered without a store, or to a caller who may not view it.
-        (void)look([&](const Sight& sight) { return from_store(source, sight); });
+        (void)see([&](const Sight& sight) { return from_store(source, sight); });
     }
 
-    Result<void> look(const std::function<Result<void>(const Sight&)>& view) {
+    Result<void> see(const std::function<Result<void>(const Sight&)>& view) {
         store::Store& store = *TRY(shell_.open_store());
-        const audit::Process caller = TRY(shell_.system().caller());
+        const audit::Process caller = TRY(shell_.host().caller());
         return store.read([&](const store::Reader& reader) -> Result<void> {
             const auto who = TRY(reader.operator_with_uid(caller.uid));
             return who ? view(Sight(reader, *who, shell_.options.workspace)) : Result<void>();
@@ -304,7 +304,7 @@ class Offer {
     }
 
     void verifiers() {
-        (void)look([&](const Sight& sight) -> Result<void> {
+        (void)see([&](const Sight& sight) -> Result<void> {
             is_manager_ = sight.sees_all();
             return {};
         });

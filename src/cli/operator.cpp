@@ -4,6 +4,7 @@
 #include "base/decimal.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -28,7 +29,7 @@ Result<Grant> grant_of(Shell& shell, const Options& options) {
 // A number is a uid; anything else a login name of this machine.
 Result<std::uint32_t> uid_of(Shell& shell, const std::string& user) {
     const auto number = parse_decimal(user);
-    if (!number) return shell.system().uid_of(user);
+    if (!number) return shell.host().uid_of(user);
     if (*number >= 0xFFFFFFFF) return Error(Code::InvalidRequest, quote(user) + " is not a uid");
     return static_cast<std::uint32_t>(*number);
 }
@@ -86,24 +87,25 @@ audit::JsonObject operator_json(const Operator& operator_) {
             {"created_at", to_rfc3339(operator_.created_at)}};
 }
 
+Result<std::vector<Operator>> read_list(const Authority::Overview& overview) {
+    TRY(overview.reader.require_complete());
+    return overview.reader.operators();
+}
+
 Result<int> run_list(Shell& shell, const Options&) {
-    TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
-        TRY(overview.reader.require_complete());
-        Table table({"OPERATOR", "UID", "STATE", "HOLDS"});
-        audit::JsonArray list;
-        for (const Operator& operator_ : TRY(overview.reader.operators())) {
-            list.emplace_back(operator_json(operator_));
-            const bool has_account = !shell.system().login_name(operator_.uid).empty();
-            table.add({operator_.name.text(), std::to_string(operator_.uid) + (has_account ? "" : " (no account here)"),
-                       operator_.is_removed ? shell.paint().dim("removed") : shell.paint().state("active"),
-                       grants_in_words(operator_)});
-        }
-        if (shell.is_json())
-            shell.print_json({{"operators", std::move(list)}});
-        else
-            shell.print(table);
-        return {};
-    }));
+    Table table({"OPERATOR", "UID", "STATE", "HOLDS"});
+    audit::JsonArray list;
+    for (const Operator& operator_ : TRY(read_installation(shell, read_list))) {
+        list.emplace_back(operator_json(operator_));
+        const bool has_account = !shell.host().login_name(operator_.uid).empty();
+        table.add({operator_.name.text(), std::to_string(operator_.uid) + (has_account ? "" : " (no account here)"),
+                   operator_.is_removed ? shell.paint().dim("removed") : shell.paint().state("active"),
+                   grants_in_words(operator_)});
+    }
+    if (shell.is_json())
+        shell.print_json({{"operators", std::move(list)}});
+    else
+        shell.print(table);
     return 0;
 }
 

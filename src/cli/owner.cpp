@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -14,7 +15,7 @@ struct Options {
 };
 
 Result<int> run_add(Shell& shell, const Options& options) {
-    auto owner = TRY(shell.system().read_owner_key(options.key));
+    auto owner = TRY(shell.owner_keys().read_owner_key(options.key));
     if (!options.operator_name.empty()) owner.operator_name = TRY(domain::OperatorName::parse(options.operator_name));
     const auto order = TRY(shell.order(options.change));
     return shell.report(TRY(TRY(shell.authority())->add_owner(owner, order)), options.change);
@@ -35,34 +36,43 @@ Result<int> run_policy(Shell& shell, const Options& options) {
     return shell.report(TRY(TRY(shell.authority())->set_policy(request, order)), options.change);
 }
 
+struct OwnersView {
+    std::vector<domain::Owner> owners;
+    domain::ApprovalPolicy policy;
+};
+
+Result<OwnersView> read_list(const Authority::Overview& overview) {
+    auto owners = TRY(overview.reader.owners());
+    const auto installation = TRY(overview.reader.installation());
+    return OwnersView{std::move(owners), installation->policy};
+}
+
 Result<int> run_list(Shell& shell, const Options&) {
-    TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
-        Table table({"FINGERPRINT", "TYPE", "OPERATOR", "COMMENT"});
-        audit::JsonArray list;
-        const auto owners = TRY(overview.reader.owners());
-        for (const domain::Owner& owner : owners) {
-            const std::string type = owner.public_key.substr(0, owner.public_key.find(' '));
-            const std::string name = owner.operator_name ? owner.operator_name->text() : "";
-            audit::JsonObject object{
-                {"fingerprint", owner.fingerprint}, {"public_key", owner.public_key}, {"comment", owner.comment}};
-            if (!name.empty()) object["operator"] = name;
-            list.emplace_back(std::move(object));
-            table.add({escaped(owner.fingerprint), escaped(type), name.empty() ? "-" : name, escaped(owner.comment)});
-        }
-        const domain::ApprovalPolicy policy = TRY(overview.reader.installation())->policy;
-        if (shell.is_json())
-            shell.print_json(
-                {{"owners", std::move(list)}, {"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}});
-        else if (owners.empty())
-            shell.say("no owner key is registered: the gate of protected environments stays shut");
-        else
-            shell.print(table);
-        if (!shell.is_json() && !owners.empty())
-            shell.say(fmt::format(
-                "An approval needs {} of them{}.", policy.quorum,
-                policy.has_sole_owner ? "; there is one owner only, who may approve what they asked for" : ""));
-        return {};
-    }));
+    const auto [owners, policy] = TRY(read_installation(shell, read_list));
+    Table table({"FINGERPRINT", "TYPE", "OPERATOR", "COMMENT"});
+    audit::JsonArray list;
+    for (const domain::Owner& owner : owners) {
+        const std::string type = owner.public_key.substr(0, owner.public_key.find(' '));
+        const std::string name = owner.operator_name ? owner.operator_name->text() : "";
+        audit::JsonObject object{
+            {"fingerprint", owner.fingerprint}, {"public_key", owner.public_key}, {"comment", owner.comment}};
+        if (!name.empty()) object["operator"] = name;
+        list.emplace_back(std::move(object));
+        table.add({escaped(owner.fingerprint), escaped(type), name.empty() ? "-" : name, escaped(owner.comment)});
+    }
+    if (shell.is_json()) {
+        shell.print_json(
+            {{"owners", std::move(list)}, {"quorum", policy.quorum}, {"sole_owner", policy.has_sole_owner}});
+        return 0;
+    }
+    if (owners.empty()) {
+        shell.say("no owner key is registered: the gate of protected environments stays shut");
+        return 0;
+    }
+    shell.print(table);
+    shell.say(
+        fmt::format("An approval needs {} of them{}.", policy.quorum,
+                    policy.has_sole_owner ? "; there is one owner only, who may approve what they asked for" : ""));
     return 0;
 }
 

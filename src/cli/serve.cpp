@@ -24,14 +24,14 @@ Result<int> run_serve(Shell& shell, const Options& options) {
     for (const std::string& address : options.tcp) tcp += (tcp.empty() ? "" : ",") + address;
     set("tcp.listen", tcp);
     if (options.is_check) {
-        const std::string settings = TRY(shell.system().check_settings(request, shell.store_folder()));
+        const std::string settings = TRY(shell.service().check_settings(request, shell.store_folder()));
         if (shell.is_json())
             shell.print_json({{"settings", settings}});
         else
             shell.print(settings);
         return 0;
     }
-    auto served = shell.system().serve(request, shell.store_folder());
+    auto served = shell.service().serve(request, shell.store_folder());
     if (served) return 0;
     if (!served.error().tampered.empty())
         if (auto authority = shell.authority()) (*authority)->note_tampering(served.error());

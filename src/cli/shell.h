@@ -49,7 +49,14 @@ class Shell {
     explicit Shell(System& system);
 
     GlobalOptions options;
-    System& system() { return system_; }
+    // The parts of the machine.
+    Host& host() { return system_; }
+    Stores& stores() { return system_; }
+    RootKeys& root_keys() { return system_; }
+    OwnerKeys& owner_keys() { return system_; }
+    Hooks& hooks() { return system_; }
+    HostFiles& host_files() { return system_; }
+    Service& service() { return system_; }
 
     std::string store_folder();
     // Opens the installation, once. Errors: those of the store and of its key file.

@@ -24,7 +24,7 @@ struct CopyOptions {
 
 Result<std::unique_ptr<store::Maintenance>> open_maintenance(Shell& shell) {
     const Secret& key = *TRY(shell.root_key());  // the shell's, and so outlives what is opened
-    return shell.system().open_maintenance(shell.store_folder(),
+    return shell.stores().open_maintenance(shell.store_folder(),
                                            store::SealingKey([&key] { return authority::log_seal_key(key); }));
 }
 
@@ -65,8 +65,8 @@ authority::Plan migration_plan(const store::StoreStatus& status, int to, const s
 Result<std::vector<audit::Draft>> permit_and_confirm(Shell& shell, const store::Reader& reader,
                                                      const std::optional<audit::Event>& event,
                                                      const authority::Order& order, authority::Plan& plan) {
-    const audit::Process caller = TRY(shell.system().caller());
-    plan.requester = shell.system().login_name(caller.uid);
+    const audit::Process caller = TRY(shell.host().caller());
+    plan.requester = shell.host().login_name(caller.uid);
     std::vector<audit::Draft> drafts;
     if (event)
         drafts = TRY(
@@ -111,7 +111,7 @@ Result<int> migrate_to(Shell& shell, const Options& options, int to) {
     if (status.schema == status.supported_schema) TRY(TRY(shell.authority())->require_manager("store.rollback", order));
     authority::Done done;
     done.plan = migration_plan(status, to, order.reason);
-    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    const auto known = TRY(shell.host_files().known_log(shell.store_folder()));
     auto migrated = maintenance->migrate(
         to, [&](const store::Reader& reader, int from, int target) -> Result<std::vector<audit::Draft>> {
             // The rows were checked before they were sealed again; the log is read here.
@@ -182,14 +182,14 @@ Result<int> run_rotate_key(Shell& shell, const Options& options) {
     } else if (!order.confirmation.is_given()) {
         return std::move(may).error();
     }
-    const Secret next = TRY(shell.system().next_root_key(folder));
+    const Secret next = TRY(shell.root_keys().next_root_key(folder));
     const bool was_sealed = TRY(maintenance->reseal(
         store::SealingKey([&next] { return authority::log_seal_key(next); }),
         [&](const store::Reader& reader) -> Result<std::vector<audit::Draft>> {
             const std::string before = TRY(key_text(reader, root)), after = TRY(key_text(reader, next));
             return permit_and_confirm(shell, reader, audit::KeyRotated{before, after}, order, done.plan);
         }));
-    TRY(shell.system().adopt_next_root_key(folder));
+    TRY(shell.root_keys().adopt_next_root_key(folder));
     shell.note_change();
     if (shell.is_json()) {
         shell.print_json({{"result", was_sealed ? "applied" : "already_so"}});
@@ -227,7 +227,7 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
     const Secret& root_key = *TRY(shell.root_key());
     // A store that is open can record a refusal.
     if (auto authority = shell.authority()) TRY((*authority)->require_manager("store.copy", order));
-    const auto known = TRY(shell.system().known_log(options.from));
+    const auto known = TRY(shell.host_files().known_log(options.from));
     std::optional<verify::KnownLog> verified;
     authority::Done done;
     store::MoveSteps steps;
@@ -235,7 +235,7 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
     steps.verify = [&](const store::Reader& reader, const std::string& location) -> Result<void> {
         auto report = TRY(authority::verify_log(reader, root_key, std::nullopt,
                                                 log_progress(shell, "reading the log of " + escaped(location)),
-                                                &shell.system().owner_signatures()));
+                                                &shell.owner_keys().owner_signatures()));
         TRY(authority::verify_rows(reader, report));
         if (!report.is_sound())
             return Error(Code::Corrupt,
@@ -256,7 +256,7 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
     steps.copying = shell.progress("copying the store");
     steps.checking = shell.progress("checking the copy");
     const auto moved =
-        shell.system().move_store({options.from, options.to, options.conninfo},
+        shell.stores().move_store({options.from, options.to, options.conninfo},
                                   store::SealingKey([&root_key] { return authority::log_seal_key(root_key); }), steps);
     if (!moved && !is_only_shown(order, moved.error())) return moved.error();
     if (moved) {
@@ -264,7 +264,8 @@ Result<int> run_copy(Shell& shell, const CopyOptions& given) {
         done.revision = moved->revision;
         done.plan.notes = {(moved->was_there ? "it was moved before: use --store " : "from now on: --store ") +
                            options.to + ", or MARQUE_STORE"};
-        if (auto kept = moved->was_there ? Result<void>() : shell.system().set_known_log(options.to, *verified); !kept)
+        if (auto kept = moved->was_there ? Result<void>() : shell.host_files().set_known_log(options.to, *verified);
+            !kept)
             done.plan.notes.push_back("the new folder does not know the log yet: " + kept.error().message);
         if (!moved->not_put_away.empty())
             done.plan.notes.push_back("the old store is closed, and its files are where they were: " +
@@ -334,7 +335,7 @@ Result<int> run_backup(Shell& shell, const Options& options) {
 
 Result<int> run_accept(Shell& shell, const Options& options) {
     const auto order = TRY(shell.order(options.change));
-    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    const auto known = TRY(shell.host_files().known_log(shell.store_folder()));
     if (!known)
         return Error(Code::NotFound, "nothing is known of this store's log on this machine: no verifier has served it",
                      "run it where one does");

@@ -36,7 +36,9 @@ audit::JsonObject to_json(const VerifierRow& row) {
 
 Result<int> run_list(Shell& shell, const Options&) {
     // Its permission, before the store is asked for what no reader has.
-    TRY(TRY(shell.authority())->look_over([](const authority::Authority::Overview&) -> Result<void> { return {}; }));
+    TRY(TRY(shell.authority())->view_installation([](const authority::Authority::Overview&) -> Result<void> {
+        return {};
+    }));
     store::Verifiers* const verifiers = TRY(shell.open_store())->verifiers();
     if (verifiers == nullptr) {
         if (shell.is_json())

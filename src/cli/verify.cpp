@@ -13,11 +13,11 @@ struct Options {
 
 constexpr int refused = static_cast<int>(Code::StateRefuses);
 
-audit::JsonObject verdict_json(const verify::Finding& verdict, bool tells_why) {
+audit::JsonObject verdict_json(const verify::Judgement& verdict, bool tells_why) {
     audit::JsonObject object{{"accepted", verdict.is_accepted()}};
     if (tells_why) object["reason"] = name_of(verdict.reason);
     if (verdict.whose && (verdict.is_accepted() || tells_why)) {
-        const domain::Standings& whose = *verdict.whose;
+        const domain::Ancestry& whose = *verdict.whose;
         audit::JsonArray scopes;
         for (const domain::Scope& scope : domain::scopes_in_force(whose.identity, whose.credential).scopes())
             scopes.emplace_back(scope.text());
@@ -32,7 +32,7 @@ audit::JsonObject verdict_json(const verify::Finding& verdict, bool tells_why) {
 }
 
 void print_verdict(Shell& shell, const authority::Authority::Answer& answer) {
-    const verify::Finding& verdict = answer.verdict;
+    const verify::Judgement& verdict = answer.verdict;
     if (shell.is_json()) {
         shell.print_json(verdict_json(verdict, answer.tells_why));
         return;
@@ -64,7 +64,7 @@ Result<int> run_verify(Shell& shell, const Options& options) {
     auto opened = shell.authority();
     if (!opened) return cannot_tell(std::move(opened).error());
     authority::Authority& authority = **opened;
-    const auto known = TRY(shell.system().known_log(shell.store_folder()));
+    const auto known = TRY(shell.host_files().known_log(shell.store_folder()));
     auto asked = authority.verify(token.reveal_text(), demand, known);
     if (!asked) {
         authority.note_tampering(asked.error());

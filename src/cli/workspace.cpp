@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/reading.h"
 
 namespace marque::cli {
 namespace {
@@ -45,23 +46,30 @@ Result<int> run_resume(Shell& shell, const Options& options) {
     return shell.report(TRY(TRY(shell.authority())->resume(name, order)), options.change);
 }
 
+struct WorkspacesView {
+    std::vector<Workspace> workspaces;
+    Instant now;
+};
+
+Result<WorkspacesView> read_list(const Authority::Overview& overview) {
+    auto workspaces = TRY(overview.reader.workspaces(store::Listing::Complete));
+    return WorkspacesView{std::move(workspaces), overview.now};
+}
+
 Result<int> run_list(Shell& shell, const Options&) {
-    TRY(TRY(shell.authority())->look_over([&](const authority::Authority::Overview& overview) -> Result<void> {
-        Table table({"WORKSPACE", "STATE", "CREATED"});
-        audit::JsonArray list;
-        for (const Workspace& workspace : TRY(overview.reader.workspaces(store::Listing::Complete))) {
-            const char* state = name_of(standing_at(workspace.condition, overview.now));
-            list.emplace_back(audit::JsonObject{{"workspace", workspace.name.text()},
-                                                {"state", state},
-                                                {"created_at", to_rfc3339(workspace.created_at)}});
-            table.add({workspace.name.text(), shell.paint().state(state), when(workspace.created_at, overview.now)});
-        }
-        if (shell.is_json())
-            shell.print_json({{"workspaces", std::move(list)}});
-        else
-            shell.print(table);
-        return {};
-    }));
+    const WorkspacesView view = TRY(read_installation(shell, read_list));
+    Table table({"WORKSPACE", "STATE", "CREATED"});
+    audit::JsonArray list;
+    for (const Workspace& workspace : view.workspaces) {
+        const char* state = name_of(standing_at(workspace.condition, view.now));
+        list.emplace_back(audit::JsonObject{
+            {"workspace", workspace.name.text()}, {"state", state}, {"created_at", to_rfc3339(workspace.created_at)}});
+        table.add({workspace.name.text(), shell.paint().state(state), when(workspace.created_at, view.now)});
+    }
+    if (shell.is_json())
+        shell.print_json({{"workspaces", std::move(list)}});
+    else
+        shell.print(table);
     return 0;
 }
 

@@ -86,7 +86,7 @@ bool has_passed(const std::optional<Instant>& end, Instant now) {
 
 }  // namespace
 
-Term term_of(const Credential& c) {
+CredentialTerm term_of(const Credential& c) {
     switch (c.stored) {
         case CredentialStanding::Pending:
             return {c.stored, c.created_at + delivery_window, c.expires_at};
@@ -101,7 +101,7 @@ Term term_of(const Credential& c) {
     CHECK_UNREACHABLE();
 }
 
-CredentialState state_at(const Term& term, Instant now) {
+CredentialState state_at(const CredentialTerm& term, Instant now) {
     if (term.stored == CredentialStanding::Revoked) return CredentialState::Revoked;
     const bool has_turned = has_passed(term.turns_at, now);
     if (term.stored == CredentialStanding::Pending)

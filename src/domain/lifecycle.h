@@ -36,14 +36,14 @@ struct Rule {
 };
 
 // What decides a credential's state: its row's standing and the two moments that time alone can bring.
-struct Term {
+struct CredentialTerm {
     CredentialStanding stored;
     std::optional<Instant> turns_at;  // pending: lapses; paused: resumes; retiring: retires
     std::optional<Instant> expires_at;
 };
-Term term_of(const Credential& credential);
+CredentialTerm term_of(const Credential& credential);
 
-CredentialState state_at(const Term& term, Instant now);
+CredentialState state_at(const CredentialTerm& term, Instant now);
 inline CredentialState state_at(const Credential& credential, Instant now) {
     return state_at(term_of(credential), now);
 }

@@ -199,7 +199,7 @@ TEST(Lifecycle, APauseIsLengthenedAndNeverShortened) {
     EXPECT_EQ(lengthens_pause(forever, later).error().code, Code::StateRefuses);
 }
 
-Standings standings() {
+Ancestry standings() {
     const auto w = *WorkspaceName::parse("w");
     const auto e = *EnvironmentName::parse("e");
     Credential c = credential(CredentialStanding::Active);
@@ -218,7 +218,7 @@ TEST(Verdict, AcceptsWhatIsInForceAndNothingElse) {
     EXPECT_EQ(judge(standings(), {}, t0), Reason::Accepted);
     EXPECT_EQ(judge(standings(), scope("a:b"), t0), Reason::Accepted);
     EXPECT_EQ(judge(standings(), scope("e:f"), t0), Reason::ScopeMissing) << "the identity may, this credential not";
-    Standings narrowed = standings();
+    Ancestry narrowed = standings();
     narrowed.identity.scopes = *ScopeSet::parse("c:d");
     EXPECT_EQ(judge(narrowed, scope("a:b"), t0), Reason::ScopeMissing) << "never more than the identity may";
 }
@@ -246,7 +246,7 @@ TEST(Verdict, ADemandedEnvironmentIsTheTokensOwn) {
     };
     for (const Row& row : rows) {
         EXPECT_EQ(judge(standings(), row.demand, t0), row.reason) << row.because;
-        Standings stopped = standings();
+        Ancestry stopped = standings();
         stopped.identity.condition = {Standing::Revoked, {}};
         EXPECT_EQ(judge(stopped, row.demand, t0), Reason::IdentityRevoked) << "what stopped it comes first";
     }
@@ -261,7 +261,7 @@ TEST(Verdict, TheStrictestStateWins) {
         for (int e = 0; e < 3; ++e)
             for (int i = 0; i < 3; ++i)
                 for (int c = 0; c < 3; ++c) {
-                    Standings s = standings();
+                    Ancestry s = standings();
                     s.workspace.condition = conditions[w];
                     s.environment.condition = conditions[e];
                     s.identity.condition = conditions[i];
@@ -276,11 +276,11 @@ TEST(Verdict, TheStrictestStateWins) {
 TEST(Verdict, NeverAcceptsACredentialThatIsNotUsable) {
     for (const CredentialStanding stored :
          {CredentialStanding::Pending, CredentialStanding::Paused, CredentialStanding::Revoked}) {
-        Standings s = standings();
+        Ancestry s = standings();
         s.credential.stored = stored;
         EXPECT_NE(judge(s, {}, t0), Reason::Accepted);
     }
-    Standings s = standings();
+    Ancestry s = standings();
     s.credential.expires_at = t0;
     EXPECT_EQ(judge(s, {}, t0), Reason::Expired);
     s.credential.stored = CredentialStanding::Retiring;

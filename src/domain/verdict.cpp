@@ -16,11 +16,11 @@ bool fits(std::string_view environment, const Demand& demand) {
 
 }  // namespace
 
-Conditions conditions_of(const Standings& s) {
+AncestryStates states_of(const Ancestry& s) {
     return {s.workspace.condition, s.environment.condition, s.identity.condition, term_of(s.credential)};
 }
 
-Reason judge(const Conditions& c, std::string_view own_environment, const ScopeSet& in_force, const Demand& demand,
+Reason judge(const AncestryStates& c, std::string_view own_environment, const ScopeSet& in_force, const Demand& demand,
              Instant now) {
     const Standing workspace = standing_at(c.workspace, now);
     const Standing environment = standing_at(c.environment, now);
@@ -55,8 +55,8 @@ Reason judge(const Conditions& c, std::string_view own_environment, const ScopeS
     return Reason::Accepted;
 }
 
-Reason judge(const Standings& s, const Demand& demand, Instant now) {
-    return judge(conditions_of(s), s.environment.name.text(), scopes_in_force(s.identity, s.credential), demand, now);
+Reason judge(const Ancestry& s, const Demand& demand, Instant now) {
+    return judge(states_of(s), s.environment.name.text(), scopes_in_force(s.identity, s.credential), demand, now);
 }
 
 bool is_stopped(Reason reason) {
@@ -88,7 +88,7 @@ bool is_in_vain(Reason reason) {
     return is_stopped(reason) || reason == Reason::EnvironmentDiffers;
 }
 
-Revision stopped_since(const Standings& s, Reason reason) {
+Revision stopped_since(const Ancestry& s, Reason reason) {
     switch (reason) {
         case Reason::IdentityPaused:
         case Reason::IdentityRevoked:

@@ -35,8 +35,8 @@ enum class Reason {
     ScopeMissing,
 };
 
-// Everything a credential stands under.
-struct Standings {
+// A credential and everything that it stands under.
+struct Ancestry {
     Workspace workspace;
     Environment environment;
     Identity identity;
@@ -52,22 +52,22 @@ struct Demand {
     std::span<const EnvironmentName> listener_environments = {};
 };
 
-// The four states that decide.
-struct Conditions {
+// The four states that decide, without the records that they are of.
+struct AncestryStates {
     Condition workspace;
     Condition environment;
     Condition identity;
-    Term credential;
+    CredentialTerm credential;
 };
-Conditions conditions_of(const Standings& standings);
+AncestryStates states_of(const Ancestry& standings);
 
 // What is revoked, from the credential up; then what ends or stops the credential itself; then what is paused above
 // it; then the environment that is demanded, and last the scope: a caller learns that a scope is missing only of a
 // token that is accepted there. Says nothing about the secret: who asks has compared the hash before. `environment` is
 // the name of the token's own.
-Reason judge(const Conditions& conditions, std::string_view environment, const ScopeSet& in_force, const Demand& demand,
-             Instant now);
-Reason judge(const Standings& standings, const Demand& demand, Instant now);
+Reason judge(const AncestryStates& conditions, std::string_view environment, const ScopeSet& in_force,
+             const Demand& demand, Instant now);
+Reason judge(const Ancestry& standings, const Demand& demand, Instant now);
 
 // Returns true if the credential is refused by its own state, whatever is demanded: for good or for now.
 bool is_stopped(Reason reason);
@@ -77,7 +77,7 @@ bool is_stopped(Reason reason);
 bool is_in_vain(Reason reason);
 
 // The revision at which what `reason` names last changed: for a revocation, that of the revocation.
-Revision stopped_since(const Standings& standings, Reason reason);
+Revision stopped_since(const Ancestry& standings, Reason reason);
 
 // The scopes in force: the credential's, cut to what its identity may hold.
 ScopeSet scopes_in_force(const Identity& identity, const Credential& credential);

@@ -6,7 +6,7 @@
 
 namespace marque {
 
-// As System::move_store.
+// As cli::Stores::move_store.
 Result<store::Moved> move_store(const cli::MoveRequest& request, store::SealingKey sealing_key,
                                 const store::MoveSteps& steps);
 

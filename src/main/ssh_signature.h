@@ -15,7 +15,7 @@ class SshSignatures final : public authority::OwnerSignatures {
                                std::span<const domain::Owner> owners) const override;
 };
 
-// As cli::System::sign_as_owner.
+// As cli::OwnerKeys::sign_as_owner.
 Result<std::string> sign_with_ssh_key(std::string_view text, const std::string& key,
                                       std::span<const domain::Owner> owners);
 

@@ -1,13 +1,13 @@
-// store/store.h: where an installation is kept, in the domain's words and not in those of tables.
+// store/store.h: the interface of every store, in the words of the domain. It does not mention tables.
 //
-// One way to write: `change`. It runs a decision against a serialisable snapshot, and what the
-// decision returns are events; the store appends each to the log and applies it to its rows,
-// in one transaction. Rows without events can't be written, because there is no call for it.
+// The only way to write is `change`. It calls a decision with a snapshot that no other change can overtake, and the
+// decision returns events. The store appends the events to the log and writes the rows that they change
+// (audit/effect.h), in one transaction. No call writes a row without an event.
 //
 //     change:   lock ─▶ decide(reader) ─▶ entries + rows + head ─▶ durable commit ─▶ read back ─▶ revision
 //
-// Every backend passes test/store/contract_test.cpp. An object is for one thread at a time;
-// any number of objects and processes may share one store.
+// Every backend passes test/store/contract_test.cpp. One thread at a time may use an object. Any number of objects and
+// processes may share one store.
 #pragma once
 
 #include <cstdint>
@@ -29,25 +29,26 @@
 
 namespace marque::store {
 
-// An entry as it lies in the log.
+// An entry of the log as it is stored: its number, its canonical JSON, and its seal.
 struct StoredEntry {
     std::uint64_t seq = 0;
     std::string bytes;
     audit::Digest seal{};
 };
 
-// The log's head as it lies in the store; `check_head` (store/append.h) says whether it is ours.
+// The log's head as it is stored. check_head() (store/append.h) checks that it carries this installation's seal.
 struct StoredHead {
     audit::Frontier frontier;
     audit::Digest seal{};
     // The hash over all rows (audit/row_tree.h), which the head is sealed over; zero bytes in a store in memory, whose
     // rows have no seals.
     audit::Digest rows{};
-    // Rows written by other means than events: how many writes the log does not account for.
+    // The number of writes to rows that no event made. Verifiers read everything again when it changes.
     std::uint64_t unlogged_writes = 0;
 };
 
-// Accepted verifications, to be remembered beside the state: the latest of `count`.
+// Accepted verifications of one credential: when and from where the latest came, and how many they are. They are noted
+// beside the records, without an event.
 struct Use {
     domain::CredentialId credential;
     Instant at;
@@ -55,13 +56,13 @@ struct Use {
     std::uint64_t count = 1;
 };
 
-// The same for a credential that is stopped. What was counted under another `reason` or `since` begins anew.
+// Refused uses of a credential that is stopped. The count begins anew when `reason` or `since` changes.
 struct RefusedUse {
     domain::CredentialId credential;
     domain::RefusedUses uses;
 };
 
-// What a verdict rests on, row by row: the texts are valid during the call only.
+// The parts of a row that a verdict rests on. The texts are valid only during the call that gets them.
 struct IdentityFacts {
     std::string_view workspace, name, environment, scopes;
     domain::Condition condition;
@@ -70,12 +71,12 @@ struct CredentialFacts {
     domain::CredentialId id;
     std::string_view workspace, identity, scopes;
     domain::TokenHash hash;
-    domain::Term term;
-    bool ends_predecessor;  // when it is used: OldCredential::RetiresWhenNewIsUsed
+    domain::CredentialTerm term;
+    bool ends_predecessor;  // its first use retires the credential that it replaces
 };
 template <class Facts>
 using Visit = std::function<Result<void>(const Facts&)>;
-// All of them, in this order of kinds and in any within one.
+// Called for every record: workspaces first, then environments, identities and credentials, each kind in any order.
 struct Visitor {
     Visit<domain::Workspace> workspace;
     Visit<domain::Environment> environment;
@@ -96,15 +97,15 @@ inline Visitor nothing_to_visit() {
     return {nothing, nothing, nothing, nothing};
 }
 
-// One consistent view. Every call may fail with Unavailable (the store can't be read now) or
-// Corrupt (what is stored makes no sense, or somebody wrote to it: Error::tampered); an absent thing is no error but an
-// empty optional.
+// One snapshot of the store. A record that does not exist is an empty optional, and not an error. Errors of all calls:
+// Unavailable when the store can't be read now; Corrupt when what is stored makes no sense, and then with
+// Error::tampered if somebody wrote to the database.
 class Reader {
  public:
     virtual ~Reader() = default;
 
-    // That the rows of all these will be asked for, one after the other: what it takes to check them can be fetched at
-    // once. A hint.
+    // Tells the reader that the records of all these subjects will be asked for one after the other, so that it can
+    // fetch in one go what it needs to check them. It changes no result.
     virtual Result<void> prepare_for(const std::set<domain::Subject>&) const { return {}; }
 
     // Checks that no row was taken away, so that every list of this snapshot, whenever it is read, is complete.
@@ -123,31 +124,31 @@ class Reader {
 
     virtual Result<std::optional<domain::Identity>> identity(const domain::WorkspaceName& workspace,
                                                              const domain::IdentityName& name) const = 0;
-    // At most `limit` identities in the order of their names, those after `after` only.
+    // Returns at most `limit` identities in the order of their names, beginning after the name `after`.
     virtual Result<std::vector<domain::Identity>> identities(const domain::WorkspaceName& workspace,
                                                              const std::optional<domain::IdentityName>& after,
                                                              std::size_t limit, Listing listing) const = 0;
 
     virtual Result<std::optional<domain::Credential>> credential(const domain::CredentialId& id) const = 0;
-    // Oldest first.
+    // Returns the credentials of an identity, the oldest first.
     virtual Result<std::vector<domain::Credential>> credentials(const domain::WorkspaceName& workspace,
                                                                 const domain::IdentityName& identity,
                                                                 Listing listing) const = 0;
     virtual Result<std::optional<domain::LastUse>> last_use(const domain::CredentialId& id) const = 0;
     virtual Result<std::optional<domain::RefusedUses>> refused_uses(const domain::CredentialId& id) const = 0;
-    // At most `limit` credentials with refused uses of which no event has told yet, while the latest that did is of
-    // `before` or older; `count` is how many uses that are.
+    // Returns at most `limit` credentials that have refused uses without an event, and whose last such event, if any,
+    // was made at `before` or earlier. `count` is the number of uses without an event.
     virtual Result<std::vector<RefusedUse>> untold_refused_uses(Instant before, std::size_t limit) const = 0;
 
-    // Everything that a verdict rests on. What was visited counts only when this has returned: only then is it known
-    // that they are all there, and each the newest. Errors: those of the visits too.
+    // Visits every record that a verdict rests on. Use what was visited only after this has returned without an error:
+    // only then is it known that no record is missing and each is the newest. Errors: also those of the visitor.
     virtual Result<void> visit_all(const Visitor& visitor) const = 0;
-    // Which rows are not as this installation wrote them, or are missing, in words. All of them are read. Errors: those
-    // of the store.
+    // Reads all rows, and returns a sentence for each that is missing or not as this installation wrote it.
     virtual Result<std::vector<std::string>> examine_rows() const = 0;
 
-    // Removed operators are found by name and not by uid. That an operator or an owner was taken away is always
-    // noticed; that a permission was, by require_complete() alone: who holds less may do less.
+    // Finds removed operators by their names, but not by their uids. These calls notice when the row of an operator or
+    // of an owner was taken away. Only require_complete() notices it of a permission; an operator without one may do
+    // less.
     virtual Result<std::optional<domain::Operator>> operator_with_uid(std::uint32_t uid) const = 0;
     virtual Result<std::optional<domain::Operator>> operator_named(const domain::OperatorName& name) const = 0;
     virtual Result<std::vector<domain::Operator>> operators() const = 0;
@@ -155,62 +156,65 @@ class Reader {
 
     // Only require_complete() notices that a signature is missing.
     virtual Result<std::optional<domain::Approval>> approval(const domain::ApprovalId& id) const = 0;
-    // Those that one operator asked for after a time, newest first. Complete.
+    // Returns the approvals that one operator asked for after a time, the newest first. The list is complete.
     virtual Result<std::vector<domain::Approval>> approvals_of(const domain::OperatorName& requester,
                                                                Instant after) const = 0;
-    // The newest `limit`, newest first; with a time only those that are open then, whether signed or not.
+    // Returns the newest `limit` approvals, the newest first. With `open_at`, only those that are open at that time,
+    // whether they are signed or not.
     virtual Result<std::vector<domain::Approval>> approvals(const std::optional<Instant>& open_at, std::size_t limit,
                                                             Listing listing) const = 0;
 
     virtual Result<StoredHead> head() const = 0;
-    // At most `limit` entries after the first `after`, in order: what happened since a revision.
+    // Returns at most `limit` entries whose number is greater than `after`, in the order of the log.
     virtual Result<std::vector<StoredEntry>> entries(std::uint64_t after, std::size_t limit) const = 0;
-    // The newest `limit` entries about an identity and its credentials, newest first.
+    // Returns the newest `limit` entries about an identity and its credentials, the newest first.
     virtual Result<std::vector<StoredEntry>> entries_of(const domain::IdentityRef& identity,
                                                         std::size_t limit) const = 0;
 };
 
-// What a change is to consist of, or why there is none. May run more than once, against newer
-// snapshots, so it must do nothing but read and compute.
+// Returns the events of a change, or the error that refuses it. A store may call it again with a newer snapshot, so it
+// must have no effects of its own.
 using Decide = std::function<Result<std::vector<audit::Draft>>(const Reader&)>;
 
 class Store {
  public:
     virtual ~Store() = default;
 
-    // Runs `view` against one snapshot. Errors: those of `view`; Unavailable, Corrupt.
+    // Calls `view` with one snapshot. Errors: those of `view`; Unavailable, Corrupt.
     virtual Result<void> read(const std::function<Result<void>(const Reader&)>& view) = 0;
 
-    // The same with rows as they lie, whoever wrote them: for finding out what is wrong with them, and nothing else.
+    // Calls `view` with rows that are not checked against their seals. Only for finding out what is wrong with them.
     virtual Result<void> read_unchecked(const std::function<Result<void>(const Reader&)>& view) { return read(view); }
 
-    // Decides and commits. Returns the revision after it; with no drafts nothing is written.
-    // Errors: those of `decide`, and then nothing changed; StateRefuses when a row was not as
-    // an event takes it to be; Unavailable: nothing changed; OutcomeUnknown: contact was lost
-    // during the commit, or before the change was read back in a new snapshot; Corrupt: also when
-    // that snapshot does not show the change, because another process writes to the database.
+    // Calls `decide`, commits its events, and reads the change back in a new snapshot. Returns the revision after it.
+    // Writes nothing if there are no events. Errors that mean that nothing changed: those of `decide`; StateRefuses
+    // when an event may not start from the record as it is; Unavailable; Corrupt. Errors after the commit:
+    // OutcomeUnknown when contact was lost during the commit or before the change was read back; Corrupt when the new
+    // snapshot does not show the change, because another process writes to the database.
     virtual Result<domain::Revision> change(const Decide& decide) = 0;
 
-    // Remembers uses: forward only, no event, no revision. Durable at the next change at the
-    // latest. Errors: Unavailable.
+    // Notes uses, without an event or a revision. A use that is older than the noted one does not replace it. They are
+    // durable after the next change at the latest. Errors: Unavailable.
     virtual Result<void> record_uses(std::span<const Use> uses, std::span<const RefusedUse> refused) = 0;
 
-    // Takes note of the store as it is; whatever change is committed from now on, by anybody, shows. To be called
-    // before reading, never after. Errors: Unavailable when what lies there is no longer what was opened.
+    // Marks the present state, so that is_as_marked() notices every later commit of any process. Call it before
+    // reading: a change between reading and marking would go unnoticed. Errors: Unavailable when the file or the
+    // database is no longer the one that was opened.
     virtual Result<void> mark() = 0;
-    // Whether no change was committed since (uses may show as one). Safe beside other calls of itself, unlike all else
-    // here. Errors: as of mark.
+    // Returns true if no change was committed since mark(). Noted uses may count as a change. Several threads may call
+    // it at once. Errors: those of mark().
     virtual Result<bool> is_as_marked() const = 0;
-    // What can be seen of the store's files without reading them through: that they are there, whole and writable.
-    // Safe beside is_as_marked. Errors: Unavailable, Corrupt.
+    // Checks what can be seen of the store's files without reading all of them: that they are there, whole and
+    // writable. May run while another thread calls is_as_marked(). Errors: Unavailable, Corrupt.
     virtual Result<void> examine() = 0;
 
-    // Who verifies against it by a lease; lives as long as the store. Null where nobody does: then every verifier asks
-    // before it answers, and a change holds as soon as it is committed.
+    // Returns the verifiers that answer by a lease; the object lives as long as the store. Returns null for a kind of
+    // store that has none: there every verifier asks the store before it answers, and a change holds as soon as it is
+    // committed.
     virtual Verifiers* verifiers() { return nullptr; }
 };
 
-// `view`'s value, read from one snapshot.
+// Returns what `view` returns, called with one snapshot of the store.
 template <class View>
 auto read_from(Store& store, const View& view) -> std::invoke_result_t<View, const Reader&> {
     std::optional<std::invoke_result_t<View, const Reader&>> result;

@@ -60,14 +60,14 @@ std::optional<std::uint32_t> Index::find_identity(const FullName& name) const {
 }
 
 std::optional<std::uint32_t> Index::find_workspace(std::string_view name) const {
-    const auto found = std::ranges::find(workspaces_, name, &Place::name);
+    const auto found = std::ranges::find(workspaces_, name, &Container::name);
     if (found == workspaces_.end()) return std::nullopt;
     return static_cast<std::uint32_t>(found - workspaces_.begin());
 }
 
 std::optional<std::uint32_t> Index::find_environment(std::uint32_t workspace, std::string_view name) const {
     const auto found = std::ranges::find_if(
-        environments_, [&](const Place& place) { return place.workspace == workspace && place.name == name; });
+        environments_, [&](const Container& place) { return place.workspace == workspace && place.name == name; });
     if (found == environments_.end()) return std::nullopt;
     return static_cast<std::uint32_t>(found - environments_.begin());
 }
@@ -205,18 +205,19 @@ void Index::clear() {
     identities_by_name_.clear();
 }
 
-const Index::Place& Index::environment_of(const Line& line) const {
+const Index::Container& Index::environment_of(const Line& line) const {
     return environments_[identities_[line.identity].environment_and_standing >> standing_bits];
 }
 
-Conditions Index::conditions_of(const Line& line) const {
+AncestryStates Index::states_of(const Line& line) const {
     const Identity& identity = identities_[line.identity];
-    const Place& environment = environment_of(line);
+    const Container& environment = environment_of(line);
     Condition own{static_cast<Standing>(identity.environment_and_standing & 3), std::nullopt};
     if (own.stored == Standing::Paused)
         if (const auto until = identity_paused_until_.find(line.identity); until != identity_paused_until_.end())
             own.paused_until = until->second;
-    const Term term{static_cast<CredentialStanding>(line.key >> 1 & 7), unpack(line.turns_at), unpack(line.expires_at)};
+    const auto stored = static_cast<CredentialStanding>(line.key >> 1 & 7);
+    const CredentialTerm term{stored, unpack(line.turns_at), unpack(line.expires_at)};
     return {workspaces_[environment.workspace].condition, environment.condition, own, term};
 }
 
@@ -239,19 +240,19 @@ Verdict Index::verify(TokenHasher& hasher, std::string_view token, const Demand&
     if (!found) return {Reason::Unknown, std::nullopt};
     const Line& line = lines_[*found];
     if (!crypto::equal(hash, line.hash)) return {Reason::WrongSecret, found};
-    return {judge(conditions_of(line), environment_of(line).name, scopes_.sets[line.scopes], demand, now), found};
+    return {judge(states_of(line), environment_of(line).name, scopes_.sets[line.scopes], demand, now), found};
 }
 
 Holder Index::holder(std::uint32_t number) const {
     const Line& line = lines_[number];
     const Identity& identity = identities_[line.identity];
-    const Place& environment = environment_of(line);
+    const Container& environment = environment_of(line);
     return {CredentialId::from_bits(line.key >> 4),
             name_at(identity.name),
             environment.name,
             workspaces_[environment.workspace].name,
             scopes_.sets[line.scopes],
-            conditions_of(line).credential,
+            states_of(line).credential,
             (line.key & 1) != 0};
 }
 
@@ -266,8 +267,7 @@ std::size_t Index::count_ending(Instant now, Duration within, std::size_t first,
         const Line& line = lines_[at];
         const auto expires_at = unpack(line.expires_at);
         if (expires_at && *expires_at < now + within &&
-            judge(conditions_of(line), environment_of(line).name, scopes_.sets[line.scopes], {}, now) ==
-                Reason::Accepted)
+            judge(states_of(line), environment_of(line).name, scopes_.sets[line.scopes], {}, now) == Reason::Accepted)
             ++ending;
     }
     return ending;

@@ -54,7 +54,7 @@ struct Holder {
     domain::CredentialId credential;
     std::string_view identity, environment, workspace;
     const domain::ScopeSet& scopes;  // in force
-    domain::Term term;
+    domain::CredentialTerm term;
     bool ends_predecessor;
 };
 
@@ -105,7 +105,7 @@ class Index {
         std::uint32_t scopes;
     };
 
-    struct Place {  // a workspace or an environment
+    struct Container {  // a workspace or an environment
         std::string name;
         std::uint32_t workspace = 0;  // of an environment
         domain::Condition condition;
@@ -128,12 +128,12 @@ class Index {
     std::optional<std::uint32_t> find_identity(const FullName& name) const;
     std::optional<std::uint32_t> find_workspace(std::string_view name) const;
     std::optional<std::uint32_t> find_environment(std::uint32_t workspace, std::string_view name) const;
-    const Place& environment_of(const Line& line) const;
-    domain::Conditions conditions_of(const Line& line) const;
+    const Container& environment_of(const Line& line) const;
+    domain::AncestryStates states_of(const Line& line) const;
     Result<std::uint32_t> intern(std::string_view scopes);
     std::uint32_t intersect(std::uint32_t a, std::uint32_t b);
 
-    std::vector<Place> workspaces_, environments_;
+    std::vector<Container> workspaces_, environments_;
     Chunked<Identity> identities_;
     Chunked<Line> lines_;
     Chunked<char> names_;

@@ -12,7 +12,7 @@ TokenHash hash_token(const Secret& token_key, std::string_view token) {
     return crypto::hmac_sha256(token_key, bytes_of(token));
 }
 
-Result<Standings> standings_of(const store::Reader& reader, const Credential& credential) {
+Result<Ancestry> ancestry_of(const store::Reader& reader, const Credential& credential) {
     const auto identity = TRY(reader.identity(credential.workspace, credential.identity));
     const auto workspace = TRY(reader.workspace(credential.workspace));
     const auto environment =
@@ -20,16 +20,16 @@ Result<Standings> standings_of(const store::Reader& reader, const Credential& cr
     if (!identity || !workspace || !environment)
         return Error(Code::Corrupt, "credential " + credential.id.string() + " stands under nothing",
                      "run marque doctor");
-    return Standings{*workspace, *environment, *identity, credential};
+    return Ancestry{*workspace, *environment, *identity, credential};
 }
 
-Result<Finding> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
-                       const Demand& demand, Instant now) {
+Result<Judgement> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
+                         const Demand& demand, Instant now) {
     Index index;
-    std::optional<Standings> standings;
+    std::optional<Ancestry> standings;
     if (const auto parts = read_token(token))
         if (const auto credential = TRY(reader.credential(parts->id))) {
-            standings = TRY(standings_of(reader, *credential));
+            standings = TRY(ancestry_of(reader, *credential));
             index.put(standings->workspace);
             TRY(index.put(standings->environment));
             TRY(put_identity(index, standings->identity));
@@ -37,7 +37,7 @@ Result<Finding> verify(const store::Reader& reader, const Secret& token_key, std
         }
     TokenHasher hasher(token_key);
     const Verdict verdict = index.verify(hasher, token, demand, now);
-    return Finding{verdict.reason, std::move(standings)};
+    return Judgement{verdict.reason, std::move(standings)};
 }
 
 }  // namespace marque::verify

@@ -10,23 +10,24 @@
 
 namespace marque::verify {
 
-struct Finding {
+// The result of verifying one token.
+struct Judgement {
     domain::Reason reason = domain::Reason::Unknown;
     // Who it is, when the token is one of ours; for the operator also when it is not accepted.
-    std::optional<domain::Standings> whose;
+    std::optional<domain::Ancestry> whose;
 
     bool is_accepted() const { return reason == domain::Reason::Accepted; }
 };
 
 // Writes nothing. A store that can't answer is an Error and so a denial, never a verdict
 // (invariant 7). Errors: Unavailable, Corrupt.
-Result<Finding> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
-                       const domain::Demand& demand, Instant now);
+Result<Judgement> verify(const store::Reader& reader, const Secret& token_key, std::string_view token,
+                         const domain::Demand& demand, Instant now);
 
 // The hash that is stored for a token: HMAC-SHA-256 of its text.
 domain::TokenHash hash_token(const Secret& token_key, std::string_view token);
 
-// Everything the credential stands under. Errors: Corrupt when a part is missing.
-Result<domain::Standings> standings_of(const store::Reader& reader, const domain::Credential& credential);
+// Returns the credential and everything that it stands under. Errors: Corrupt when a part is missing.
+Result<domain::Ancestry> ancestry_of(const store::Reader& reader, const domain::Credential& credential);
 
 }  // namespace marque::verify

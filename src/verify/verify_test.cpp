@@ -112,10 +112,10 @@ TEST(Index, Invariant14_JudgesAsTheDomainDoes) {
     TokenHasher hasher(key(1));
     int accepted = 0;
     for (int round = 0; round < 5000; ++round) {
-        Standings s{{workspace, condition(), t0},
-                    {workspace, dev, Protection::Open, {}, condition(), t0},
-                    identity("codex", pick(2) == 0 ? "a:b" : "a:b,c:d"),
-                    credential(token(42), "codex", "a:b,c:d")};
+        Ancestry s{{workspace, condition(), t0},
+                   {workspace, dev, Protection::Open, {}, condition(), t0},
+                   identity("codex", pick(2) == 0 ? "a:b" : "a:b,c:d"),
+                   credential(token(42), "codex", "a:b,c:d")};
         if (pick(3) != 0) s.workspace.condition = s.environment.condition = {};
         s.identity.condition = pick(2) == 0 ? Condition{} : condition();
         s.credential.stored = static_cast<CredentialStanding>(pick(5));

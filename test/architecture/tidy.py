@@ -68,7 +68,19 @@ def try_in_braces(text):
             yield line
 
 
+def reads_and_prints(text):
+    """Functions that have a store's Reader and print: what is shown is read first, as a value (src/cli/reading.h)."""
+    for function in re.finditer(r"^\w[^\n;]*\([^;{}]*\{\n.*?^\}", text, re.M | re.S):
+        words = function.group()
+        if re.search(r"\.reader\b|\bstore::Reader\b", words) and re.search(r"\bshell_?\.print", words):
+            yield text.count("\n", 0, function.start()) + 1
+
+
 def findings_in_source(name, text):
+    # Migrations and moves, which a store as a whole decides on, print what was done and not what was read.
+    if name.startswith("cli/") and name != "cli/store.cpp":
+        for number in reads_and_prints("\n".join(without_comment(line) for line in text.splitlines())):
+            yield number, "this function reads from the store and prints: read a view first (cli/reading.h)"
     for number in try_in_braces("\n".join(without_comment(line) for line in text.splitlines())):
         yield number, "TRY inside a braced initialiser: give it a local of its own first"
     lines = text.splitlines()
@@ -149,6 +161,8 @@ CASES = [
     ("src/cli/w.cpp", "::renameat2(a, b, c, d, RENAME_NOREPLACE);\n", True),
     ("src/cli/x.cpp", "std::filesystem::rename(from, to);\n", True),
     ("src/cli/y.cpp", "TRY(CredentialId::read(text));\n", False),
+    ("src/cli/r.cpp", "int run(Shell& shell, const store::Reader& reader) {\n    shell.print(x);\n}\n", True),
+    ("src/cli/s.cpp", "int read(const store::Reader& reader) {\n}\nint run(Shell& shell) {\n    shell.print(x);\n}\n", False),
     ("src/cli/z_test.cpp", "std::ifstream file(path);\n", False),
     ("docs/a.md", f"see {SOMEBODYS_FOLDER}notes\n", True),
     ("docs/b.md", "see notes\n", False),

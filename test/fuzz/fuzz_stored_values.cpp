@@ -260,7 +260,7 @@ void print(const audit::Json& json) {
 
 Result<void> read_all(store::Store& store) {
     authority::Authority ops = operator_of(store);
-    const auto list = ops.look(std::nullopt, [&](const auto& sight) -> Result<void> {
+    const auto list = ops.view_workspace(std::nullopt, [&](const auto& sight) -> Result<void> {
         return authority::for_each_identity(
             sight.reader, sight.workspace.name, store::Listing::Complete, [&](const Identity& one) -> Result<bool> {
                 const auto view = TRY(authority::view_of(sight.reader, sight.workspace, one, the_clock.now()));
@@ -274,7 +274,7 @@ Result<void> read_all(store::Store& store) {
                 return true;
             });
     });
-    TRY(ops.look_over([&](const auto& overview) -> Result<void> {
+    TRY(ops.view_installation([&](const auto& overview) -> Result<void> {
         const auto found = TRY(authority::notices(overview.reader, {}, the_clock.now(), 24h));
         print(authority::to_json(found.expiring_soon));
         print(authority::to_json(found.revoked_in_use));
