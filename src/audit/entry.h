@@ -58,7 +58,7 @@ struct Draft {
     std::optional<domain::ApprovalId> approval = {};  // that was to allow it
 };
 
-// What an entry says of itself, read back.
+// An audit entry as decode() reads it from its canonical bytes.
 struct Entry {
     std::uint64_t seq = 0;
     Instant at;

@@ -45,11 +45,12 @@ struct Checkpoint {
     bool operator==(const Checkpoint&) const = default;
 };
 
-// C2SP tlog-proof: that the entry at `index`, counted from 0, is in the log of the signed checkpoint.
+// Writes a C2SP tlog-proof. It proves that the entry at `index`, counted from 0, is in the log of the signed
+// checkpoint.
 std::string inclusion_text(std::uint64_t index, const Proof& proof, std::string_view signed_checkpoint);
 
-// The same manner for consistency, which that format has no file for: a first line naming the
-// kind, `old` and the size, the hashes, an empty line, the signed checkpoint.
+// Writes a consistency proof in the style of tlog-proof, because C2SP defines no file for one: a line that names the
+// format, a line "old N", the hashes, an empty line, and the signed checkpoint.
 std::string consistency_text(std::uint64_t old_size, const Proof& proof, std::string_view signed_checkpoint);
 
 }  // namespace marque::audit

@@ -3,10 +3,10 @@
 //     Commit ─▶ Note ─▶ Roll ─▶ Barrier ─▶ receipt           (the steps of test/model/revoke_lease.pml)
 //               the clock  who verifies?  each has acknowledged it, or its lease has run out
 //
-// In this order: a lease that does not know of the change was asked for before the commit, and so it has ended when its
-// length has passed since (and what two clocks may differ by); and whoever is not among the verifiers after the commit
-// will read the change before its first answer. Every change passes here, and whoever repeats one passes here again:
-// that something is revoked already says nothing about who knows it.
+// The order of the steps matters. A lease that does not cover the change was requested before the commit, so it has
+// ended once its length, plus the allowed clock drift, has passed since the commit. A verifier that is not in the list
+// read after the commit reads the change before its next answer. A repeated change waits here again: that the store
+// already has the change does not prove that every verifier has read it.
 #pragma once
 
 #include <string>

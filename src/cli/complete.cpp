@@ -77,7 +77,8 @@ std::vector<std::string> words_of(std::span<const char* const> given, bool is_ba
     return words;
 }
 
-// Shells that insert a word quote nothing in it; so what would need it is not offered.
+// Returns true if `value` needs no quoting. Shells insert a completion without quoting it, so no other value is
+// offered.
 bool is_safe(std::string_view value) {
     return !value.empty() && value.find_first_not_of(
                                  "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

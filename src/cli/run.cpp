@@ -111,7 +111,7 @@ Error usage_error(const CLI::App& app, const CLI::ParseError& error, int argc, c
     std::string message = escaped(error.what());
     if (!message.empty() && message[0] >= 'A' && message[0] <= 'Z')
         message[0] = static_cast<char>(message[0] + 'a' - 'A');
-    // CLI11 calls what is missing by a name that help does not show.
+    // CLI11's message names a missing argument differently from the help page. Uses the name that the help page shows.
     for (const CLI::Option* option : parsed.command->get_options())
         if (option->get_positional() && message == option->get_name() + " is required")
             message = option->get_type_name() + " is missing";

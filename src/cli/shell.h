@@ -90,7 +90,8 @@ class Shell {
     void say_error(const Error& error);
     // Flushes stdout. Errors: Unavailable when not everything could be written, unless the reader has gone away.
     Result<void> finish_output();
-    // Returns false once the reader of stdout has gone away: what goes on can stop.
+    // Returns false once a write to stdout has failed because its reader closed the pipe. A command that prints in a
+    // loop should then stop.
     bool has_reader() const { return !reader_is_gone_; }
     // Remembers that the command has changed something, which stays true if its words are lost.
     void note_change() { has_changed_ = true; }

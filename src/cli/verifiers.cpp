@@ -71,7 +71,7 @@ Result<int> run_list(Shell& shell, const Options&) {
     return 0;
 }
 
-// Its id, or a name that only one has.
+// Finds the verifier whose id or name is `wanted`. Errors: NotFound; StateRefuses if more than one matches.
 Result<VerifierRow> find(const store::VerifierList& list, const std::string& wanted) {
     std::vector<VerifierRow> found;
     std::vector<std::string> names;

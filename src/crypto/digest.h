@@ -38,7 +38,8 @@ class HmacSha256 {
         begin(message);
         return finish();
     }
-    // The same in two steps, one after the other: the inner hash, which takes about twice as long, and the outer one.
+    // begin() and then finish() do the work of operator() in two steps. begin() computes the inner hash, which takes
+    // about twice as long as the outer hash that finish() computes.
     void begin(ByteView message);
     Digest finish();
 

@@ -1,8 +1,8 @@
 // main/ssh_signature.h: signatures by owners' SSH keys, made and checked by OpenSSH (ssh-keygen -Y).
 //
-// Checking runs with an empty environment, and with an allowed-signers file that is made here and lives in memory
-// only: a line for each registered key, whose principal is the key's own fingerprint. No name, comment or file of
-// anybody's has a place in it, so none can add a signer or a pattern that matches more than one.
+// Checking runs with an empty environment and with an allowed-signers file that is made here and kept in memory only.
+// The file has one line for each registered key, and names the key's fingerprint as the principal. It contains no name
+// or comment from users, so nobody can add a signer or a pattern that matches several signers.
 #pragma once
 
 #include "authority/owner_signatures.h"

@@ -24,7 +24,8 @@ struct HttpLimits {
     std::size_t body_bytes = 4096;
 };
 
-// Views into the bytes it was parsed from; `body` of a chunked one into the Parser.
+// The views point into the bytes that were parsed. Only the body of a chunked request points into the Parser, and is
+// valid until its next parse() or forget().
 struct Request {
     std::string_view method;
     std::string_view path;                  // of the target, as it was sent

@@ -29,7 +29,8 @@ inline Result<void> check_head(const StoredHead& head, const Secret& sealing_key
     return error;
 }
 
-// Errors: Corrupt, as of check_head: nothing is appended to a head that is not ours.
+// Encodes and seals `drafts` as the entries after `head`; writes nothing. Errors: Corrupt if check_head() refuses
+// `head`; InvalidRequest if an encoded entry can't be decoded again.
 inline Result<Appended> append(const StoredHead& head, std::span<const audit::Draft> drafts,
                                const Secret& sealing_key) {
     TRY(check_head(head, sealing_key));

@@ -256,7 +256,8 @@ void Verifier::refuse(Error error) {
 }
 
 Result<void> Verifier::open_and_mark() {
-    // A store that was replaced is opened again; what it then holds is compared with what was known.
+    // If mark() fails, for example because the store was replaced, opens the store again. read_news() then checks that
+    // its log continues the log that this verifier knows.
     if (store_) {
         const auto marked = store_->mark();
         if (marked) return {};

@@ -62,7 +62,7 @@ constexpr Allowed allowed[] = {
     {"tcp_user_timeout"},
     {"target_session_attrs"},
     {"load_balance_hosts"},
-    // Words only: the encoding is set by Marque.
+    // These can do no harm: two are labels, and Marque overrides client_encoding with UTF8.
     {"application_name"},
     {"fallback_application_name"},
     {"client_encoding"},
@@ -162,7 +162,8 @@ Result<void> check_conninfo(const std::string& conninfo) {
 }
 
 void forget_environment_of_libpq() {
-    // OpenSSL's and Kerberos' name configurations, which name libraries to load.
+    // libpq reads the PG variables. OPENSSL_ and KRB5_CONFIG variables name configuration files, which can load
+    // libraries. SSLKEYLOGFILE would write the connection's keys to a file.
     static constexpr std::string_view followed[] = {"PG", "OPENSSL_", "KRB5_CONFIG", "SSLKEYLOGFILE"};
     std::vector<std::string> names;
     for (char** entry = environ; *entry != nullptr; ++entry) {

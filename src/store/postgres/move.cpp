@@ -79,7 +79,8 @@ class PostgresSource final : public sql::Source {
         return {};
     }
 
-    // Whoever waits for the lock looks for the name again when they get it; so does every prepared statement.
+    // Renaming the schema closes the store. A session that waits for a table lock looks the table up again when it gets
+    // the lock, and a prepared statement is resolved again, so neither still uses the old tables.
     Result<void> close() override {
         if (is_closed_) return commit_again(*connection_);
         const std::string moved =

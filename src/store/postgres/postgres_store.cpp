@@ -100,7 +100,7 @@ class PostgresMaintenance final : public Maintenance {
         return sql::read_back(reader, written, key.get(), sql::Extent::Everything);
     }
 
-    // None: it was under that key already.
+    // Reseals with `new_key` in the current transaction. Returns nullopt if the store was sealed with it already.
     Result<std::optional<sql::Written>> reseal_inside(SealingKey& new_key, const Decide& decide) {
         TRY(connection_->execute("LOCK TABLE log_head IN EXCLUSIVE MODE"));
         TRY(require_newest_schema(*connection_));
@@ -113,7 +113,7 @@ class PostgresMaintenance final : public Maintenance {
             TRY(sql::write_events(*connection_, sql::SqlReader(*connection_, new_key), drafts, new_key.get())));
     }
 
-    // None: nothing was written to the log.
+    // Migrates to schema `to` in the current transaction. Returns nullopt if `decide` gave no event to log.
     Result<std::optional<sql::Written>> migrate_inside(int to, const DecideMigration& decide) {
         TRY(lock_migrations(*connection_));
         const int from = TRY(schema_of(*connection_));

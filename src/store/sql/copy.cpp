@@ -109,7 +109,8 @@ void append_number(Bytes& to, std::uint64_t number) {
     for (int shift = 56; shift >= 0; shift -= 8) to.push_back(static_cast<std::uint8_t>(number >> shift));
 }
 
-// A value so that no other, and no other sequence of values, looks the same.
+// Appends an unambiguous encoding of `value` (type, length, bytes): different sequences of values give different
+// bytes.
 void append_canonical(Bytes& to, const Value& value) {
     to.push_back(static_cast<std::uint8_t>(value.index()));
     const auto append = [&](ByteView bytes) {

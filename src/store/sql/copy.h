@@ -36,17 +36,17 @@ struct Tally {
 };
 using Tallies = std::vector<Tally>;
 
-// Hears the part done, 0 to 1.
+// Is called with the share of the rows that has been processed, from 0 to 1.
 using Progress = std::function<void(double)>;
 
-// Inside a transaction of each. `to` has the tables; what its schema put into them goes. The tallies are of what was
-// read. Errors: those of the stores.
+// Copies all rows. Both connections are in a transaction. `to` has the tables; rows that its schema put into them are
+// deleted first. The tallies are of the rows read from `from`. Errors: those of the stores.
 Result<Tallies> copy_rows(Connection& from, Connection& to, const Progress& progress);
 
-// Of what is there.
+// Computes the tallies of the rows in the database.
 Result<Tallies> tally_rows(Connection& connection, const Progress& progress);
 
-// Errors: Corrupt, which names the first table that differs.
+// Checks that two lists of tallies are equal. Errors: Corrupt, which names the first table that differs.
 Result<void> require_same(const Tallies& from, const Tallies& to);
 
 }  // namespace marque::store::sql

@@ -81,7 +81,7 @@ struct Form<Duration> {
     static void put(Row& to, Duration duration) { to.push_back(cell(duration.count())); }
 };
 
-// Names and ids: what parses from its text.
+// Reads a text column with T::parse() and writes it with T::text(). Used for names, ids and scope sets.
 template <class T>
 struct ParsedForm {
     static constexpr std::string_view types = "t";

@@ -215,7 +215,8 @@ Result<void> SqlReader::visit_all(const Visitor& visitor) const {
     };
     auto walked = walk_all();
     if (walked || checks_ == nullptr || walked.error().code != Code::Corrupt) return walked;
-    // What makes no sense may be what somebody wrote: then that is what is said.
+    // Someone with SQL access may have changed a record that can't be decoded. If the rows do not match the sealed
+    // head, returns that error (`tampered`) instead of the decoding error.
     TRY(RowSeals::Whole(*checks_).finish({}));
     return walked;
 }

@@ -48,7 +48,8 @@ void write_field(Row& to, const R& record) {
 template <class R>
 constexpr auto all_fields = std::make_index_sequence<field_count<R>>();
 
-// A value for any member.
+// Converts to any type, in unevaluated code only: has_line_for_each_member() uses it to test that R has no more
+// members.
 struct Anything {
     template <class T>
     operator T() const;

@@ -1,7 +1,10 @@
-// store/sqlite/move.h: the embedded store as the old or the new one of a move (store/sql/move.h).
+// store/sqlite/move.h: the SQLite store as the source or the target of a move (store/sql/move.h).
 //
-//     marque.db ──▶ closed: its version is negated, in the commit of the last event ──▶ marque.db.moved
-//     marque.db.part: one transaction in one file, without a write-ahead log ──▶ marque.db
+//     source: marque.db ──▶ closed ──▶ marque.db.moved
+//     target: marque.db.part ──▶ marque.db
+//
+// Closing the source negates its schema version, in the transaction that appends the move's event. The target is
+// written to marque.db.part in one transaction without a write-ahead log, so that one rename puts it in place.
 #pragma once
 
 #include <memory>
@@ -12,14 +15,14 @@
 
 namespace marque::store::sqlite {
 
-// What becomes of the name of a file when its store is moved away; and under which one a new store is written.
+// The name that a store's file gets when the store is moved away, and the name under which a new store is written.
 std::string moved_path(const std::string& path);
 std::string part_path(const std::string& path);
 
-// The store in `path`; or the one that was moved away from there. Errors: as of SqliteStore::open.
+// Opens the store in `path`, or the one that was moved away from there. Errors: those of SqliteStore::open.
 Result<std::unique_ptr<sql::Source>> open_source(const std::string& path, SealingKey sealing_key);
 
-// A store that may come to be in `path`, whose folder need not be there yet.
+// Makes the target of a move, a store in `path`. The folder need not exist yet.
 std::unique_ptr<sql::Target> make_target(const std::string& path);
 
 }  // namespace marque::store::sqlite
