@@ -1,5 +1,5 @@
-// server/connection.h: a connection of a worker, and a request of it that is being answered. For the worker's own
-// files.
+// server/connection.h: a worker's connection, and the request that is being answered on it. Included only by the
+// worker's own files.
 #pragma once
 
 #include <cerrno>

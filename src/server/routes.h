@@ -1,5 +1,5 @@
-// server/routes.h: every path that is answered: method, body, who may call, and by what. Nothing has a default, and a
-// path is matched byte for byte: what is not in the table is 404.
+// server/routes.h: the table of all paths that the server answers. Each row gives the method, the kind of body, who may
+// call, and the function that answers. Paths are compared byte for byte; a path that is not in the table gets 404.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,7 @@ struct ListenerTerms {
     std::vector<domain::EnvironmentName> environments;  // of each token that is to be accepted; empty: any
 };
 
-// What a handler may use. The session lives as long as the round of requests it was made for.
+// The parameters of a handler. The session lives as long as the round of requests that it was opened for.
 struct Call {
     const Request& request;
     const Peer& peer;
@@ -45,12 +45,12 @@ struct Call {
     bool names_accepted;                       // the log has a line for what is accepted, too
     std::optional<std::uint32_t> caller = {};  // who was authenticated, where the route wants that: a line of the index
 
-    // Judges by what the caller and the listener demand, counts, remembers the use, and leaves in `answer` what the log
-    // says of it, and nothing else. None: it can't be told now.
+    // Verifies `token` against `demand` and the listener's environments, counts the verdict and notes the use. Writes
+    // to `answer` only the parts that the log shows. Returns nullopt if no verdict can be given now.
     std::optional<verify::Verdict> verify(std::string_view token, domain::Demand demand, Answer& answer) const;
 };
 
-// A revocation by its holder: carried out beside the loop, because it waits for the disk.
+// A revocation by the token's holder (RFC 7009). Another thread carries it out, because it waits for the disk.
 struct Revocation {
     Secret token;
     std::optional<domain::IdentityRef> client;
@@ -58,17 +58,17 @@ struct Revocation {
 
 enum class Body { None, Json, Form };
 enum class Caller {
-    Anyone,          // who presents nothing is judged by what they ask about
-    Holder,          // of a token that is accepted
-    Introspector,    // authenticated, with marque:introspect
-    LocalOrMetrics,  // on this machine, or authenticated with marque:metrics
+    Anyone,          // no authentication; the token in the request is the one that is judged
+    Holder,          // the holder of an accepted token
+    Introspector,    // the holder of an accepted token with the scope marque:introspect
+    LocalOrMetrics,  // a process of this machine, or the holder of a token with the scope marque:metrics
 };
 
 struct Route {
     std::string method, path;
     Body body;
     Caller who;
-    // Fills the answer; or, with a Revocation, leaves it to whoever carries that out.
+    // Fills the answer; or returns a Revocation, and the thread that carries it out makes the answer.
     std::function<std::optional<Revocation>(const Call&, Answer&)> handle;
 };
 inline constexpr std::size_t body_limit = 4096;
@@ -76,11 +76,11 @@ inline constexpr std::size_t body_limit = 4096;
 // The whole table; its last entry is for whatever matches none (its path is "other").
 std::span<const Route> routes(const std::function<std::string()>& metrics);
 
-// Finds the route, checks method, body and caller, calls it. `route`: its place in the table. HEAD is answered as GET
-// is; the worker leaves out the body when it writes the answer.
+// Finds the route, checks method, body and caller, and calls its handler. Sets `route` to its index in the table. HEAD
+// is answered like GET; the worker leaves out the body when it writes the answer.
 std::optional<Revocation> dispatch(std::span<const Route> routes, Call call, Answer& answer, std::size_t& route);
 
-// What a Revocation came to.
+// Makes the answer to a Revocation that was carried out.
 Answer revoked_answer(bool is_done, bool is_anothers);
 
 }  // namespace marque::server

@@ -4,10 +4,10 @@
 //       ▲                                                                                   arrived whole
 //       └────────────────── send, one write a connection ◀──────────────────────────────────────┘
 //
-// The session is asked for after the last byte was read, so no request is answered from a memory older than its own
-// arrival; and once for the round, so that its price is shared. Two system calls a request remain, the read and the
-// write. Level-triggered epoll(7); TLS connections differ only in how bytes are read and written. One coarse tick
-// sweeps out the slow and the idle.
+// The session is opened after the last byte was read, so no request is answered from an index that is older than its
+// arrival. All requests of a round share one session. A request costs two system calls, the read and the write. The
+// loop uses level-triggered epoll(7). TLS connections differ only in how bytes are read and written. A periodic sweep
+// closes connections that are too slow or idle for too long.
 #pragma once
 
 #include <array>
@@ -32,7 +32,7 @@
 
 namespace marque::server {
 
-// What all workers share. All outlives them.
+// Shared by all workers. Everything that it refers to must outlive them.
 struct Service {
     const Settings& settings;
     verify::Verifier& verifier;
@@ -45,7 +45,7 @@ struct Service {
     std::atomic<std::uint64_t> connections{0};  // of all workers: counted when accepted, until closed
 };
 
-// One of all connections: counted while it lives.
+// Counts a connection in `count` as long as it lives.
 class Slot {
  public:
     explicit Slot(std::atomic<std::uint64_t>& count) : count_(&count) { ++count; }
@@ -76,12 +76,13 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    // The thread's whole life: until drained.
+    // Runs the loop until the worker is drained. Call it once, as the whole work of a thread.
     void run();
 
-    // From any thread.
+    // The functions below may be called from any thread.
     void add(Accepted accepted);
-    // No new requests: those under way are answered, then connections close; whatever is left at `deadline` is cut.
+    // Answers the requests that have begun, takes no new ones, and closes connections; at `deadline` closes those that
+    // are left.
     void drain(std::chrono::steady_clock::time_point deadline);
     verify::Uses take_uses();
     void give_back(verify::Uses uses);
@@ -96,7 +97,7 @@ class Worker {
     void post(std::function<void()> task);
     void run_posted();
     void open(Accepted accepted);
-    // What there is no memory for costs the connection that it was for, and no other.
+    // Runs `body`. If memory runs out in it, closes this connection and no other.
     template <class Body>
     void at_its_cost(Connection& connection, const Body& body);
     Result<verify::Verifier::Session> ask_for_session();
@@ -115,7 +116,7 @@ class Worker {
     Service& service_;
     File epoll_, wakeup_;
     verify::TokenHasher hasher_;
-    std::array<char, 16 * 1024> buffer_;  // what was read last; one for all connections, and wiped
+    std::array<char, 16 * 1024> buffer_;  // bytes just read; shared by all connections, and wiped after each read
     Counters counters_;
     std::unordered_map<std::uint64_t, std::unique_ptr<Connection>> connections_;
     std::uint64_t next_id_ = 1;
@@ -126,7 +127,7 @@ class Worker {
     std::string id_prefix_;
     std::uint64_t next_request_ = 0;
 
-    std::mutex mutex_;  // of what other threads touch
+    std::mutex mutex_;  // guards the members below, which other threads use
     std::vector<std::function<void()>> posted_;
     verify::Uses uses_;
     std::atomic<std::size_t> uses_pending_{0};

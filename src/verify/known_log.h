@@ -1,10 +1,10 @@
-// verify/known_log.h: what is remembered of the log beyond the life of a process, so that a store that comes back with
-// less than was known is refused after a restart too.
+// verify/known_log.h: remembers the last known entry of the log in a file, so that a store that went back in time is
+// refused after a restart, too.
 //
-// One entry is enough: the last. A log that has the same entry in the same place, sealed, is the one that was known or
-// continues it; a database that lost commits, or an older copy, is too short or has another there. An owner can accept
-// such a log all the same: by an event in it that is younger than all that was known, so that an older copy with an
-// older acceptance in it opens nothing.
+// The last entry is enough. A log that has the same sealed entry at the same position is the known log or continues it.
+// A database that lost commits, or an older copy, is shorter or has another entry there. Owners can accept such a log
+// with `marque store accept`. Its event must be newer than every known entry, so that an older copy that contains an
+// older acceptance is still refused.
 #pragma once
 
 #include <memory>
@@ -42,21 +42,22 @@ class Memory {
     virtual Result<void> remember(const KnownLog& known) = 0;
 };
 
-// The log as `reader` sees it. Errors: those of the store; Unavailable when there is no entry.
+// Reads the last of the first `size` entries. Errors: those of the store; Unavailable if there is no entry.
 Result<KnownLog> known_log_of(const store::Reader& reader, domain::Revision size);
 
-// Whether `reader`'s log continues `known`. Errors: Corrupt, and says how not; those of the store.
+// Checks that `reader`'s log continues `known`. Errors: Corrupt, which says how it differs; those of the store.
 Result<void> require_continues(const store::Reader& reader, const KnownLog& known);
 // Like require_continues(), but compares only entries: for a store with an older schema, whose installation can't be
 // read.
 Result<void> require_log_continues(const store::Reader& reader, const KnownLog& known);
 
-// Remembers `known`, unless as much of that installation's log is remembered already: two processes at once never lose
-// what the faster one knew. `given_up`: a log that owners have accepted another in place of (store accept), and that is
-// no reason to keep it. The caller knows that `known` continues what it recalled before. Errors: those of the memory.
+// Remembers `known`, unless an entry of the same installation that is at least as new is remembered already, so that of
+// two processes the slower one does not overwrite the newer entry. `given_up` is a log that owners replaced with store
+// accept: it is overwritten. The caller must have checked that `known` continues the log that it recalled before.
+// Errors: those of the memory.
 Result<void> advance(Memory& memory, const KnownLog& known, const std::optional<KnownLog>& given_up = {});
 
-// What every refusal of another log hints at.
+// Makes the error for a log that does not continue the known one, with the hint that all of these have.
 Error not_the_log_that_was(const std::string& what);
 
 }  // namespace marque::verify

@@ -1,6 +1,8 @@
-// verify/verifier.h: an index that is never older than the question (invariants 6 and 7), in one of two ways.
+// verify/verifier.h: keeps an index of the store that is never older than the question (invariants 6 and 7), in one of
+// two ways.
 //
-// A store that can be asked for nothing (SQLite), or one that is to be asked each time (the mode strict):
+// With SQLite, where looking for a change costs almost nothing, and in the mode strict, the store is asked before each
+// round of answers:
 //
 //     session():  was anything committed since the index was built? ── no ──▶ the index, locked for reading
 //                       │ yes
@@ -8,19 +10,19 @@
 //                 mark ─▶ snapshot ─▶ entries after my revision ─▶ do they continue my tree, sealed by us?
 //                                                                 ─▶ read the rows they are about ─▶ put
 //
-// A store with verifiers' rows (PostgreSQL; test/model/revoke_lease.pml, whose steps are named here):
+// With PostgreSQL, the verifier has a lease (the steps have the names of test/model/revoke_lease.pml):
 //
 //     keep():     Register ─▶ Renew ─▶ Read ─▶ Publish ─▶ Acknowledge ─▶ Renew …     one thread, all the time
 //     session():  is the lease of what is published in force? ─▶ the index, with that lease's end
 //                 verdict ─▶ may_answer(): is it still?                               no store, one look at the clock
 //
-// A lease runs from before it was asked for, by a clock that a suspended machine's sleep does not stop. What is
-// published is data and its lease together: while a session holds the one, nobody changes the other. When the store
-// can't be reached, answers go on until the lease ends, and then there are none.
+// A lease's time is counted from before the request for it, by a clock that goes on while the machine is suspended. The
+// index and its lease are published together, and neither is replaced while a session lives. When the store can't be
+// reached, the verifier answers until the lease ends, and then not at all.
 //
-// Nothing is cached but the cost. What the verifier once saw it holds the store to, and with a memory (known_log.h) so
-// does the next process: a log that is shorter, or another, is refused until it continues that one again, or owners
-// have accepted it.
+// No verdict is cached, only the index. A store whose log is shorter than the log that the verifier knows, or differs
+// from it, is refused until its log continues the known one, or owners have accepted it. With a Memory (known_log.h),
+// this holds after a restart, too.
 //
 // Thread-safe.
 #pragma once
@@ -47,14 +49,14 @@
 
 namespace marque::verify {
 
-// What whoever runs a verifier wants to hear of; each is said once when it begins.
+// An event for the server's log. Each is told once, when it begins.
 struct Notice {
     enum class Kind {
-        NotFresh,       // no verdict until further notice; `what` is why
-        Fresh,          // verdicts again
-        Reloaded,       // everything was read again; `what` is why
-        Accepted,       // another log than the known one is gone on with, because owners have said so
-        NotRemembered,  // what is known of the log could not be kept for the next process; `what` is why
+        NotFresh,       // no verdicts until Fresh is told; `what` is the reason
+        Fresh,          // there are verdicts again
+        Reloaded,       // the whole store was read again; `what` is the reason
+        Accepted,       // the log is not the known one, and owners have accepted it
+        NotRemembered,  // known_log could not be written; `what` is the reason
     };
     Kind kind;
     std::string what;
@@ -86,14 +88,14 @@ class Verifier {
     Verifier(OpenStore open_store, Secret sealing_key, const Clock& clock, Listen listen,
              store::VerifierTerms terms = {"", store::Freshness::Strict}, Memory* memory = nullptr);
 
-    // The index as it was at some moment after the call began; nobody writes it while the session lives, so it is to
-    // be short. It stands for every verification whose whole request had arrived before the call.
+    // The index as it was at some moment after the call of session() began. The index is not changed while a session
+    // lives, so keep it short. It may be used for every request that had arrived whole before the call.
     class Session {
      public:
         const Index& index() const { return *index_; }
         domain::Revision revision() const { return revision_; }
-        // Whether what was judged may be said: to be asked when the verdict is there, each time. False: the lease that
-        // it rests on has ended meanwhile.
+        // Returns false if the lease has ended meanwhile: then the verdict must not be used. Call it after each
+        // verdict.
         bool may_answer() const;
 
      private:
@@ -110,7 +112,7 @@ class Verifier {
         domain::Revision revision_;
         Duration deadline_;
     };
-    // Errors: Unavailable, Corrupt and all else that a store says: then nobody is accepted.
+    // Errors: Unavailable, Corrupt and others of a store; then no token can be accepted.
     Result<Session> session();
 
     // Returns how much of the log this verifier knows. Errors: why it gives no verdicts. Tampered rows are not an
@@ -121,33 +123,37 @@ class Verifier {
     // others can append to the log meanwhile. Errors: why not.
     Result<void> recognise(const store::Reader& reader, const audit::Frontier& known) const;
 
-    // One turn of what keeps verdicts coming, by one thread, again and again. With leases: renews when it is time, and
-    // follows the log when there was word of it. Without: looks whether the store's files are well, and tries again
-    // when it was not fresh. Errors: as of session; they are told, too.
+    // One turn of the work that keeps the index fresh; one thread calls it again and again. With leases: renews the
+    // lease when it is due, and reads the changes when there was a notification. Without leases: checks the store's
+    // files, and tries again if there was an error. Errors: those of session(), which are also told to `listen`.
     Result<void> keep();
-    // What that thread does between two turns: waits until there may be something to do, for `longest`.
+    // Waits until there may be something to do, at most for `longest`. The thread that calls keep() calls it in
+    // between.
     void rest(Duration longest);
-    // Tells when a lease has ended, for whoever can't wait for that thread: it may be waiting for the store.
+    // Tells `listen` if the lease has ended. For another thread, because the one in keep() may be waiting for the
+    // store.
     void notice_end_of_lease();
-    // Nothing is answered any more; whoever waits for this verifier need not. After the last turn.
+    // Removes the verifier's row after the last turn of keep(), so that no change waits for it. There are no sessions
+    // afterwards.
     void leave();
 
     VerifierStatus status() const;
 
  private:
-    // What a store says since the last time, read and not yet published.
+    // The changes since the last publication, read from the store and not yet published.
     using Row = std::variant<domain::Workspace, domain::Environment, domain::Identity, domain::Credential>;
     struct News {
         store::StoredHead head;
         std::optional<KnownLog> known;
         std::string installation;
-        std::vector<Row> rows;  // what has changed; or, when everything was read, none: it lies in the index
+        std::vector<Row> rows;  // the changed records; empty if the whole store was read, straight into the index
     };
     static constexpr Duration for_ever = Duration::max();
 
     bool is_fresh() const;
     std::shared_lock<std::shared_mutex> lock_for_reading() const;
-    // Runs `body` while nobody reads, and nobody waits in vain to: the one that keeps leases does not have the lock.
+    // Runs `body` with the lock for writing. New readers wait, so that a steady stream of them can't keep it from the
+    // lock.
     template <class Body>
     auto alone(const Body& body);
     Result<void> bring_up_to_date();
@@ -189,11 +195,11 @@ class Verifier {
     const store::VerifierTerms terms_;
 
     mutable std::shared_mutex mutex_;  // guards all below
-    mutable std::mutex gate_;          // whoever writes holds it too: readers that come later let the writer go first
+    mutable std::mutex gate_;          // a writer holds it, too, so that later readers let the writer go first
     std::atomic<bool> has_writer_{false};
     std::unique_ptr<store::Store> store_;  // with leases: of the thread that keeps them, and of nobody else
-    // There is one, and its memory is kept: everything can be read again when there is no more than it has. While it is
-    // not whole, it belongs to the thread that reads, without the lock where there are leases.
+    // There is one index, and it keeps its memory, so that the store can be read again when no more memory is left.
+    // While it is being loaded, only the loading thread uses it; with leases that thread does not hold the lock.
     Index index_;
     bool is_loaded_ = false;  // the index is whole
     std::string installation_;
@@ -207,12 +213,12 @@ class Verifier {
     std::uint64_t catch_ups_ = 0, reloads_ = 0;
     Instant last_catch_up_;
 
-    // Leases. The deadline is moved without the lock while what it is of stays published.
+    // Leases. The deadline is moved on without the lock while the same index stays published.
     std::atomic<bool> is_leased_{false};
     std::atomic<Duration::rep> deadline_{0};
     std::string member_;  // the row's id
     Duration renew_at_{};
-    bool has_word_ = false;
+    bool has_word_ = false;  // a change was notified and not read yet
     std::string why_not_renewed_;
     std::string told_closed_;  // what the row says
     std::uint64_t leases_lost_ = 0;

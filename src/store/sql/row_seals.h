@@ -1,15 +1,16 @@
-// store/sql/row_seals.h: whether rows are as this installation wrote them, and the newest (invariant 12).
+// store/sql/row_seals.h: checks that rows are the newest ones that this installation wrote (invariant 12).
 //
-//     table row_seal:  bucket, place, seal        what each row was when it was written
-//     table row_tree:  node, children             the tree over the buckets (audit/row_tree.h)
-//     log_head.row_root:                          its root, under the head's own seal
+//     table row_seal:  bucket, place, seal        the seal of each row, computed when the row was written
+//     table row_tree:  node, children             the hash tree over the buckets (audit/row_tree.h)
+//     log_head.row_root:                          the root of that tree, which the seal of the log's head covers
 //
-// Reading: a row's seal is computed from the row, has to be in its bucket, and the bucket's hash in the tree, up to the
-// root that the head is sealed over. So neither a rewritten row is taken, nor an old one, nor one too many; and one
-// that was taken away is missed. Writing: the same first, so that nothing is sealed that was not sealed before; then
-// the new seals and nodes, in the transaction of the change.
+// Reading a row: its seal is computed from the row and must be in its bucket. The bucket's hash must be in the tree,
+// and the tree's root must be the one in the head. This refuses a row that was changed, a row that was replaced by an
+// older one, a row that was added, and a row that was removed. Writing a row: the stored row is checked first, so that
+// a row that someone changed never gets a valid seal. Then the new seals and nodes are written in the change's
+// transaction.
 //
-// Of one transaction: what was checked once in its snapshot is not read again. For one thread at a time.
+// An object is used in one transaction, by one thread at a time. A row that was checked is not read again.
 #pragma once
 
 #include <functional>
@@ -26,21 +27,22 @@ namespace marque::store::sql {
 
 class RowSeals {
  public:
-    // Both outlive it. `schema` is the version of the tables. The rows of an older version can be checked all together
-    // and sealed all together, and no more.
+    // `connection` and `key` must outlive this object. `schema` is the version of the tables. Of an older version only
+    // require_whole() and seal_everything() can be used.
     RowSeals(Connection& connection, SealingKey& key, int schema = newest_schema)
         : connection_(connection), key_(key), tables_(sealed_tables(schema)) {}
 
-    // That a row, just read with its table's columns, is the newest of its place. Errors of all: Tampered when not;
-    // Corrupt when the log's head is not ours; those of the store.
+    // Checks that a row, which was selected with all columns of its table, is the newest of its name. Errors of all
+    // functions: Corrupt, with `tampered`, if it is not; Corrupt if the log's head is not sealed by this installation;
+    // those of the store.
     Result<void> check(const SealedTable& table, const Statement& row);
-    // That there is no row of that name.
+    // Checks that there is no row of that name.
     Result<void> check_absent(const Place& place);
     // Reads the row of that name and checks that it is the newest one, or that it is missing if it was removed.
     Result<void> check_as_it_is(const Place& place);
 
-    // What it takes to check rows of these buckets, in few statements: each is a message to a server. What is wrong
-    // with them is said when a row is checked.
+    // Reads the seals and nodes that are needed to check rows of these buckets. It takes few statements, because each
+    // is a message to a server. If they are wrong, the check of a row reports it.
     Result<void> fetch(const std::set<audit::Bucket>& buckets);
 
     // Returns the record of that name as the change has made it so far; none when there is no such record. The first
@@ -51,24 +53,24 @@ class RowSeals {
     void put(const Place& place, std::optional<audit::Record> record);
     // Seals what was put. Returns the new root.
     Result<audit::Digest> seal();
-    // Seals every row there is, whatever it says: for rows that were checked before a migration changed their columns.
+    // Seals every row without a check. Only for rows that were checked before a migration changed their columns.
     Result<audit::Digest> seal_everything();
-    // Seals these rows, which are all that there are.
+    // Replaces all seals by `rows`, which must be the seals of every row.
     struct Sealed {
         std::string place;
         audit::RowSeal seal;
     };
     Result<audit::Digest> seal_everything(const std::vector<Sealed>& rows);
-    // What the head says of all rows, under this key and, computed of the same rows, under another.
+    // Checks all rows under this object's key, and returns their seals under the key `other`.
     Result<std::vector<Sealed>> seals_under(SealingKey& other);
 
-    // For reading everything: rows are taken as they come, and `finish` says whether they are, all together, what the
-    // head is sealed over.
+    // Checks all rows while someone reads them anyway. add() is called for each row; finish() reports whether the rows
+    // together are those that the head is sealed over. Until then, no row has been checked.
     class Whole {
      public:
         explicit Whole(RowSeals& seals) : seals_(seals) {}
         Result<void> add(const SealedTable& table, const Statement& row);
-        // With the tables that nobody has added.
+        // `added`: the tables whose rows were given to add(). Reads the rows of all other tables itself.
         Result<void> finish(std::set<SealedKind> added);
 
      private:
@@ -81,7 +83,7 @@ class RowSeals {
     // is there twice. Errors: Corrupt, with `tampered`, which names a row; those of the store.
     Result<void> require_whole();
 
-    // What is wrong with which rows. Errors: those of the store.
+    // Returns a line for each row that is not as it was written, for doctor. Errors: those of the store.
     Result<std::vector<std::string>> examine();
 
  private:
@@ -91,7 +93,7 @@ class RowSeals {
     };
     using Seals = std::map<std::string, audit::RowSeal>;  // of a bucket, by place
 
-    // The installation's seal covers the seals of these, too.
+    // Returns true if the installation's seal also covers the seals of this kind (operators and owners).
     static bool is_counted(SealedKind kind);
     static std::string joined(const std::map<std::string, audit::RowSeal>& seals);
 
@@ -130,13 +132,14 @@ class RowSeals {
     Bytes canonical_;
 };
 
-// For those who look through all of them: a row's name for people, a stored seal, every row there is.
+// These three are for code that reads all rows. named() returns a row's name for people, seal_from() decodes a stored
+// seal, for_each_row() calls `each` with every row.
 std::string named(const Place& place);
 Result<audit::RowSeal> seal_from(const Bytes& bytes);
 Result<void> for_each_row(Connection& connection, std::span<const SealedTable> tables,
                           const std::function<Result<void>(const SealedTable&, const Statement&)>& each);
 
-// The seal over what is in `head`, and the root of its rows, in place of the stored ones.
+// Stores the root of `head` and the seal that `key` gives `head`.
 Result<void> write_head_seal(Connection& connection, const StoredHead& head, const Secret& key);
 
 }  // namespace marque::store::sql

@@ -1,5 +1,5 @@
-// store/sql/sealed_table.h: the tables whose rows are sealed, and what of a row its seal covers: all its columns, and
-// its name, "identity/default/codex" or "permission/ana/*/workspace:manage".
+// store/sql/sealed_table.h: the tables whose rows are sealed. A row's seal covers all its columns and its name, such as
+// "identity/default/codex" or "permission/ana/*/workspace:manage".
 #pragma once
 
 #include <cstdint>
@@ -33,10 +33,10 @@ struct SealedTable {
     SealedKind kind;
     const char* name;
     std::vector<std::string> columns;  // columns.h
-    std::string types;                 // of each: t text, n number, b bytes
-    std::size_t key_columns;           // the first ones name a row
+    std::string types;                 // a letter for each column: t text, n number, b bytes
+    std::size_t key_columns;           // so many of the first columns are the primary key
     int revision_column;               // -1: there is none
-    // Statements are known by their address: these live for ever.
+    // Prepared statements are found by the address of their text, so these texts are never freed.
     std::string select_one, select_all, scan;  // select_all is in the order of the key, scan in any
     std::string insert, update, erase;         // update: all columns but the key, then the key
 };
@@ -62,7 +62,7 @@ consteval SealedKind kind_of() {
 // statements are known by its address.
 std::string select(SealedKind kind, std::string_view rest);
 
-// A row by its name. Keys are bound as text; the database compares them as what they are.
+// The name of a row: its table and the values of its key. Keys are bound as text, and the database converts them.
 struct Place {
     const SealedTable* table;
     std::vector<std::string> keys;
@@ -71,26 +71,26 @@ struct Place {
     auto operator<=>(const Place&) const = default;
 };
 Place place(SealedKind kind, std::vector<std::string> keys);
-// Of a row that was selected with the table's columns.
+// Returns the name of a row that was selected with all columns of its table.
 Place place_of(const SealedTable& table, const Statement& row);
 void append_place(std::string& to, const SealedTable& table, const Statement& row);
-// The row of what an entry is about; the store as a whole has none.
+// Returns the name of the row that an entry is about; nullopt if it is about the store as a whole.
 std::optional<Place> place_of(const domain::Subject& subject);
 Place place_of(const audit::RecordName& name);
 
 // Returns the record in a row of `kind` that was selected with all of its columns. Errors: Corrupt (rows.h).
 Result<audit::Record> record_from(SealedKind kind, const Statement& row);
 
-// Errors: Corrupt, which is tampering, when a column holds another kind of value than the table has: what a condition
-// compares would not be what is read.
-// What is sealed of a row, so that no other row looks the same; `to` is emptied first.
+// Replaces `to` by the bytes that a row's seal is computed over; different rows have different bytes. Errors: Corrupt,
+// with `tampered`, if a column holds another type of value than the table declares, because SQL would then compare
+// another value than Marque reads.
 Result<void> canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Statement& row);
 void canonical_row(Bytes& to, const SealedTable& table, std::string_view place, const Row& row);
 
-// What a row is called where people read it: "identity codex".
+// Returns a row's name as people read it: "identity codex".
 std::string describe(const Place& place);
 
-// That somebody wrote to `place`; `what` says how that shows.
+// Makes the error for a row that someone else than Marque changed. `what` says how that was seen.
 Error tampered(const std::string& place, const std::string& what);
 
 }  // namespace marque::store::sql
