@@ -4,8 +4,6 @@
 
 #include <algorithm>
 
-#include "base/mutant.h"
-
 namespace marque::authority {
 namespace {
 
@@ -17,15 +15,12 @@ constexpr Duration shortest_pause = 500us, longest_pause = 50ms;
 constexpr Duration patience = 30s;
 
 Duration wait_for(const store::VerifierRow& row) {
-    return is_mutant(Mutant::Drift) ? row.terms.lease : store::longest_in_force(row.terms.lease);
+    return store::longest_in_force(row.terms.lease);
 }
 
 }  // namespace
 
-Barrier::Barrier(store::Store& store, const Clock& clock) : verifiers_(store.verifiers()), clock_(clock) {
-    if (is_mutant(Mutant::MemFirst) && verifiers_ != nullptr)
-        if (const auto list = verifiers_->all()) take(*list);
-}
+Barrier::Barrier(store::Store& store, const Clock& clock) : verifiers_(store.verifiers()), clock_(clock) {}
 
 void Barrier::take(const store::VerifierList& list) {
     is_taken_ = true;
@@ -41,7 +36,7 @@ bool Barrier::is_passed(Duration since_commit) const {
 
 Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
     Receipt receipt{.revision = revision};
-    if (verifiers_ == nullptr || is_mutant(Mutant::NoWait)) return receipt;
+    if (verifiers_ == nullptr) return receipt;
     receipt.awaits_verifiers = true;
     const Duration committed_at = clock_.since_boot();  // Note: after the commit has returned
     Duration since_commit{}, pause = shortest_pause;
@@ -49,7 +44,7 @@ Receipt Barrier::await(domain::Revision revision, Awaiting awaiting) {
     for (;;) {
         // Roll: whom to wait for is known from the first look after the commit; who comes later has read it.
         const auto list = verifiers_->all();
-        const bool is_ours = list && (list->has_change || is_mutant(Mutant::BlindPoll));
+        const bool is_ours = list && list->has_change;
         if (is_ours && !is_taken_) take(*list);
         if (is_ours) {
             why.clear();

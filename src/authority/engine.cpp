@@ -8,7 +8,6 @@
 #include "authority/authority.h"
 #include "authority/keys.h"
 #include "authority/resolve.h"
-#include "base/mutant.h"
 #include "base/text.h"
 
 namespace marque::authority {
@@ -250,7 +249,6 @@ Result<Done> Authority::run(const Intent& intent, const Order& order, const Plan
     const bool is_in_the_store =
         order.confirmation.is_given() && (done.progress == Progress::Applied || done.progress == Progress::AlreadySo);
     if (!is_in_the_store || !concerns_verdicts(done.plan)) return done;
-    if (is_mutant(Mutant::Idemp) && done.progress == Progress::AlreadySo) return done;
     done.receipt = barrier.await(done.revision, order.awaiting);
     return done;
 }
@@ -276,10 +274,9 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
         done.progress = progress_of(plan, Progress::Shown);
         return done;
     }
-    if (order.approval || is_mutant(Mutant::CheckOut)) {
+    if (order.approval) {
         auto planned = look_first();
-        if (!planned && (is_mutant(Mutant::CheckOut) || !is_refusal(planned.error())))
-            return std::move(planned).error();
+        if (!planned && !is_refusal(planned.error())) return std::move(planned).error();
         proven.is_complete = true;
     }
     std::optional<Error> refusal, unconfirmed;
@@ -292,9 +289,8 @@ Result<Done> Authority::plan_and_commit(const Intent& intent, const Order& order
             return refusal_drafts(reader, intent.event, plan.about, order, *refusal);
         };
         const Instant now = clock_.now();
-        if (!is_mutant(Mutant::CheckOut))
-            if (auto planned = make_plan(reader, intent, order, planner, now, proven, plan); !planned)
-                return refuse(std::move(planned).error());
+        if (auto planned = make_plan(reader, intent, order, planner, now, proven, plan); !planned)
+            return refuse(std::move(planned).error());
         if (plan.events.empty()) return std::vector<audit::Draft>{};
         if (auto confirmed = order.confirmation.check(plan); !confirmed) {
             unconfirmed = std::move(confirmed).error();

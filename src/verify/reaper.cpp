@@ -1,7 +1,5 @@
 #include "verify/reaper.h"
 
-#include "base/mutant.h"
-
 namespace marque::verify {
 
 Result<void> Reaper::look(store::Verifiers& verifiers, const std::string& own_id, const Clock& clock) {
@@ -15,9 +13,7 @@ Result<void> Reaper::look(store::Verifiers& verifiers, const std::string& own_id
             seen = before->second;
         const Duration wait = store::longest_in_force(row.terms.lease);
         if (row.is_fenced && !seen.fenced_at) seen.fenced_at = now;  // by somebody else, and no later than now
-        if (is_mutant(Mutant::Reap)) {
-            TRY(verifiers.remove(row.id));
-        } else if (!seen.fenced_at && now - seen.at > 2 * wait) {
+        if (!seen.fenced_at && now - seen.at > 2 * wait) {
             TRY(verifiers.fence(row.id));
             seen.fenced_at = clock.since_boot();
         } else if (seen.fenced_at && now - *seen.fenced_at > wait) {

@@ -7,7 +7,6 @@
 #include <thread>
 
 #include "audit/seal.h"
-#include "base/mutant.h"
 #include "base/overloaded.h"
 #include "verify/facts.h"
 
@@ -65,16 +64,7 @@ auto Verifier::alone(const Body& body) {
 
 bool Verifier::Session::may_answer() const {
     if (deadline_ == for_ever) return true;
-    Duration deadline = deadline_;
-    if (is_mutant(Mutant::Unbound)) {
-        lock_.unlock();
-        (void)verifier_->clock_.since_boot();  // while the thread that keeps gets on
-        deadline = Duration(verifier_->deadline_.load());
-    }
-#ifdef MARQUE_MUTANTS
-    if (is_mutant(Mutant::Flag)) return verifier_->flag_;
-#endif
-    return verifier_->clock_.since_boot() < deadline;
+    return verifier_->clock_.since_boot() < deadline_;
 }
 
 Result<Verifier::Session> Verifier::session() {
@@ -85,7 +75,7 @@ Result<Verifier::Session> Verifier::session() {
             if (!is_loaded_) return Error(Code::Unavailable, "the store was not read yet");
             // The lease with the data that it is of, in one look.
             Session session(std::move(lock), *this, Duration(deadline_.load()));
-            if (is_mutant(Mutant::Unbound) || session.may_answer()) return session;
+            if (session.may_answer()) return session;
             return Error(Code::Unavailable, "the lease has ended: " + why_not_renewed_);
         }
         if (is_fresh()) return Session(std::move(lock), *this, for_ever);
@@ -291,7 +281,6 @@ Result<void> Verifier::keep_lease() {
     for (int tries = 0;; ++tries) {
         const Duration asked_at = clock_.since_boot();  // before it is asked for
         if (member_.empty()) {                          // Register, before anything is read
-            if (is_mutant(Mutant::LoadFirst)) TRY(follow(asked_at + terms_.lease, {}));
             member_ = TRY(verifiers.add(terms_));
             told_closed_.clear();
             renew_at_ = asked_at;
@@ -304,10 +293,8 @@ Result<void> Verifier::keep_lease() {
             if (tries == 0) continue;
             return Error(Code::Unavailable, "this verifier is fenced");
         }
-        const Duration deadline = (is_mutant(Mutant::T0) ? clock_.since_boot() : asked_at) + terms_.lease;
-        const bool is_unmoved =
-            is_loaded_ &&
-            (is_mutant(Mutant::BlindExtend) ? renewal->revision == known_entry().revision : *renewal == known_entry());
+        const Duration deadline = asked_at + terms_.lease;
+        const bool is_unmoved = is_loaded_ && *renewal == known_entry();
         if (is_unmoved && !refusal_)
             deadline_ = deadline.count();
         else
@@ -323,20 +310,9 @@ Result<void> Verifier::follow(Duration deadline, const store::Renewal& reaching)
     TRY(recall());
     News news;
     TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
-        const bool is_blind = is_mutant(Mutant::Reconnect) || is_mutant(Mutant::Replica);
-        news = TRY(read_news(reader, is_blind ? store::Renewal() : reaching));
+        news = TRY(read_news(reader, reaching));
         return {};
     }));
-    if (is_mutant(Mutant::TwoRead))
-        TRY(store_->read([&](const store::Reader& reader) -> Result<void> {
-            news.head = TRY(reader.head());
-            news.known = TRY(known_log_of(reader, news.head.frontier.size()));
-            return {};
-        }));
-    if (is_mutant(Mutant::AckFirst)) {
-        known_ = news.known;
-        TRY(acknowledge());
-    }
     TRY(alone([&]() -> Result<void> {
         TRY(publish(std::move(news)));
         deadline_ = deadline.count();

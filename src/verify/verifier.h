@@ -106,7 +106,7 @@ class Verifier {
               index_(&verifier.index_),
               revision_(verifier.frontier_->size()),
               deadline_(deadline) {}
-        mutable std::shared_lock<std::shared_mutex> lock_;
+        std::shared_lock<std::shared_mutex> lock_;
         const Verifier* verifier_;
         const Index* index_;
         domain::Revision revision_;
@@ -233,10 +233,7 @@ class Verifier {
     std::optional<KnownLog> remembered_;
     Duration remember_at_{};
     std::string not_remembered_;
-#ifdef MARQUE_MUTANTS
-    std::atomic<bool> flag_{false};  // Mutant::Flag
-    friend class Simulation;
-#endif
+    friend class Simulation;  // test/simulate, which has no threads
 
     mutable std::mutex status_mutex_;  // of its own: who holds a session may ask
     VerifierStatus status_;

@@ -4,7 +4,7 @@
 //
 //     simulate                  many seeds; none may find anything
 //     simulate --seed S         one of them; with --trace all its steps
-//     simulate --mutant NAME    until the fault that base/mutant.h names so is found
+//     simulate --mutant NAME    until the fault that test/simulate/mutant.h names so is found
 //     simulate --all-mutants    each of them has to be
 #include <fmt/format.h>
 

@@ -11,11 +11,22 @@ class Simulation {
  public:
     static Duration renew_at(const Verifier& verifier) { return verifier.renew_at_; }
     static void tell(Verifier& verifier) { verifier.has_word_ = true; }
-    // Mutant::Flag: that the lease is in force, for whoever does not look at the clock.
-    static void set_flag(Verifier& verifier, Duration now) { verifier.flag_ = now < Duration(verifier.deadline_); }
+    static bool has_lease(const Verifier& verifier, Duration now) { return now < Duration(verifier.deadline_); }
 };
 
 }  // namespace marque::verify
+
+namespace marque {
+
+namespace {
+std::map<const verify::Verifier*, bool> flags;
+}
+
+bool is_flagged(const verify::Verifier& verifier) {
+    return flags[&verifier];
+}
+
+}  // namespace marque
 
 namespace marque::simulation {
 
@@ -76,6 +87,7 @@ void Node::start(Former former) {
     }
     world_.step(machine.name(), "Start");
     const auto process = std::make_shared<Process>(world_, machine, database_, root_key_, mode);
+    flags[&process->verifier] = false;
     processes_.push_back(process);
     // Whoever will take the verifier's lock to write is held while a session has it: the one thread there is would
     // wait for itself.
@@ -95,7 +107,7 @@ void Node::keep(Process& process) {
     for (;;) {
         const auto kept = process.verifier.keep();
         if (!kept) world_.step(machine.name(), "does not keep up", 0, kept.error().message);
-        Simulation::set_flag(process.verifier, machine.reading());
+        flags[&process.verifier] = Simulation::has_lease(process.verifier, machine.reading());
         process.has_begun |= kept.has_value();
         const Duration due = kept ? Simulation::renew_at(process.verifier) - machine.reading() : 50ms;
         process.is_resting = true;
@@ -109,7 +121,7 @@ void Node::watch(Process& process) {
     for (;;) {
         machine.sleep_for(world_.lease / 20);
         process.verifier.notice_end_of_lease();
-        Simulation::set_flag(process.verifier, machine.reading());
+        flags[&process.verifier] = Simulation::has_lease(process.verifier, machine.reading());
     }
 }
 

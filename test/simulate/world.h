@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/mutant.h"
+#include "test/simulate/mutant.h"
 #include "test/simulate/tasks.h"
 
 namespace marque::simulation {
