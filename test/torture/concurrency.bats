@@ -13,7 +13,7 @@ events() {
         (map(select(.action == "credential.activate" and .outcome == "done").target.id) | map({(.): true}) | add) as $activated |
         .[] | select(.outcome == "done" and (.action | test("^(identity|credential)[.]"))) |
         select(.action != "credential.issue" or $activated[.target.id]) |
-        .action + " " + (.target.identity // .target.name)' | sort
+        .action + " " + (if .action == "credential.revoke" then .target.id else .target.identity // .target.name end)' | sort
 }
 
 @test "1, 5, 6: eight processes change and verify one store: all that was reported is logged and holds" {
@@ -26,7 +26,7 @@ events() {
         printf '%s\n' "identity.create shared-$n" "credential.issue shared-$n" "credential.activate shared-$n" >> "$WORK/done.0"
     done
     for ((n = 1; n <= PROCESSES; n++)); do
-        touch "$WORK/wrong.$n" "$WORK/done.$n"
+        touch "$WORK/wrong.$n" "$WORK/done.$n" "$WORK/ended.$n"
         "$TORTURE/worker.bash" "$n" "$((seed * 100))" "$LASTING" 3>&- &
     done
     wait
@@ -39,8 +39,10 @@ events() {
     "$MARQUE" doctor > /dev/null
     "$PYTHON" "$TORTURE/replay.py" "$MARQUE_STORE" > "$WORK/replayed" || { cat "$WORK/replayed"; false; }
 
-    # Reported done and logged: the same, each as often.
-    sort "$WORK"/done.* > "$WORK/reported"
+    # Reported done and logged: the same, each as often. A rotation's old credential may have been revoked by another
+    # command while the token was delivered; then only that one reports it, and the log has it once.
+    sort "$WORK"/done.* > "$WORK/done"
+    sort -u "$WORK"/ended.* | comm -23 - "$WORK/done" | sort - "$WORK/done" > "$WORK/reported"
     events > "$WORK/logged"
     diff "$WORK/reported" "$WORK/logged"
     tell "$(wc -l < "$WORK/logged") events, each reported; $(find "$WORK/revoked" -type f | wc -l) revocations"

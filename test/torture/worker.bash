@@ -4,7 +4,8 @@
 #   worker.bash NUMBER SEED SECONDS
 #
 # In $WORK (its own files end in its number):
-#   done.N      `ACTION IDENTITY` for each event that a command reported as done
+#   done.N      `ACTION IDENTITY` for each event that a command reported as done; credential.revoke with the credential
+#   ended.N     the same for credentials that a rotation replaced as compromised: it or another command revoked them
 #   codes.N     `COMMAND CODE` for each command
 #   stderr.N    everything it was told
 #   wrong.N     what must not be
@@ -80,7 +81,8 @@ while [ "$SECONDS" -lt "$end" ]; do
             if run rotate "$id" --compromised --token-file "$file" --confirm; then
                 : > "$WORK/revoked/$id"
             fi
-            issued "$who" credential.revoke
+            issued "$who"
+            [ "$code" -ne 0 ] || echo "credential.revoke $id" >> "$WORK/ended.$number"
             ;;
         6 | 7) run pause "$who" --reason torture --confirm && log_done identity.pause "$who" ;;
         8 | 9) run resume "$who" --confirm && log_done identity.resume "$who" ;;
@@ -92,7 +94,7 @@ while [ "$SECONDS" -lt "$end" ]; do
             ;;
         11)
             some_token "$who" && id="$(head -c 21 "$file" | tail -c 12)" || continue
-            run revoke "$id" --reason torture --confirm && log_done credential.revoke "$who"
+            run revoke "$id" --reason torture --confirm && log_done credential.revoke "$id"
             [ "$code" -ne 0 ] || : > "$WORK/revoked/$id"
             verify "$file"
             ;;
